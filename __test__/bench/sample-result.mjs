@@ -1,0 +1,61 @@
+// A result as a run would write it, with figures made by hand.
+
+import { buildResult } from '../../bench/harness/result.mjs';
+
+/** @typedef {import('../../bench/harness/suite.mjs').Contestant} Contestant */
+/** @typedef {import('../../bench/harness/suite.mjs').Row} Row */
+
+/**
+ * @param {object} [options]
+ * @param {Record<string, number[] | string>} [options.rounds] figures, or why it was left out, by contestant
+ * @param {Row[]} [options.rows]
+ * @param {import('../../bench/harness/suite.mjs').Direction} [options.direction]
+ * @param {string} [options.unit]
+ * @param {string} [options.title]
+ * @param {boolean} [options.quick]
+ * @returns {import('../../bench/harness/result.mjs').Result}
+ */
+export function sampleResult({
+  rounds = { ours: [9, 10, 11], theirs: [20, 19, 22] },
+  rows = [],
+  direction = 'lower is better',
+  unit = 'µs',
+  title = 'A sample',
+  quick = false,
+} = {}) {
+  const measured = Object.entries(rounds).map(([id, given]) => {
+    /** @type {Contestant} */
+    const contestant = {
+      id,
+      label: `the ${id}`,
+      kind: 'round',
+      ours: id === 'ours',
+      prepare: () => ({ round: () => 0 }),
+    };
+    return typeof given === 'string'
+      ? { contestant, packages: {}, leftOut: given, rounds: [] }
+      : { contestant, packages: {}, rounds: given };
+  });
+  const contestants = measured.map(({ contestant }) => contestant);
+  const suite = { title, measures: 'Made by hand', unit, direction, contestants, rows };
+  const machine = {
+    cpu: 'A processor',
+    cores: 2,
+    memoryGiB: 8,
+    platform: 'linux x64',
+    node: 'v20.20.2',
+    loadAtStart: 0.1,
+  };
+  return buildResult(
+    'sample',
+    suite,
+    { seed: 1, rounds: 3, contestants: measured },
+    {
+      quick,
+      only: null,
+      date: '2026-01-02T03:04:05.678Z',
+      revision: { commit: '0123456789abcdef', changed: false },
+      machine,
+    },
+  );
+}

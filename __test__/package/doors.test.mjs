@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { builtAddon, emptyFolder, installCopy, root } from '../fixtures/folders.mjs';
+import { node } from '../fixtures/processes.mjs';
+
+const require = createRequire(import.meta.url);
+const doors = ['flotilla', 'flotilla/core', 'flotilla/server', 'flotilla/cache', 'flotilla/express'];
+
+/** Runs a module in a process of its own, where nothing but Node itself loads the package. */
+async function answer(script, cwd = root, env = {}) {
+  const { stdout, stderr, code } = await node(['--input-type=module', '-e', script], {
+    cwd,
+    env: { ...process.env, ...env },
+  });
+  if (code !== 0) throw new Error(stderr);
+  return JSON.parse(stdout);
+}
+
+describe.each(doors)('%s', (door) => {
+  it('has the same names and the same things for import and require', async () => {
+    const script = `
+      import { createRequire } from 'node:module';
+      import * as esm from '${door}';
+      const cjs = createRequire(process.cwd() + '/x.js')('${door}');
+      const names = (door) => Object.keys(door).filter((name) => name !== '__esModule').sort();
+      console.log(JSON.stringify({
+        esm: names(esm),
+        cjs: names(cjs),
+        same: names(esm).every((name) => esm[name] === cjs[name]),
+      }));`;
+    const { esm, cjs, same } = await answer(script);
+    expect(esm).toEqual(cjs);
+    expect(same).toBe(true);
+  });
+
+  it('offers what the root offers, by the same names', () => {
+    const main = require('flotilla');
+    for (const [name, value] of Object.entries(require(door))) {
+      if (name !== 'default') expect(value, name).toBe(main[name]);
+    }
+  });
+});
+
+describe('the default exports', () => {
+  it.each([
+    ['flotilla', 'express'],
+    ['flotilla/express', 'express'],
+    ['flotilla/cache', 'LRUCacheClustered'],
+  ])('of %s is %s', (door, name) => {
+    expect(require(door).default).toBe(require('flotilla')[name]);
+  });
+});
+
+describe('one instance of the library in a process', () => {
+  it('is what a second copy of the same version finds', async () => {
+    const [first, second] = [emptyFolder(), emptyFolder()];
+    const script = `
+      import { createRequire } from 'node:module';
+      const [a, b] = ${JSON.stringify([first, second])}.map((folder) => createRequire(folder + '/x.js'));
+      console.log(JSON.stringify({
+        files: a.resolve('flotilla') === b.resolve('flotilla'),
+        same: a('flotilla') === b('flotilla'),
+        part: a('flotilla/cache').wrap === b('flotilla').wrap,
+      }));`;
+    for (const place of [first, second]) installCopy(place);
+    expect(await answer(script, first, { FLOTILLA_ADDON: builtAddon })).toEqual({
+      files: false,
+      same: true,
+      part: true,
+    });
+  });
+
+  it('survives a module cache that is emptied, as test runners do', async () => {
+    const script = `
+      import { createRequire } from 'node:module';
+      const require = createRequire(process.cwd() + '/x.js');
+      const first = require('flotilla');
+      for (const file of Object.keys(require.cache)) delete require.cache[file];
+      console.log(JSON.stringify(require('flotilla') === first));`;
+    expect(await answer(script)).toBe(true);
+  });
+
+  it('is each thread’s own in a worker thread, and loads there too', async () => {
+    const script = `
+      import { Worker } from 'node:worker_threads';
+      const worker = new Worker(
+        "require('node:worker_threads').parentPort.postMessage(require('flotilla').versions)", { eval: true, execArgv: [] });
+      worker.on('message', (versions) => console.log(JSON.stringify(versions)));`;
+    expect(await answer(script)).toEqual({ ...require('flotilla').versions });
+  });
+});
+
+describe('the contract', () => {
+  /** The values that a declaration file exports, by name. */
+  function declared(file) {
+    const text = readFileSync(path.join(root, file), 'utf8');
+    const direct = [...text.matchAll(/^export (?:const|function|class) (\w+)/gm)].map(([, name]) => name);
+    const lists = [...text.matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, list]) => list.split(','));
+    const listed = lists.map((entry) => entry.trim().split(' as ').at(-1)).filter(Boolean);
+    return [...new Set([...direct, ...listed])].sort();
+  }
+
+  it.each([
+    ['flotilla', 'index.d.ts'],
+    ...doors.slice(1).map((door) => [door, `lib/doors/${path.basename(door)}.d.ts`]),
+  ])('of %s names each value that it exports, and no other', (door, file) => {
+    const exported = Object.keys(require(door)).filter((name) => name !== '__esModule');
+    expect(declared(file)).toEqual(exported.sort());
+  });
+});

@@ -1,0 +1,113 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { emptyFolder, root } from '../fixtures/folders.mjs';
+import { start } from '../fixtures/processes.mjs';
+
+const bin = (name) => path.join(root, 'node_modules/.bin', name);
+const dist = path.join(root, 'target/packed');
+/** @type {Record<'main' | 'platform', string>} */
+let tarballs;
+
+beforeAll(() => {
+  const printed = execFileSync(process.execPath, ['scripts/pack.mjs', dist], { cwd: root, encoding: 'utf8' });
+  const [main, platform] = printed.trim().split('\n');
+  tarballs = { main, platform };
+});
+
+/** A PATH with Node and npm on it, and no cargo, no compiler. */
+function pathWithoutRust(folder) {
+  const tools = path.join(folder, 'tools');
+  mkdirSync(tools);
+  symlinkSync(process.execPath, path.join(tools, 'node'));
+  const npm = process.env.PATH.split(path.delimiter)
+    .map((place) => path.join(place, 'npm'))
+    .find((file) => existsSync(file));
+  symlinkSync(npm, path.join(tools, 'npm'));
+  symlinkSync('/bin/sh', path.join(tools, 'sh'));
+  return tools;
+}
+
+describe('the two tarballs in an empty folder', () => {
+  it('install with no Rust and no compiler on the PATH, and serve a request from several workers', async () => {
+    const folder = emptyFolder();
+    const env = { ...process.env, PATH: pathWithoutRust(folder) };
+    writeFileSync(path.join(folder, 'package.json'), '{ "private": true }');
+    const install = start(
+      'npm',
+      ['install', '--no-audit', '--no-fund', tarballs.main, tarballs.platform, 'express@5'],
+      {
+        cwd: folder,
+        env,
+      },
+    );
+    const { code, stderr } = await install.ended;
+    expect(code, stderr).toBe(0);
+    expect(
+      readdirSync(path.join(folder, 'node_modules')).filter((name) => name.startsWith('flotilla')),
+    ).toHaveLength(2);
+
+    writeFileSync(
+      path.join(folder, 'server.mjs'),
+      `import cluster from 'node:cluster';
+       import express, { versions } from 'flotilla';
+       if (cluster.isPrimary) {
+         const workers = [cluster.fork(), cluster.fork()];
+         let ready = 0;
+         cluster.on('listening', (worker, { port }) => { if (++ready === workers.length) console.log('port ' + port); });
+       } else {
+         const app = express();
+         app.get('/', (request, response) => response.json({ pid: process.pid, ...versions }));
+         app.listen(0);
+       }`,
+    );
+    const server = start('node', ['server.mjs'], { cwd: folder, env });
+    const [, port] = await server.prints(/port (\d+)/);
+    const pids = new Set();
+    for (let request = 0; request < 4; request++) {
+      const response = await fetch(`http://localhost:${port}/`, { headers: { connection: 'close' } });
+      const { pid, flotilla, addon } = await response.json();
+      expect(flotilla).toBe(addon);
+      pids.add(pid);
+    }
+    expect(pids.size).toBe(2);
+  });
+
+  it('carry what a user needs, and no test, no source, no binary in the main one', () => {
+    const files = (tarball) =>
+      execFileSync('tar', ['tzf', tarball], { encoding: 'utf8' })
+        .trim()
+        .split('\n')
+        .map((file) => file.replace('package/', ''))
+        .sort();
+    const main = files(tarballs.main);
+    for (const file of [
+      'README.md',
+      'LICENSE',
+      'CHANGELOG.md',
+      'index.d.ts',
+      'index.d.mts',
+      'docs/errors.md',
+    ]) {
+      expect(main).toContain(file);
+    }
+    expect(
+      main.filter((file) => !/^(index\.|lib\/|docs\/|[A-Z]+(\.md)?$|package\.json$)/.test(file)),
+    ).toEqual([]);
+    expect(main.filter((file) => file.endsWith('.node'))).toEqual([]);
+    expect(files(tarballs.platform)).toEqual(['LICENSE', 'README.md', 'flotilla.node', 'package.json']);
+  });
+});
+
+describe('the tools that look over packages', () => {
+  it('publint finds nothing', () => {
+    const printed = execFileSync(bin('publint'), [tarballs.main, '--strict'], { encoding: 'utf8' });
+    expect(printed).toContain('All good!');
+  });
+
+  it('are-the-types-wrong finds nothing, for any way of resolving', () => {
+    const printed = execFileSync(bin('attw'), [tarballs.main, '--format', 'json'], { encoding: 'utf8' });
+    expect(JSON.parse(printed)).toMatchObject({ problems: {}, analysis: { problems: [] } });
+  });
+});

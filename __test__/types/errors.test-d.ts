@@ -1,0 +1,47 @@
+/** Errors and versions. */
+
+import { FlotillaError, type FlotillaErrorCode, versions } from 'flotilla';
+import { expectTypeOf, test } from 'vitest';
+
+test('an error says what, whose fault, and whether to try again', () => {
+  expectTypeOf<FlotillaError>().toExtend<Error>();
+  expectTypeOf<FlotillaError['code']>().toEqualTypeOf<FlotillaErrorCode>();
+  expectTypeOf<FlotillaError['fault']>().toEqualTypeOf<'caller' | 'system' | 'flotilla'>();
+  expectTypeOf<FlotillaError['retryCanHelp']>().toEqualTypeOf<boolean>();
+});
+
+test('an error can be told by its class and its code', () => {
+  const caught: unknown = new FlotillaError('FLOTILLA_ERR_INTERNAL', 'what happened', { cause: 1 });
+  if (caught instanceof FlotillaError && caught.code === 'FLOTILLA_ERR_INTERNAL') {
+    expectTypeOf(caught.message).toEqualTypeOf<string>();
+    // @ts-expect-error
+    caught.code = 'FLOTILLA_ERR_INVALID_ARGUMENT';
+  }
+  // @ts-expect-error
+  new FlotillaError('FLOTILLA_ERR_UNHEARD_OF', 'what happened');
+});
+
+test('the codes are these', () => {
+  expectTypeOf<FlotillaErrorCode>().toEqualTypeOf<
+    | 'FLOTILLA_ERR_NOT_IMPLEMENTED'
+    | 'FLOTILLA_ERR_INVALID_ARGUMENT'
+    | 'FLOTILLA_ERR_INTERNAL'
+    | 'FLOTILLA_ERR_NODE_VERSION'
+    | 'FLOTILLA_ERR_PLATFORM_UNSUPPORTED'
+    | 'FLOTILLA_ERR_ADDON_MISSING'
+    | 'FLOTILLA_ERR_ADDON_FOREIGN'
+    | 'FLOTILLA_ERR_ADDON_VERSION'
+    | 'FLOTILLA_ERR_EXPRESS_MISSING'
+  >();
+});
+
+test('versions are four strings that nobody writes', () => {
+  expectTypeOf(versions).toEqualTypeOf<{
+    readonly flotilla: string;
+    readonly addon: string;
+    readonly napi: string;
+    readonly target: string;
+  }>();
+  // @ts-expect-error
+  versions.addon = '1';
+});

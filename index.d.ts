@@ -1,0 +1,1177 @@
+/**
+ * The contract of Flotilla, written by hand. It comes before the code: the JavaScript is checked against it
+ * by `tsc`, and it is checked against the documents by the type tests in `__test__/types`. What stands here
+ * and is not built yet throws an error with the code `FLOTILLA_ERR_NOT_IMPLEMENTED`.
+ *
+ * Sections: errors and versions; the cache; signals and scopes; the balancer; the lifecycle.
+ *
+ * No class here has a private member, and the `.d.mts` files only re-export this one: CommonJS and ES modules
+ * see the same types.
+ */
+
+/// <reference types="node" />
+
+import type { Socket } from 'node:net';
+
+// -----------------------------------------------------------------------------------------------------------
+// Errors and versions
+// -----------------------------------------------------------------------------------------------------------
+
+/** Every code that an error of Flotilla may carry. A code is never reused and never changes its meaning. */
+export type FlotillaErrorCode =
+  | 'FLOTILLA_ERR_NOT_IMPLEMENTED'
+  | 'FLOTILLA_ERR_INVALID_ARGUMENT'
+  | 'FLOTILLA_ERR_INTERNAL'
+  | 'FLOTILLA_ERR_NODE_VERSION'
+  | 'FLOTILLA_ERR_PLATFORM_UNSUPPORTED'
+  | 'FLOTILLA_ERR_ADDON_MISSING'
+  | 'FLOTILLA_ERR_ADDON_FOREIGN'
+  | 'FLOTILLA_ERR_ADDON_VERSION'
+  | 'FLOTILLA_ERR_EXPRESS_MISSING';
+
+/**
+ * An error that Flotilla raises on purpose. A mistake of type or range is a `TypeError` or `RangeError`
+ * instead, with the same three fields: tell errors apart by `code`.
+ */
+export class FlotillaError extends Error {
+  constructor(code: FlotillaErrorCode, message: string, options?: { cause?: unknown });
+  /** What went wrong, as a stable name. */
+  readonly code: FlotillaErrorCode;
+  /**
+   * Who has to act: the calling code, the machine and its installation, or Flotilla, which then has a bug.
+   */
+  readonly fault: 'caller' | 'system' | 'flotilla';
+  /** Whether the same call may succeed later, with nothing changed by the caller. */
+  readonly retryCanHelp: boolean;
+}
+
+/** What is loaded in this process, for bug reports. */
+export const versions: {
+  /** The version of the JavaScript, which is the package's. */
+  readonly flotilla: string;
+  /** The version of the native addon. */
+  readonly addon: string;
+  /** The Node-API version that this Node.js offers. */
+  readonly napi: string;
+  /** The platform that the addon was built for, such as `x86_64-unknown-linux-gnu`. */
+  readonly target: string;
+};
+
+// -----------------------------------------------------------------------------------------------------------
+// The cache
+// -----------------------------------------------------------------------------------------------------------
+
+/**
+ * What a key may be. Kept apart by type, as a `Map` does: `1` is not `'1'`, NaN is NaN, and -0 is 0.
+ * Any other key is refused with a `TypeError`.
+ */
+export type CacheKey = string | number | boolean | bigint;
+
+/**
+ * Options of a cache. Without `max`, `maxSize` and `ttl`, `max` is 1000. The limits have the meaning of
+ * lru-cache 11.
+ */
+export interface CacheOptions {
+  /**
+   * The logical name; instances of one name share one cache. Default `'default'`. Options that differ from
+   * those of the existing cache throw an error that names every mismatch.
+   */
+  namespace?: string;
+  /** How long a worker waits for the primary on the IPC transport, in milliseconds. Default 100. */
+  timeout?: number;
+  /**
+   * On such a timeout: `'resolve'` with `undefined`, or `'reject'` with `Error('IPC timeout')`. Default
+   * `'resolve'`.
+   */
+  failsafe?: 'resolve' | 'reject';
+  /** The most entries to keep. */
+  max?: number;
+  /** The most that the sizes of all entries may add up to. Every write must then say its `size`. */
+  maxSize?: number;
+  /** The largest size of one entry; a larger one is not stored. Every write must then say its `size`. */
+  maxEntrySize?: number;
+  /** How long an entry lives, in milliseconds. Default: for ever. */
+  ttl?: number;
+  /** Return an expired value once more when it is asked for. Default `false`. */
+  allowStale?: boolean;
+  /** Start the TTL anew when an entry is read. Default `false`. */
+  updateAgeOnGet?: boolean;
+  /** Start the TTL anew when an entry is asked after with `has`. Default `false`. */
+  updateAgeOnHas?: boolean;
+  /** Leave an expired entry in place when it is read. Default `false`. */
+  noDeleteOnStaleGet?: boolean;
+  /** Remove entries as they expire, and not only when they are met. Default `false`. */
+  ttlAutopurge?: boolean;
+}
+
+/** What a write may say of its entry. */
+export interface WriteOptions {
+  /** This entry's lifetime in milliseconds. Default: the cache's `ttl`. */
+  ttl?: number;
+  /** This entry's size; required where the cache has `maxSize` or `maxEntrySize`. */
+  size?: number;
+}
+
+/** Options of `fetch` and of `memoize`. */
+export interface FetchOptions extends WriteOptions {
+  /** Look neither at the cache nor for a fetch under way, and start a new one. Default `false`. */
+  forceRefresh?: boolean;
+  /**
+   * How long one caller may hold the right to fetch a key, in milliseconds. After that another takes over,
+   * and the late result is not stored over a newer one. A caller whose process dies loses the right at once.
+   * Default 30000.
+   */
+  lease?: number;
+}
+
+/** An entry as `dump`, `load` and `info` know it: the shape of lru-cache 11. */
+export interface Entry<V> {
+  value: V;
+  /** The lifetime in milliseconds: of the whole entry in a dump, what is left of it from `info`. */
+  ttl?: number;
+  /** When that lifetime began, by `Date.now()`. */
+  start?: number;
+  size?: number;
+}
+
+/** Counts since the namespace was created. */
+export interface Stats {
+  hits: number;
+  misses: number;
+  sets: number;
+  deletes: number;
+  evictions: number;
+  /** Entries now. */
+  size: number;
+  namespace: string;
+}
+
+/** What a namespace takes up, and what happened to it. */
+export interface Usage {
+  /** How this process reaches the cache. */
+  transport: 'shared' | 'ipc';
+  entries: number;
+  /** Bytes of the keys and values of the namespace. */
+  bytes: number;
+  /** Bytes beside these: metadata, and what is left over in the last block of each value. */
+  overheadBytes: number;
+  /** Bytes of memory that the segment takes up, all namespaces together. */
+  segmentBytes: number;
+  /** Entries that had to go because the memory was full, not because of a limit of the cache. */
+  memoryEvictions: number;
+  /** How often a process died inside an operation and the namespace could only be cleared. */
+  recoveries: number;
+}
+
+/** What `LRUCacheClustered.bootstrap` may be told. */
+export interface BootstrapOptions {
+  /**
+   * The most memory that all caches together may take: bytes, or text such as `'512mb'`.
+   * Default: a quarter of what this process may use, a cgroup's limit included.
+   */
+  memory?: number | string;
+  /**
+   * How workers reach the cache: through shared memory or by messages to the primary. Default `'auto'`, which
+   * is `'shared'` where it can be had; the environment variable `FLOTILLA_TRANSPORT` changes that default.
+   */
+  transport?: 'auto' | 'shared' | 'ipc';
+}
+
+/** What `get` of the synchronous view takes, each in place of the cache's option of that name. */
+export interface SyncGetOptions {
+  allowStale?: boolean;
+  updateAgeOnGet?: boolean;
+  noDeleteOnStaleGet?: boolean;
+}
+
+/** What `has` of the synchronous view takes, in place of the cache's option of that name. */
+export interface SyncHasOptions {
+  updateAgeOnHas?: boolean;
+}
+
+/** What `peek` of the synchronous view takes, in place of the cache's option of that name. */
+export interface SyncPeekOptions {
+  allowStale?: boolean;
+}
+
+/** What `set` of the synchronous view takes. */
+export interface SyncSetOptions extends WriteOptions {
+  /** When the lifetime began, by `Date.now()`. Default: now. */
+  start?: number;
+}
+
+/**
+ * A cache without promises, in lru-cache's own words. It shows the same entries as the instance it comes
+ * from. In a worker on the IPC transport each use throws `FLOTILLA_ERR_SYNC_UNAVAILABLE`. Nullish keys and
+ * values throw a `TypeError`.
+ */
+export interface SyncCache<K extends CacheKey = CacheKey, V extends {} = any> {
+  /** The value, or `undefined`. Makes the entry the most recently used. */
+  get(key: K, options?: SyncGetOptions): V | undefined;
+  /** Stores a value, and returns the view. */
+  set(key: K, value: V, options?: SyncSetOptions): this;
+  /** Stores a value unless the key exists; `true` if it did not. */
+  setIfAbsent(key: K, value: V, options?: WriteOptions): boolean;
+  /** Whether there is an unexpired entry. */
+  has(key: K, options?: SyncHasOptions): boolean;
+  /** The value, or `undefined`; changes no recency. */
+  peek(key: K, options?: SyncPeekOptions): V | undefined;
+  /** Removes an entry; `true` if there was one. */
+  delete(key: K): boolean;
+  /** Removes all entries. */
+  clear(): void;
+  /** Keys, most recently used first. */
+  keys(): IterableIterator<K>;
+  /** Values, most recently used first. */
+  values(): IterableIterator<V>;
+  /** Pairs, most recently used first. */
+  entries(): IterableIterator<[K, V]>;
+  [Symbol.iterator](): IterableIterator<[K, V]>;
+  /** Calls back with each unexpired entry, most recently used first. */
+  forEach(callback: (value: V, key: K, cache: SyncCache<K, V>) => unknown, thisArg?: unknown): void;
+  /** How many entries there are, expired and not yet removed ones included. */
+  readonly size: number;
+  /** Removes expired entries; `true` if there were any. */
+  purgeStale(): boolean;
+  /** Milliseconds until expiry: `Infinity` without a TTL, 0 where there is no entry. */
+  getRemainingTTL(key: K): number;
+  /**
+   * Adds to a counter and returns its new value. `amount` is 1 by default; a `ttl` counts for the first write
+   * only.
+   */
+  incr(key: K, amount?: number, options?: WriteOptions): number;
+  /** Subtracts from a counter and returns its new value, as `incr` does. */
+  decr(key: K, amount?: number, options?: WriteOptions): number;
+  /** A snapshot that `load` takes. */
+  dump(): [K, Entry<V>][];
+  /** Replaces all entries by those of a snapshot, remaining TTLs included. */
+  load(entries: Iterable<readonly [K, Entry<V>]>): void;
+  /** An entry's value and metadata, or `undefined`. */
+  info(key: K): Entry<V> | undefined;
+}
+
+/**
+ * One LRU cache for all processes of a cluster. Every method works in the primary and in workers, on the same
+ * entries.
+ *
+ * Values are of any structured-cloneable type and come back as they were put; a function or a symbol inside
+ * one rejects with a `TypeError` that names the key and the path to it. Nullish keys and values reject with a
+ * `TypeError`.
+ */
+export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any> {
+  /** Throws where the options conflict with those the namespace already has. */
+  constructor(options?: CacheOptions);
+
+  /**
+   * Prepares the primary at once, not at the first use. Call it before `cluster.fork()`, and first of all
+   * where it has options: a second call with other ones throws. In a worker it does nothing.
+   */
+  static bootstrap(options?: BootstrapOptions): void;
+  /**
+   * Makes an instance and waits until the primary has its namespace. Rejects if it cannot, whatever
+   * `failsafe` says.
+   */
+  static getInstance<K extends CacheKey = CacheKey, V extends {} = any>(
+    options?: CacheOptions,
+  ): Promise<LRUCacheClustered<K, V>>;
+  /** All namespaces, live: `delete(namespace)` and `clear()` really remove them. Throws in a worker. */
+  static getAllCaches(): Map<string, SyncCache>;
+
+  /** The same cache without promises, here and now. */
+  readonly sync: SyncCache<K, V>;
+  /**
+   * Resolves when a worker's registration is on its way. It never rejects: use `getInstance()` or
+   * `healthCheck()` for that.
+   */
+  readonly ready: Promise<void>;
+
+  /** The value, or `undefined`. */
+  get(key: K): Promise<V | undefined>;
+  /** Stores a value. */
+  set(key: K, value: V, options?: WriteOptions): Promise<boolean>;
+  /** Stores a value unless the key exists, in one step for the whole cluster; `false` if it does. */
+  setIfAbsent(key: K, value: V, options?: WriteOptions): Promise<boolean>;
+  /** Removes an entry; `true` if there was one. */
+  delete(key: K): Promise<boolean>;
+  /** Whether there is an unexpired entry. */
+  has(key: K): Promise<boolean>;
+  /** The value, or `undefined`; changes no recency. */
+  peek(key: K): Promise<V | undefined>;
+  /** Removes all entries. */
+  clear(): Promise<void>;
+
+  /** A map with every key that was asked for. */
+  mGet(keys: Iterable<K>): Promise<Map<K, V | undefined>>;
+  /** Stores several values. An entry's own options go before those of the call. */
+  mSet(
+    entries: Iterable<readonly [K, V] | readonly [K, V, WriteOptions]>,
+    options?: WriteOptions,
+  ): Promise<void>;
+  /** Removes several entries. */
+  mDelete(keys: Iterable<K>): Promise<void>;
+
+  /** Keys, most recently used first. */
+  keys(): Promise<K[]>;
+  /** Values, most recently used first. */
+  values(): Promise<V[]>;
+  /** Pairs, most recently used first. */
+  entries(): Promise<[K, V][]>;
+  /** `for await (const [key, value] of cache)`, over a copy made at its start. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<[K, V]>;
+  /** A snapshot that `load` takes. */
+  dump(): Promise<[K, Entry<V>][]>;
+  /** Replaces all entries by those of a snapshot, remaining TTLs included. */
+  load(entries: Iterable<readonly [K, Entry<V>]>): Promise<void>;
+  /** How many entries there are. */
+  size(): Promise<number>;
+
+  /**
+   * Adds to a counter, in one step for the whole cluster, and resolves with its new value. `amount` is 1 by
+   * default. A `ttl` counts for the first write only: later ones leave the window as it is.
+   */
+  incr(key: K, amount?: number, options?: WriteOptions): Promise<number>;
+  /** Subtracts from a counter, as `incr` adds to it. */
+  decr(key: K, amount?: number, options?: WriteOptions): Promise<number>;
+  /**
+   * The value, or what the fetcher brings, which is stored. However many ask for a key in whatever process,
+   * one fetcher runs. Rejects with the fetcher's own error; a fetcher that brings a nullish value is a
+   * `TypeError`.
+   */
+  fetch(key: K, fetcher: () => V | PromiseLike<V>, options?: FetchOptions): Promise<V>;
+
+  /** Milliseconds until expiry: `Infinity` without a TTL, 0 where there is no entry. */
+  getRemainingTTL(key: K): Promise<number>;
+  /** Removes expired entries; `true` if there were any. */
+  purgeStale(): Promise<boolean>;
+  /** Rejects, whatever `failsafe` says, if the namespace does not answer. */
+  healthCheck(): Promise<void>;
+  /** Counts since the namespace was created. */
+  stats(): Promise<Stats>;
+  /** What the namespace takes up in memory. */
+  usage(): Promise<Usage>;
+  /**
+   * Removes the namespace with its counts and leases. An instance that is used afterwards makes it anew, with
+   * its first options.
+   */
+  destroy(): Promise<boolean>;
+  /**
+   * The synchronous view in the primary, `undefined` where the namespace does not exist. Throws in a worker.
+   */
+  getCache(): SyncCache<K, V> | undefined;
+
+  /** The most entries to keep; with a value, sets it. Entries and remaining TTLs stay. */
+  max(value?: number): Promise<number>;
+  /** The lifetime of entries in milliseconds; with a value, sets it for those to come. */
+  ttl(value?: number): Promise<number>;
+  /** Whether expired values are returned once more; with a value, sets it. */
+  allowStale(value?: boolean): Promise<boolean>;
+}
+
+/** The long name of {@link LRUCacheClustered}: the same class. */
+export { LRUCacheClustered as LRUCacheForClustersAsPromised };
+
+/** How values of type `V` are stored as values of type `S`. Both functions may be async. */
+export interface Codec<V, S extends {}> {
+  encode(value: V): S | PromiseLike<S>;
+  decode(stored: S): V | PromiseLike<V>;
+}
+
+/**
+ * A cache whose values pass through a codec. What speaks in numbers or in the stored form (`incr`, `decr`,
+ * `dump`, `load`) is not here: reach it by `cache`. Every method otherwise does what that of {@link
+ * LRUCacheClustered} does.
+ */
+export interface WrappedCache<K extends CacheKey, V, S extends {} = any> {
+  /** The cache beneath, with the stored form. */
+  readonly cache: LRUCacheClustered<K, S>;
+  get(key: K): Promise<V | undefined>;
+  set(key: K, value: V, options?: WriteOptions): Promise<boolean>;
+  setIfAbsent(key: K, value: V, options?: WriteOptions): Promise<boolean>;
+  peek(key: K): Promise<V | undefined>;
+  mGet(keys: Iterable<K>): Promise<Map<K, V | undefined>>;
+  mSet(
+    entries: Iterable<readonly [K, V] | readonly [K, V, WriteOptions]>,
+    options?: WriteOptions,
+  ): Promise<void>;
+  values(): Promise<V[]>;
+  entries(): Promise<[K, V][]>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<[K, V]>;
+  fetch(key: K, fetcher: () => V | PromiseLike<V>, options?: FetchOptions): Promise<V>;
+  has(key: K): Promise<boolean>;
+  delete(key: K): Promise<boolean>;
+  keys(): Promise<K[]>;
+  size(): Promise<number>;
+  clear(): Promise<void>;
+  destroy(): Promise<boolean>;
+  healthCheck(): Promise<void>;
+  purgeStale(): Promise<boolean>;
+  getRemainingTTL(key: K): Promise<number>;
+  stats(): Promise<Stats>;
+}
+
+/** Puts a codec over a cache. An error of the codec rejects the call it happened in. */
+export function wrap<K extends CacheKey, S extends {}, V>(
+  cache: LRUCacheClustered<K, S>,
+  codec: Codec<V, S>,
+): WrappedCache<K, V, S>;
+
+/**
+ * A function that asks the cache first, and calls `fn` once for all who ask for the same key meanwhile.
+ * The cache may be a wrapped one. Rejects with the error of `fn`; a nullish key is a `TypeError`.
+ */
+export function memoize<K extends CacheKey, V, A extends unknown[]>(
+  cache: { fetch(key: K, fetcher: () => V | PromiseLike<V>, options?: FetchOptions): Promise<V> },
+  fn: (...args: A) => NoInfer<V> | PromiseLike<NoInfer<V>>,
+  keyFn: (...args: A) => NoInfer<K>,
+  options?: FetchOptions,
+): (...args: A) => Promise<V>;
+
+// -----------------------------------------------------------------------------------------------------------
+// Signals and scopes
+// -----------------------------------------------------------------------------------------------------------
+
+/** A value that can be read and watched. */
+export interface Subscribable<T> {
+  /** The value: within `runInScope` the scope's, else the global one. */
+  get(): T;
+  /** Calls back with each new value from now on, and returns what ends that. */
+  subscribe(cb: (value: T) => void): () => void;
+}
+
+/** A value that can also be written. */
+export interface Signal<T> extends Subscribable<T> {
+  /** Writes a value: within `runInScope` to the scope alone, else the global one. */
+  set(value: T): void;
+  /** Writes what the function makes of the present value. */
+  update(fn: (value: T) => T): void;
+}
+
+/** Options of a signal. */
+export interface SignalOptions<T> {
+  /** Whether a new value is the old one, and nobody is told. Default `Object.is`. */
+  equals?(a: T, b: T): boolean;
+  /**
+   * The signal's name when a scope is serialized. Default: one by order of creation. A name that is taken
+   * throws.
+   */
+  key?: string;
+  /**
+   * How the value is written and read when a scope is serialized; `false` keeps it out. Default: as it is.
+   */
+  serialize?: false | { write(v: T): unknown; read(j: unknown): T };
+}
+
+/** Options of a computed value. */
+export interface ComputedOptions<T> {
+  /** Whether a new value is the old one, and nobody is told. Default `Object.is`. */
+  equals?(a: T, b: T): boolean;
+}
+
+/**
+ * Values of signals that hold in one place and nowhere else. Looked up live: own value, then the parent's,
+ * then the global one.
+ */
+export interface Scope {
+  /** A child scope. */
+  fork(): Scope;
+  /** The value that a signal or a computed has in this scope. */
+  get<T>(s: Subscribable<T>): T;
+  /** Gives a signal a value in this scope. */
+  set<T>(s: Signal<T>, v: T): void;
+  /** Own and inherited values by key, those of the child first. */
+  serialize(): Record<string, unknown>;
+}
+
+/** Options of `createScope`. */
+export interface ScopeOptions {
+  /** Values to begin with, by the keys of their signals. */
+  values?: Record<string, unknown>;
+}
+
+/** Makes a signal. */
+export function signal<T>(initial: T, options?: SignalOptions<T>): Signal<T>;
+/**
+ * Makes a value out of others, worked out when it is read. An error is kept and thrown again; a cycle throws.
+ */
+export function computed<T>(fn: () => T, options?: ComputedOptions<T>): Subscribable<T>;
+/**
+ * Runs a function now and whenever what it read has changed. What it returns runs before the next time.
+ * Returns what ends it.
+ */
+// biome-ignore lint/suspicious/noConfusingVoidType: an effect may return nothing, or what cleans up.
+export function effect(fn: () => void | (() => void)): () => void;
+/** Holds effects and subscribers back until the function is done, and returns what it returns. */
+export function batch<T>(fn: () => T): T;
+/** Reads without being told of changes later. */
+export function untracked<T>(fn: () => T): T;
+/** Makes a scope with no parent. */
+export function createScope(options?: ScopeOptions): Scope;
+/**
+ * Runs a function in a scope, which then follows it through `await`, timers and streams. Returns what the
+ * function returns.
+ */
+export function runInScope<T>(scope: Scope, fn: () => T): T;
+/** Own and inherited values of a scope by key. The same as `scope.serialize()`. */
+export function serializeScope(scope: Scope): Record<string, unknown>;
+/** Gives a scope the values that `serializeScope` took from another. */
+export function hydrateScope(scope: Scope, data: Record<string, unknown>): void;
+
+/** Options of `serializeToScript`. */
+export interface SerializeToScriptOptions {
+  /** The `id` of the element. Default `'flotilla-scope'`. */
+  id?: string;
+}
+
+/**
+ * The values of a scope as a `<script type="application/json">` element, escaped so that no value can end it
+ * or run. In the page: `hydrateScope(scope,
+ * JSON.parse(document.getElementById('flotilla-scope').textContent))`.
+ */
+export function serializeToScript(scope: Scope, options?: SerializeToScriptOptions): string;
+
+/** Options of `createServerScope`. */
+export interface ServerScopeOptions {
+  /** How long a scope lives after its last use, in milliseconds. Default 300000. */
+  readonly ttl?: number;
+  /** How many scopes are kept; beyond that the least recently used goes. Default 10000. */
+  readonly maxEntries?: number;
+  /** Called once for each scope that leaves, whatever the reason. */
+  readonly onEvict?: (scopeId: string) => void;
+}
+
+/** A scope of one request. Its own forks are plain scopes, which nobody tracks. */
+export interface ManagedScope extends Scope {
+  /** `ss_0`, `ss_1` and so on, counted per server scope. */
+  readonly id: string;
+}
+
+/**
+ * The root of all requests' scopes: values set on it are inherited by every one. It has no timers.
+ * After `destroy()` every method throws `Error('ServerScope has been destroyed')`.
+ */
+export interface ServerScope extends Scope {
+  /**
+   * Makes a tracked scope, after it has let the expired ones go and, at capacity, the least recently used.
+   */
+  fork(): ManagedScope;
+  /** A tracked scope by its id. Touches it: its TTL starts anew. */
+  getScope(id: string): ManagedScope | undefined;
+  /** Lets a scope go; `true` if it was tracked. Whoever holds it may go on using it. */
+  dispose(id: string): boolean;
+  /** How many scopes are tracked. */
+  readonly size: number;
+  /** Lets all scopes go, and ends the server scope. */
+  destroy(): void;
+  get<T>(subscribable: Subscribable<T>): T;
+  set<T>(sig: Signal<T>, value: T): void;
+  serialize(): Record<string, unknown>;
+}
+
+/** Makes a server scope. Throws a `TypeError` or `RangeError` for options out of range. */
+export function createServerScope(options?: ServerScopeOptions): ServerScope;
+
+/**
+ * What a request carries under `scopeMiddleware` and `scopePlugin`. Flotilla does not declare it for you, so
+ * that it is in nobody's way: `declare global { namespace Express { interface Request extends ScopedRequest
+ * {} } }`.
+ */
+export interface ScopedRequest {
+  scope: ManagedScope;
+}
+
+/**
+ * Middleware for Express and Connect: forks a scope for each request, sets `req.scope`, runs what follows in
+ * it, and disposes of it when the response is finished or the client has gone.
+ */
+export function scopeMiddleware(
+  serverScope: ServerScope,
+): (request: object, response: object, next: (error?: unknown) => void) => void;
+
+/**
+ * The same for Fastify: `fastify.register(scopePlugin(serverScope))`. It holds for all routes, not only for
+ * those of a plugin.
+ */
+export function scopePlugin(
+  serverScope: ServerScope,
+): (instance: object, options: unknown, done: (error?: Error) => void) => void;
+
+// -----------------------------------------------------------------------------------------------------------
+// The balancer
+// -----------------------------------------------------------------------------------------------------------
+
+/** Something that works like an Express application: its `listen` binds a port. */
+export type ExpressLike = {
+  listen: (...args: any[]) => any;
+  disable?: (name: string) => void;
+  use?: (...args: any[]) => any;
+  get?: (...args: any[]) => any;
+  post?: (...args: any[]) => any;
+  put?: (...args: any[]) => any;
+  patch?: (...args: any[]) => any;
+  delete?: (...args: any[]) => any;
+  options?: (...args: any[]) => any;
+  head?: (...args: any[]) => any;
+  all?: (...args: any[]) => any;
+} & Record<string, unknown>;
+
+/**
+ * Any application that can be served: Express, Connect, Koa, Fastify, a plain `http.Server` or
+ * `https.Server`, a function of request and response, or whatever has `listen(port, host, callback)`.
+ */
+export type ServerApp =
+  | ExpressLike
+  | { listen: (...args: any[]) => any }
+  | { callback: () => (request: any, response: any) => unknown }
+  | ((request: any, response: any, ...rest: any[]) => unknown);
+
+/** Where messages go. */
+export type LoggerLike = {
+  debug: (...args: unknown[]) => void;
+  info: (...args: unknown[]) => void;
+  warn: (...args: unknown[]) => void;
+  error: (...args: unknown[]) => void;
+};
+
+/** The head of an HTTP/1 request, as far as it was there when the connection was assigned. */
+export type ParsedRequest = {
+  /** `GET`, `POST` and so on; absent if the head could not be read. */
+  method?: string;
+  /** The request target, query string included. */
+  path?: string;
+  /** Such as `"1.1"`. */
+  httpVersion?: string;
+  /** The `Host` header. */
+  host?: string;
+  /** Names in lower case, values without surrounding space. */
+  headers: Record<string, string>;
+  /** The client's address. */
+  remoteAddress?: string;
+  /** The client's port. */
+  remotePort?: number;
+  /** `"unknown"` if the request line could not be read. */
+  protocol: 'http1' | 'unknown';
+  /** The bytes of the head, as `latin1`. */
+  rawHead: string;
+};
+
+/** What a worker takes up, as it last reported. */
+export type WorkerRuntimeStats = {
+  /** The process id. */
+  pid: number;
+  /** CPU use in percent of one core; above 100 where threads use more. */
+  cpuPercent: number;
+  /** Resident memory. */
+  rssBytes: number;
+  /** V8 heap in use. */
+  heapUsedBytes: number;
+  /** V8 heap in all. */
+  heapTotalBytes: number;
+  /** Memory outside the heap that V8 knows of. */
+  externalBytes: number;
+  /** The part of it in ArrayBuffers. */
+  arrayBuffersBytes: number;
+  /** How long the process has been up. */
+  uptimeMs: number;
+  /** Connections the application has open. */
+  activeConnections: number;
+  /** When this was taken, by `Date.now()`. */
+  sampledAt: number;
+  /** Requests that are being answered. */
+  inFlightRequests?: number;
+  /** How far the event loop is behind; it grows while the loop is blocked. */
+  eventLoopLagMs?: number;
+};
+
+/** A worker that a connection may go to. */
+export type BackendCandidate = {
+  /** Stable: `"worker-0"` and so on. */
+  id: string;
+  /** Its place in the pool, from zero. */
+  workerIndex: number;
+  /** The address it listens on. */
+  host: string;
+  /** The port it listens on. */
+  port: number;
+  /** Its process id, once it has reported. */
+  pid?: number;
+  /** Whether it can serve. */
+  healthy: boolean;
+  /** Whether it has said that it is ready. */
+  ready: boolean;
+  /** When it was last heard of, by `Date.now()`. */
+  lastHeartbeatAt?: number;
+  /** Connections now assigned to it, handed over or forwarded. */
+  activeProxyConnections: number;
+  /** What it last reported. */
+  stats?: WorkerRuntimeStats;
+};
+
+/** What a strategy is given for each connection. */
+export type LoadBalancerContext = {
+  /** The workers to choose from, all healthy and ready. */
+  candidates: BackendCandidate[];
+  /** The head of the first request. */
+  request: ParsedRequest;
+  /** The client's socket, for its addresses. */
+  socket: Socket;
+  /** A counter that grows by one with each connection. */
+  previousIndex: number;
+};
+
+/**
+ * A strategy: returns one of the candidates, or a promise of one. If it throws or returns something else, the
+ * default strategy chooses and the logger hears of it.
+ */
+export type LoadBalancerFunction = (
+  context: LoadBalancerContext,
+) => BackendCandidate | Promise<BackendCandidate>;
+
+/** Values of the dimensions of a metric. */
+export type TelemetryAttributes = Record<string, string | number | boolean | undefined>;
+
+/** Where metrics go. A sink of `defuss-open-telemetry` is one. */
+export interface TelemetrySink {
+  /** Adds to a counter. `value` is 1 by default. */
+  incrementCounter(name: string, value?: number, attributes?: TelemetryAttributes): void;
+  /** Records one measurement. */
+  recordHistogram(name: string, value: number, attributes?: TelemetryAttributes): void;
+  /** Sets the present value of a gauge. */
+  setGauge(name: string, value: number, attributes?: TelemetryAttributes): void;
+}
+
+/** A sink that does nothing. */
+export const noopTelemetrySink: TelemetrySink;
+
+/** What is used of a Meter of `@opentelemetry/api`. */
+export interface TelemetryMeter {
+  createCounter(
+    name: string,
+    options?: { description?: string },
+  ): { add(value: number, attributes?: TelemetryAttributes): void };
+  createHistogram(
+    name: string,
+    options?: { description?: string },
+  ): { record(value: number, attributes?: TelemetryAttributes): void };
+  createObservableGauge(
+    name: string,
+    options?: { description?: string },
+  ): {
+    addCallback(
+      callback: (result: { observe(value: number, attributes?: TelemetryAttributes): void }) => void,
+    ): void;
+  };
+}
+
+/** Options of `createOpenTelemetrySink`. */
+export interface OpenTelemetrySinkOptions {
+  /** A Meter, as `metrics.getMeter(name)` of `@opentelemetry/api` returns it. */
+  meter: TelemetryMeter;
+  /** Put before the name of each metric. Default `''`. */
+  prefix?: string;
+  /** Descriptions by the name of the metric, without the prefix. */
+  descriptions?: Record<string, string>;
+}
+
+/** A sink that writes to OpenTelemetry. Instruments are made when they are first used. */
+export function createOpenTelemetrySink(options: OpenTelemetrySinkOptions): TelemetrySink;
+
+/** The configuration of `startServer` and `setServerConfig`. Every field is optional. */
+export type ServerConfigInput = {
+  /**
+   * The public address; an absolute path is a Unix socket. Default `HOST` or `LISTEN_HOST`, else `"0.0.0.0"`.
+   */
+  host?: string;
+  /** The public port. Default `PORT` or `LISTEN_PORT`, else `3000`. */
+  port?: number;
+  /** The address that workers listen on. Default `WORKER_HOST`, else `"127.0.0.1"`. */
+  workerHost?: string;
+  /** The first of the workers' ports. Default `BASE_WORKER_PORT`, else `3001`. */
+  baseWorkerPort?: number;
+  /** How many workers; `"auto"`, the default, is one for each core that this process may use. */
+  workers?: number | 'auto';
+  /**
+   * How long to wait for the head of a request before the connection is assigned without it. Default `10`.
+   */
+  requestInspectionTimeoutMs?: number;
+  /** How many bytes of a head are looked at. Default `16384`. */
+  maxHeaderBytes?: number;
+  /** Let a client end its side and still be answered. Default `true`. */
+  allowHalfOpen?: boolean;
+  /** How often workers report. Default `60000`. */
+  workerHeartbeatIntervalMs?: number;
+  /** After how long without a report a worker counts as stale. Default `150000`. */
+  workerHeartbeatStaleAfterMs?: number;
+  /** How long a graceful stop may take before the rest is killed. Default `10000`. */
+  gracefulShutdownTimeoutMs?: number;
+  /** Replace workers that exit unexpectedly, ever more slowly if they keep doing so. Default `true`. */
+  respawnWorkers?: boolean;
+  /** The strategy. Default {@link defaultLoadBalancer}. */
+  loadBalancer?: LoadBalancerFunction;
+  /** Where messages go; what is missing is filled in from `console`, the default. */
+  logger?: Partial<LoggerLike>;
+  /** Environment variables for the workers, beside the primary's own. */
+  workerEnv?: Record<string, string>;
+  /** Stop on `SIGINT` and `SIGTERM`. Default `true`. */
+  installSignalHandlers?: boolean;
+  /** Where metrics go. Default {@link noopTelemetrySink}. */
+  telemetry?: TelemetrySink;
+  /**
+   * How connections reach a worker: `'handoff'` gives it the accepted socket (HTTP servers on Linux),
+   * `'proxy'` forwards bytes to its port (anything that listens). Default `'auto'`: the first where it can be
+   * had. `FLOTILLA_BALANCER=portable` forces a fallback in JavaScript.
+   */
+  mode?: 'auto' | 'handoff' | 'proxy';
+  /**
+   * Move keep-alive connections from loaded to idle workers between requests. Default `true` with {@link
+   * leastLoadedLoadBalancer}, else `false`.
+   */
+  rebalance?: boolean;
+  /**
+   * In proxy mode, tell workers the client's address by a PROXY protocol header of this version. Default
+   * `false`.
+   */
+  proxyProtocol?: false | 'v1' | 'v2';
+};
+
+/** A configuration with all defaults filled in. */
+export type ResolvedServerConfig = {
+  host: string;
+  port: number;
+  workerHost: string;
+  baseWorkerPort: number;
+  workers: number;
+  requestInspectionTimeoutMs: number;
+  maxHeaderBytes: number;
+  allowHalfOpen: boolean;
+  workerHeartbeatIntervalMs: number;
+  workerHeartbeatStaleAfterMs: number;
+  gracefulShutdownTimeoutMs: number;
+  respawnWorkers: boolean;
+  loadBalancer?: LoadBalancerFunction;
+  logger: LoggerLike;
+  workerEnv: Record<string, string>;
+  installSignalHandlers: boolean;
+  telemetry: TelemetrySink;
+  mode: 'auto' | 'handoff' | 'proxy';
+  rebalance: boolean;
+  proxyProtocol: false | 'v1' | 'v2';
+};
+
+/** What `startServer` says of the process it was called in. */
+export type StartServerResult = {
+  /** Whether this process balances or serves. */
+  mode: 'primary' | 'worker';
+  /** The process id. */
+  pid: number;
+  /** The address this process listens on. */
+  host: string;
+  /** The port this process listens on. */
+  port: number;
+  /** Its place in the pool; in a worker only. */
+  workerIndex?: number;
+  /** Its port; in a worker only. */
+  workerPort?: number;
+  /** How many workers there are; in the primary only. */
+  workers?: number;
+};
+
+/**
+ * Merges a part of a configuration into the current one, and returns the whole. Throws for values out of
+ * range, and then changes nothing.
+ */
+export const setServerConfig: (next: ServerConfigInput) => ResolvedServerConfig;
+/** The current configuration. */
+export const getServerConfig: () => ResolvedServerConfig;
+
+/** One worker after the other, by `previousIndex`. */
+export const roundRobinLoadBalancer: LoadBalancerFunction;
+/** The worker with the fewest connections. */
+export const leastConnectionsLoadBalancer: LoadBalancerFunction;
+/** The worker with the lowest score: connections × 10 + cpuPercent × 2 + (heapUsed / heapTotal) × 100. */
+export const resourceAwareLoadBalancer: LoadBalancerFunction;
+/** The better of two workers drawn at random, by requests in flight and event-loop lag. */
+export const leastLoadedLoadBalancer: LoadBalancerFunction;
+/** The strategy where none is given: {@link roundRobinLoadBalancer}. */
+export const defaultLoadBalancer: LoadBalancerFunction;
+
+/** The weights of `createResourceAwareLoadBalancer`. */
+export interface ResourceAwareWeights {
+  /** For each connection. Default 10. */
+  connectionWeight?: number;
+  /** For each percent of a core. Default 2. */
+  cpuWeight?: number;
+  /** For a heap that is full. Default 100. */
+  heapWeight?: number;
+}
+
+/** {@link resourceAwareLoadBalancer} with other weights. Throws for one that is negative or not finite. */
+export const createResourceAwareLoadBalancer: (weights?: ResourceAwareWeights) => LoadBalancerFunction;
+
+/**
+ * Serves an application on every core. In the primary it forks workers, waits until one is ready, and opens
+ * the public port; in a worker it serves the application. Rejects if the port is taken, the application
+ * fails, or no worker gets ready.
+ */
+export const startServer: (app: ServerApp, nextConfig?: ServerConfigInput) => Promise<StartServerResult>;
+/**
+ * Closes the public port, lets requests be finished, and ends the workers; in a worker, closes the
+ * application.
+ */
+export const stopServer: () => Promise<void>;
+/**
+ * Replaces the workers one by one, with nothing dropped. Rejects, with the old ones still serving, if new
+ * code fails to start.
+ */
+export const restartServer: () => Promise<void>;
+
+// The tuples matter: a conditional type over an import that was not found is that same unresolved type again,
+// which passes for anything; in a tuple it is looked at as `any`.
+type IsAny<T> = [0] extends [1 & T] ? true : false;
+// @ts-ignore -- an optional peer: where it is not installed, this is `any`, which is looked for below.
+type UltimateExpressModule = typeof import('ultimate-express');
+// @ts-ignore -- an optional peer: where it is not installed, this is `any`, which is looked for below.
+type ExpressModule = typeof import('express');
+
+/**
+ * The type of {@link express}: that of `ultimate-express` where it is installed, else of `express`, else of
+ * any function.
+ */
+export type ExpressModuleLike =
+  IsAny<UltimateExpressModule> extends false
+    ? UltimateExpressModule
+    : IsAny<ExpressModule> extends false
+      ? ExpressModule
+      : ((...args: any[]) => any) & Record<string, any>;
+
+/**
+ * `ultimate-express` where it is installed, else `express`, loaded when it is first used.
+ * Throws `FLOTILLA_ERR_EXPRESS_MISSING` where neither is.
+ */
+export const express: ExpressModuleLike;
+/** {@link express}, by another name. */
+/** {@link express}. */
+export { express as expressDefault, express as default };
+
+// -----------------------------------------------------------------------------------------------------------
+// The lifecycle
+// -----------------------------------------------------------------------------------------------------------
+
+/** What every context has. */
+export interface ContextCore<C = {}> {
+  /** What the context was made with, the port decided. */
+  readonly config: Readonly<C> & { readonly port: number };
+  /** 1 for the first context of a server, one more at each restart. */
+  readonly generation: number;
+  /**
+   * Closes the resources, in the reverse of the order they were opened in. A second call does nothing more.
+   */
+  destroy(): Promise<void>;
+}
+
+/**
+ * A context: the core, and each resource by its name once the server has opened it. `R` maps names to
+ * resources.
+ */
+export type Context<R = {}, C = {}> = ContextCore<C> & Readonly<R>;
+
+/** What a resource is opened with: the context so far, the resources before it included. */
+export type OpeningContext = ContextCore<Record<string, any>> & Readonly<Record<string, any>>;
+
+/** How a resource is opened, closed and looked after. */
+export interface Resource<T = any> {
+  /** Opens it. If it fails, those opened before are closed and the start rejects. */
+  open(context: OpeningContext): T | PromiseLike<T>;
+  /** Closes it. */
+  close?(resource: T): unknown;
+  /** Looks whether it is well: it is not if this throws, rejects, takes too long, or brings `false`. */
+  check?(resource: T): unknown;
+}
+
+/** Resources by name. A resource cannot have the name of a field of the context. */
+export type Resources = Record<string, Resource> & { config?: never; generation?: never; destroy?: never };
+
+/** The type of each opened resource, by name. */
+export type OpenedResources<R> = {
+  [N in keyof R as R[N] extends Resource ? N : never]: R[N] extends { open(...args: never[]): infer T }
+    ? Awaited<T>
+    : never;
+};
+
+/** A health check: all is well only if it brings `true` in time. */
+export type HealthCheck<C = Context> = (context: C) => boolean | PromiseLike<boolean>;
+
+/** Makes the application of one generation. */
+export type AppFactory<C = Context> = (context: C) => ServerApp | PromiseLike<ServerApp>;
+
+/**
+ * The configuration of a context. Fields of your own may stand beside these, and are found in
+ * `context.config`.
+ */
+export interface ContextConfig<R = {}> {
+  /** The port. Default: 0 under `NODE_ENV=test`, which is a free one, else `PORT`, else 3000. */
+  port?: number;
+  /** The address. Default `HOST` or `LISTEN_HOST`, else `'0.0.0.0'`. */
+  host?: string;
+  /** What the server stands on: opened in this order at the start, closed in reverse at the stop. */
+  resources?: R & Resources;
+  /** Checks for the health endpoint, by name, beside those of the resources. */
+  health?: Record<string, HealthCheck<ContextCore<Record<string, any>> & Readonly<OpenedResources<R>>>>;
+  /** Makes the application, where `createServer` is not told how. */
+  app?: AppFactory<ContextCore<Record<string, any>> & Readonly<OpenedResources<R>>>;
+}
+
+/**
+ * Makes a context. Nothing is opened yet. Throws for a port out of range or a resource named like a field of
+ * the context.
+ */
+export function createContext<R extends Resources = {}, C extends object = {}>(
+  config?: ContextConfig<R> & C,
+): Context<OpenedResources<R>, Omit<C, 'port'>>;
+
+/** Where a server tells how it is. `false` turns an endpoint off. */
+export interface HealthEndpoints {
+  /** 200 or 503, with a {@link HealthReport}. Default `'/health'`. */
+  health?: string | false;
+  /** 200 while requests are wanted, else 503. Default `'/ready'`. */
+  ready?: string | false;
+  /** 200 while the process lives, also when a worker's event loop is blocked. Default `'/live'`. */
+  live?: string | false;
+  /** A port of their own. Default: the server's. */
+  port?: number;
+}
+
+/** What the health endpoint answers. */
+export interface HealthReport {
+  status: 'healthy' | 'unhealthy';
+  /** The outcome of each check, by name. */
+  checks: Record<string, boolean>;
+  /** Seconds, as `process.uptime()` counts them. */
+  uptime: number;
+  memory: NodeJS.MemoryUsage;
+}
+
+/**
+ * Options of `createServer`. Those of `startServer` are among them; those about workers count only where
+ * `workers` is given. `host` and `port` come from the context if they are not given here.
+ */
+export interface ServerOptions<C = Context> extends ServerConfigInput {
+  /**
+   * Makes the application, from a fresh context each time. Default: the `app` of the context's configuration.
+   */
+  app?: AppFactory<C>;
+  /** How many processes serve, `'auto'` for one a core. Default: none but this one. */
+  workers?: number | 'auto';
+  /** How long requests and connections have to end before they are cut. Default 5000. */
+  gracefulShutdownTimeoutMs?: number;
+  /**
+   * How long to go on serving after readiness turned to 503 and before draining begins, for Kubernetes.
+   * Default 0.
+   */
+  shutdownDelayMs?: number;
+  /** How long a server that listens has to become healthy before a start fails. Default 3000. */
+  readyTimeoutMs?: number;
+  /** Paths of the health endpoints; `false` for none at all. */
+  healthEndpoints?: HealthEndpoints | false;
+  /** After how long a check that has not answered has failed. Default 1000. */
+  healthCheckTimeoutMs?: number;
+  /**
+   * Stop on `SIGTERM` and `SIGINT`, restart on `SIGUSR2`, exit at once on a second `SIGTERM` or `SIGINT`.
+   * Default `true`.
+   */
+  installSignalHandlers?: boolean;
+  /**
+   * Take the socket that systemd passed and tell it of readiness, where its environment variables say so.
+   * Default `true`.
+   */
+  systemd?: boolean;
+}
+
+/**
+ * Where a server is in its life. It begins as `'stopped'`, and is so again after a stop or a start that
+ * failed.
+ */
+export type ServerState = 'stopped' | 'starting' | 'ready' | 'restarting' | 'draining' | 'stopping';
+
+/** The events of a server and what its listeners get. */
+export interface LifecycleEvents {
+  ready: [];
+  draining: [];
+  stopped: [];
+  restarted: [];
+  error: [error: Error];
+}
+
+/** What one server and several have in common. Calls that overlap wait for each other. */
+export interface Lifecycle extends AsyncDisposable {
+  /**
+   * Opens the resources, listens, and resolves when requests are answered. Rejects with `Server already
+   * started` on a started one. A start that fails closes what it had opened, and can be tried again.
+   */
+  start(): Promise<void>;
+  /**
+   * Drains, closes, releases the resources in reverse, and resolves when all is released. On a stopped one it
+   * does nothing.
+   */
+  stop(): Promise<void>;
+  /**
+   * Replaces the context and the application on the same port, with nothing dropped. Rejects, with the old
+   * ones still serving, if that fails.
+   */
+  restart(): Promise<void>;
+  /** Takes no new work, and resolves when what is under way is done. New requests get 503. */
+  drain(): Promise<void>;
+  /**
+   * Resolves when the health endpoint says so. Rejects with `Server failed to become ready` after
+   * `readyTimeoutMs`.
+   */
+  waitForReady(): Promise<void>;
+  /** The same as `stop()`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A server with a lifecycle, in this process or clustered. */
+export interface LifecycleServer extends Lifecycle {
+  /** Where it is in its life. */
+  readonly state: ServerState;
+  /** The port it listens on; before the start, the configured one. */
+  getPort(): number;
+  on<E extends keyof LifecycleEvents>(event: E, listener: (...args: LifecycleEvents[E]) => void): this;
+  once<E extends keyof LifecycleEvents>(event: E, listener: (...args: LifecycleEvents[E]) => void): this;
+  off<E extends keyof LifecycleEvents>(event: E, listener: (...args: LifecycleEvents[E]) => void): this;
+}
+
+/**
+ * Makes a server over a context. With `workers` it is clustered: they open the resources and run the
+ * application, not the primary.
+ */
+export function createServer<C extends ContextCore<any>>(
+  context: C,
+  options?: ServerOptions<C>,
+): LifecycleServer;
+
+/** Several servers over one context, each by its name too. */
+export type LifecycleServers<N extends string = string> = Lifecycle & { readonly [K in N]: LifecycleServer };
+
+/**
+ * Makes several servers over one context. All start or none; a restart replaces all over one fresh context.
+ * A server cannot have the name of a method of {@link Lifecycle}.
+ */
+export function createServers<C extends ContextCore<any>, N extends string>(
+  context: C,
+  servers: { [K in N]: K extends keyof Lifecycle ? never : ServerOptions<C> },
+): LifecycleServers<N>;
+
+/** Options of `testServer`. The port is always a free one. */
+export type TestServerOptions = Omit<ServerOptions, 'app' | 'port'>;
+
+/** A server made for one test. */
+export interface TestServer extends LifecycleServer {
+  /** Its address, such as `http://127.0.0.1:54321`. */
+  readonly url: string;
+}
+
+/**
+ * Starts an application on a free port of this machine, and stops it when the test has ended, in vitest and
+ * in node:test.
+ */
+export function testServer(app: ServerApp, options?: TestServerOptions): Promise<TestServer>;

@@ -1,0 +1,46 @@
+// Generated from index.js by "npm run generate".
+
+import door from './index.js';
+
+export const {
+  FlotillaError,
+  LRUCacheClustered,
+  LRUCacheForClustersAsPromised,
+  batch,
+  computed,
+  createContext,
+  createOpenTelemetrySink,
+  createResourceAwareLoadBalancer,
+  createScope,
+  createServer,
+  createServerScope,
+  createServers,
+  defaultLoadBalancer,
+  effect,
+  express,
+  expressDefault,
+  getServerConfig,
+  hydrateScope,
+  leastConnectionsLoadBalancer,
+  leastLoadedLoadBalancer,
+  memoize,
+  noopTelemetrySink,
+  resourceAwareLoadBalancer,
+  restartServer,
+  roundRobinLoadBalancer,
+  runInScope,
+  scopeMiddleware,
+  scopePlugin,
+  serializeScope,
+  serializeToScript,
+  setServerConfig,
+  signal,
+  startServer,
+  stopServer,
+  testServer,
+  untracked,
+  versions,
+  wrap,
+} = door;
+
+export default door.default;

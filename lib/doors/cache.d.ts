@@ -1,0 +1,26 @@
+/** `flotilla/cache`: the shared cache, in place of `@0xdoublesharp/lru-cache-clustered`. */
+
+export type {
+  BootstrapOptions,
+  CacheKey,
+  CacheOptions,
+  Codec,
+  Entry,
+  FetchOptions,
+  Stats,
+  SyncCache,
+  SyncGetOptions,
+  SyncHasOptions,
+  SyncPeekOptions,
+  SyncSetOptions,
+  Usage,
+  WrappedCache,
+  WriteOptions,
+} from '../../index.js';
+export {
+  LRUCacheClustered,
+  LRUCacheClustered as default,
+  LRUCacheForClustersAsPromised,
+  memoize,
+  wrap,
+} from '../../index.js';

@@ -1,0 +1,2 @@
+/** `flotilla/core` for ES modules: the same types as for CommonJS. */
+export * from './core.js';

@@ -1,0 +1,162 @@
+/**
+ * The table of every error that Flotilla raises on purpose: one row a code, declared once.
+ *
+ * A code is a promise: it is never reused and never reworded. `docs/errors.md` is generated from this table,
+ * the union in `index.d.ts` and the native part in `src/error.rs` are compared with it by tests.
+ */
+
+/** @import { FlotillaErrorCode } from '../index.js' */
+/** @typedef {'caller' | 'system' | 'flotilla'} Fault */
+
+/**
+ * @typedef {object} Row
+ * @property {Fault} fault who has to act to make it go away
+ * @property {boolean} retryCanHelp whether the same call may succeed later, with nothing changed by the caller
+ * @property {ErrorConstructor | TypeErrorConstructor | RangeErrorConstructor} base what it is an instance of
+ * @property {string} meaning what happened, for the documentation
+ * @property {string} remedy what to do, for the documentation
+ * @property {(...details: string[]) => string} message
+ */
+
+const BUILD = 'To build it, install a Rust toolchain, clone the repository and run "npm run build"';
+
+/** @type {Readonly<Record<FlotillaErrorCode, Row>>} */
+const table = {
+  FLOTILLA_ERR_NOT_IMPLEMENTED: {
+    fault: 'flotilla',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'The function is part of the contract in `index.d.ts`, and this version does not have it yet.',
+    remedy: 'Use a version whose changelog lists it.',
+    message: (name) =>
+      `${name} is not in this version of Flotilla yet; the changelog says which one brings it`,
+  },
+  FLOTILLA_ERR_INVALID_ARGUMENT: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: TypeError,
+    meaning: 'An argument has the wrong type or lies outside its range. Nothing was changed by the call.',
+    remedy: 'The message names the argument, what was passed and what it takes.',
+    message: (name, expected, actual) => `${name} must be ${expected}; it is ${actual}`,
+  },
+  FLOTILLA_ERR_INTERNAL: {
+    fault: 'flotilla',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'An invariant of Flotilla’s own does not hold.',
+    remedy: 'Report it, with the message and what `versions` shows.',
+    message: (what) => `${what}. This is a bug in Flotilla: please report it`,
+  },
+  FLOTILLA_ERR_NODE_VERSION: {
+    fault: 'system',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'The running Node.js is older than the oldest one that Flotilla supports.',
+    remedy: 'Install a Node.js of the version that the message names, or a later one.',
+    message: (actual, oldest) =>
+      `Flotilla needs Node.js ${oldest} or later; this is ${actual}. Install a newer Node.js`,
+  },
+  FLOTILLA_ERR_PLATFORM_UNSUPPORTED: {
+    fault: 'system',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'There is no prebuilt addon for this operating system and processor.',
+    remedy: 'Build the addon from source, on this machine.',
+    message: (platform, known) =>
+      `Flotilla has no prebuilt addon for ${platform}; there is one for each of ${known}. ${BUILD}`,
+  },
+  FLOTILLA_ERR_ADDON_MISSING: {
+    fault: 'system',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'The platform is supported, and its addon is not installed.',
+    remedy:
+      'Install again with optional dependencies, on the platform that the program will run on; ' +
+      'a `node_modules` copied from another platform brings the wrong addon.',
+    message: (platform, places) =>
+      `Flotilla’s addon for ${platform} is not installed; looked for ${places}. ` +
+      `Install again with "npm install --include=optional", on the machine it will run on. ${BUILD}`,
+  },
+  FLOTILLA_ERR_ADDON_FOREIGN: {
+    fault: 'system',
+    retryCanHelp: false,
+    base: Error,
+    meaning:
+      'The file found in the addon’s place cannot be loaded here, or is not Flotilla’s. The `cause` has the reason.',
+    remedy: 'Remove `node_modules` and install again, on the machine that the program will run on.',
+    message: (file, reason) =>
+      `${file} is not an addon of Flotilla that this Node.js can load: ${reason}. ` +
+      'Remove node_modules and install again, on the machine it will run on',
+  },
+  FLOTILLA_ERR_ADDON_VERSION: {
+    fault: 'system',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'The addon comes from another release than the JavaScript.',
+    remedy:
+      'Install again, so that `flotilla` and its platform package have one version; in a clone, build again.',
+    message: (file, actual, expected) =>
+      `${file} is version ${actual}, and the JavaScript is ${expected}. ` +
+      'Install again, so that both have one version; in a clone, run "npm run build"',
+  },
+  FLOTILLA_ERR_EXPRESS_MISSING: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: '`express` was used, and neither `ultimate-express` nor `express` is installed.',
+    remedy: 'Install one of them beside Flotilla.',
+    message: () =>
+      'Flotilla’s express is the one that is installed, and neither "ultimate-express" nor "express" is. ' +
+      'Install one: "npm install express"',
+  },
+};
+
+/**
+ * Makes a class whose instances carry a row of the table, on top of a built-in error.
+ *
+ * @param {ErrorConstructor | TypeErrorConstructor | RangeErrorConstructor} Base
+ */
+function codedClass(Base) {
+  return class extends /** @type {ErrorConstructor} */ (Base) {
+    /**
+     * @param {FlotillaErrorCode} code
+     * @param {string} message
+     * @param {ErrorOptions} [options]
+     */
+    constructor(code, message, options) {
+      super(message, options);
+      this.code = code;
+      this.fault = table[code].fault;
+      this.retryCanHelp = table[code].retryCanHelp;
+    }
+  };
+}
+
+/** What Flotilla throws, unless the error is a mistake of type or range: those are `TypeError`s and `RangeError`s. */
+class FlotillaError extends codedClass(Error) {}
+Object.defineProperty(FlotillaError.prototype, 'name', { value: 'FlotillaError' });
+
+const classes = new Map([
+  [Error, FlotillaError],
+  [TypeError, codedClass(TypeError)],
+  [RangeError, codedClass(RangeError)],
+]);
+
+/**
+ * Makes the error of a code, worded by its row.
+ *
+ * @param {FlotillaErrorCode} code
+ * @param {string[]} [details] what the row's message takes
+ * @param {ErrorOptions} [options]
+ * @returns {import('../index.js').FlotillaError}
+ */
+function createError(code, details = [], options) {
+  const row = table[code];
+  const CodedError = classes.get(row.base) ?? FlotillaError;
+  const error = new CodedError(code, row.message(...details), options);
+  // The trace starts where the error was made, not in here.
+  Error.captureStackTrace(error, createError);
+  return error;
+}
+
+module.exports = { FlotillaError, createError, table };

@@ -1,0 +1,23 @@
+/**
+ * The whole library, as one object: what every door leads to. `tsc` checks it here against the contract; a
+ * file beside a declaration of its own name, as `index.js` is, it would pass over.
+ */
+
+const { oneInstance } = require('./instance.js');
+
+/** @type {typeof import('../index.js')} */
+const library = oneInstance(() => {
+  const express = require('./server/express.js');
+  return {
+    ...require('./pending.js'),
+    FlotillaError: require('./errors.js').FlotillaError,
+    versions: require('./versions.js'),
+    noopTelemetrySink: require('./server/telemetry.js').noopTelemetrySink,
+    express,
+    expressDefault: express,
+    default: express,
+    __esModule: true,
+  };
+});
+
+module.exports = library;

@@ -1,0 +1,86 @@
+/**
+ * `npm run generate`: writes every file that follows from another one. With `--check` it writes nothing and
+ * fails when one of them is stale.
+ *
+ * | written | from |
+ * | --- | --- |
+ * | `npm/<platform>/` | the list of platforms in `lib/native/platforms.js` |
+ * | the optional dependencies in `package.json` and `package-lock.json` | the same, and the version |
+ * | the version in `Cargo.toml` and `Cargo.lock` | the one in `package.json` |
+ * | `docs/errors.md` | the table in `lib/errors.js` |
+ * | `index.mjs`, `lib/doors/*.mjs` | what the `.js` beside each exports |
+ */
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { errorsPage } from './errors-page.mjs';
+import { esmDoor } from './esm-door.mjs';
+import { completeLock } from './lockfile.mjs';
+import { fail, root } from './run.mjs';
+
+const require = createRequire(import.meta.url);
+const { packageName, platforms, addonFile } = require('../lib/native/platforms.js');
+const { table } = require('../lib/errors.js');
+
+/** @param {string} file */
+const read = (file) => readFileSync(path.join(root, file), 'utf8');
+
+/** @param {unknown} value */
+const json = (value) => `${JSON.stringify(value, null, 2)}\n`;
+
+const manifest = JSON.parse(read('package.json'));
+const { version, license, engines } = manifest;
+
+const doors = ['index', 'lib/doors/core', 'lib/doors/server', 'lib/doors/cache', 'lib/doors/express'];
+
+/** @param {import('../lib/native/platforms.js').Platform} platform */
+function platformFiles({ id, os, cpu, libc, target }) {
+  const name = packageName(id);
+  return {
+    [`npm/${id}/package.json`]: json({
+      name,
+      version,
+      description: `The native addon of flotilla for ${id}`,
+      license,
+      engines,
+      os: [os],
+      cpu: [cpu],
+      ...(libc && { libc: [libc] }),
+      main: `./${addonFile}`,
+      files: [addonFile],
+    }),
+    [`npm/${id}/README.md`]:
+      `# ${name}\n\nThe native addon of the package \`flotilla\`, built for \`${target}\`. ` +
+      'npm installs it by itself where it fits; there is nothing in it to import.\n',
+    [`npm/${id}/LICENSE`]: read('LICENSE'),
+  };
+}
+
+function generated() {
+  const optionalDependencies = Object.fromEntries(platforms.map(({ id }) => [packageName(id), version]));
+  const withVersion = (/** @type {string} */ toml) =>
+    toml.replace(/(^name = "flotilla"\nversion = )".*"$/m, `$1"${version}"`);
+  return {
+    'package.json': json({ ...manifest, optionalDependencies }),
+    'package-lock.json': completeLock({ version, optionalDependencies }),
+    'Cargo.toml': withVersion(read('Cargo.toml')),
+    'Cargo.lock': withVersion(read('Cargo.lock')),
+    'docs/errors.md': errorsPage(table),
+    ...Object.fromEntries(doors.map((door) => [`${door}.mjs`, esmDoor(`${door}.js`)])),
+    ...Object.assign({}, ...platforms.map(platformFiles)),
+  };
+}
+
+const stale = Object.entries(generated()).filter(
+  ([file, text]) => !existsSync(path.join(root, file)) || read(file) !== text,
+);
+if (process.argv.includes('--check')) {
+  if (stale.length > 0) fail(`Stale: ${stale.map(([file]) => file).join(', ')}.\nRun "npm run generate".`);
+} else {
+  for (const [file, text] of stale) {
+    mkdirSync(path.dirname(path.join(root, file)), { recursive: true });
+    writeFileSync(path.join(root, file), text);
+    console.log(`wrote ${file}`);
+  }
+}

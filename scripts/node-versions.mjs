@@ -1,0 +1,48 @@
+/**
+ * Runs a part of the tests on every Node.js that Flotilla supports, and sees that one that is too old is told so.
+ * The npm package `node` brings each version; what is fetched once is kept in `target/`.
+ */
+
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { fail, output, root, run } from './run.mjs';
+
+const supported = ['20', '22', '24'];
+const tooOld = '18';
+
+/** @param {string} major */
+function install(major) {
+  const folder = path.join(root, 'target', `node-${major}`);
+  const program = path.join(folder, 'node_modules/node/bin/node');
+  if (!existsSync(program)) {
+    const args = ['install', '--prefix', folder, '--no-save', '--no-package-lock', '--loglevel=error'];
+    run('npm', [...args, `node@${major}`]);
+  }
+  return program;
+}
+
+/**
+ * The same environment with another Node.js in front, for the processes that tests start by name.
+ *
+ * @param {string} program
+ */
+function withNode(program) {
+  return { ...process.env, PATH: `${path.dirname(program)}${path.delimiter}${process.env.PATH}` };
+}
+
+for (const major of supported) {
+  const program = install(major);
+  console.log(`Node.js ${output(program, ['--version'])}`);
+  const tests = ['__test__/package', '__test__/errors', '__test__/examples'];
+  const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
+  const args = ['run', '--typecheck.enabled=false', '--reporter=dot', ...tests];
+  run(program, [vitest, ...args], { env: withNode(program) });
+}
+
+const old = install(tooOld);
+const refusal = output(old, [
+  '-e',
+  "try { require('./index.js') } catch ({ code, message }) { console.log(code, message) }",
+]);
+console.log(`Node.js ${output(old, ['--version'])}: ${refusal}`);
+if (!refusal?.startsWith('FLOTILLA_ERR_NODE_VERSION')) fail('It should have been refused by its version.');

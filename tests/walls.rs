@@ -1,0 +1,198 @@
+//! The walls of `docs/architecture.md`: which room may name what. Lints hold what lints can (`unsafe` is denied
+//! in `Cargo.toml` and forbidden in the pure rooms); this test reads the source for the rest.
+
+#![allow(
+    clippy::expect_used,
+    reason = "a test that cannot read the source has to fail"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every room: its path below `src`, the rooms it may use, and whether it may contain `unsafe`.
+/// A room that is not listed here fails the test, so that the map in `lib.rs` and in the document is kept.
+const ROOMS: &[Room] = &[
+    Room {
+        name: "error",
+        may_use: &[],
+        may_be_unsafe: false,
+    },
+    Room {
+        name: "sys",
+        may_use: &["error"],
+        may_be_unsafe: true,
+    },
+    Room {
+        name: "shm",
+        may_use: &["error", "sys"],
+        may_be_unsafe: true,
+    },
+    Room {
+        name: "lru",
+        may_use: &["error"],
+        may_be_unsafe: false,
+    },
+    Room {
+        name: "store",
+        may_use: &["error", "shm", "lru"],
+        may_be_unsafe: true,
+    },
+    Room {
+        name: "scope",
+        may_use: &["error", "lru"],
+        may_be_unsafe: false,
+    },
+    Room {
+        name: "balance",
+        may_use: &["error", "sys", "shm"],
+        may_be_unsafe: false,
+    },
+    Room {
+        name: "bindings",
+        may_use: &["error", "store", "scope", "balance"],
+        may_be_unsafe: true,
+    },
+];
+
+/// A crate that only one room may name.
+const OUTSIDE: &[(&str, &str)] = &[("libc", "sys"), ("napi", "bindings"), ("napi_derive", "bindings")];
+
+struct Room {
+    name: &'static str,
+    may_use: &'static [&'static str],
+    may_be_unsafe: bool,
+}
+
+/// The words of Rust code, without comments and without what stands in quotes; paths keep their `::`.
+fn words(source: &str) -> Vec<String> {
+    let code: String = source
+        .lines()
+        .map(|line| format!("{}\n", without_comment(line)))
+        .collect();
+    code.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
+        .map(|word| word.trim_matches(':').to_owned())
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+fn without_comment(line: &str) -> String {
+    let (mut code, mut quoted, mut previous) = (String::new(), false, ' ');
+    for c in line.chars() {
+        match c {
+            '"' if previous != '\\' && previous != '\'' => quoted = !quoted,
+            '/' if previous == '/' && !quoted => return code,
+            _ if !quoted => code.push(c),
+            _ => {}
+        }
+        previous = c;
+    }
+    code
+}
+
+/// What a file of a room breaks, each as a sentence.
+fn broken_walls(room: &Room, source: &str) -> Vec<String> {
+    let mut broken = Vec::new();
+    for word in words(source) {
+        let path: Vec<_> = word.split("::").collect();
+        if let ["crate", target, ..] = path[..]
+            && target != room.name
+            && ROOMS.iter().any(|other| other.name == target)
+            && !room.may_use.contains(&target)
+        {
+            broken.push(format!("{} may not use {target}", room.name));
+        }
+        for (name, home) in OUTSIDE {
+            if path[0] == *name && room.name != *home {
+                broken.push(format!("{} may not name {name}, only {home} may", room.name));
+            }
+        }
+        if word == "unsafe" && !room.may_be_unsafe {
+            broken.push(format!("{} may not contain unsafe code", room.name));
+        }
+    }
+    broken
+}
+
+fn source_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("the folder is readable") {
+        let path = entry.expect("the entry is readable").path();
+        if path.is_dir() {
+            files.extend(source_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn room_of(file: &Path, src: &Path) -> Option<&'static Room> {
+    let inside = file.strip_prefix(src).expect("the file lies below src");
+    let first = inside.components().next()?.as_os_str().to_str()?;
+    let name = first.trim_end_matches(".rs");
+    ROOMS.iter().find(|room| room.name == name)
+}
+
+#[test]
+fn every_file_stays_within_the_walls_of_its_room() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut broken = Vec::new();
+    for file in source_files(&src) {
+        if file == src.join("lib.rs") {
+            continue;
+        }
+        let name = file.strip_prefix(&src).expect("below src").display().to_string();
+        match room_of(&file, &src) {
+            None => broken.push(format!("{name}: belongs to no room of the map")),
+            Some(room) => {
+                let source = fs::read_to_string(&file).expect("the file is readable");
+                broken.extend(
+                    broken_walls(room, &source)
+                        .iter()
+                        .map(|what| format!("{name}: {what}")),
+                );
+            }
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+/// The rooms that property tests, fuzzers and Miri run on: the compiler itself refuses unsafe code in them.
+#[test]
+fn the_pure_rooms_forbid_unsafe_code() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for room in [
+        "error.rs",
+        "lru/mod.rs",
+        "scope/mod.rs",
+        "balance/head.rs",
+        "balance/score.rs",
+    ] {
+        let file = src.join(room);
+        if let Ok(source) = fs::read_to_string(&file) {
+            assert!(
+                source.contains("#![forbid(unsafe_code)]"),
+                "{room} does not forbid unsafe code"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_broken_wall_is_seen() {
+    let room = |name| {
+        ROOMS
+            .iter()
+            .find(|room| room.name == name)
+            .expect("a room of the map")
+    };
+    let broken = |name, source| broken_walls(room(name), source).len();
+
+    assert_eq!(broken("store", "let n = unsafe { libc::getpid() };"), 1);
+    assert_eq!(broken("lru", "unsafe { first.next() }"), 1);
+    assert_eq!(broken("scope", "use napi::Env; use napi_derive::napi;"), 2);
+    assert_eq!(broken("scope", "use crate::store::Store;"), 1);
+    assert_eq!(broken("store", "use crate::shm::Region;"), 0);
+    assert_eq!(broken("error", "// libc and napi::Env may be spoken of"), 0);
+    assert_eq!(broken("error", "let text = \"no unsafe, no libc::here\";"), 0);
+}
