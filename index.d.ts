@@ -948,8 +948,7 @@ export type ExpressModuleLike =
  * Throws `FLOTILLA_ERR_EXPRESS_MISSING` where neither is.
  */
 export const express: ExpressModuleLike;
-/** {@link express}, by another name. */
-/** {@link express}. */
+/** {@link express}, by its other names. */
 export { express as expressDefault, express as default };
 
 // -----------------------------------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { platformOf } from '../../scripts/lockfile.mjs';
 import { isOlder } from '../../scripts/toolchain.mjs';
-import { emptyFolder, root } from '../fixtures/folders.mjs';
+import { builtAddon, emptyFolder, root } from '../fixtures/folders.mjs';
 import { node } from '../fixtures/processes.mjs';
 
 /** A clone's scripts and manifests, in a folder of their own. */
@@ -62,6 +62,32 @@ describe('a second set-up', () => {
   it('installs and builds nothing when nothing changed', async () => {
     const { code, stderr, stdout } = await node(['scripts/prepare.mjs'], { cwd: root });
     expect({ code, stderr, stdout }).toEqual({ code: 0, stderr: '', stdout: '' });
+  });
+});
+
+describe('the stale-file check', () => {
+  /** @param {string[]} args */
+  const generate = (folder, ...args) =>
+    node(['scripts/generate.mjs', ...args], {
+      cwd: folder,
+      env: { ...process.env, FLOTILLA_ADDON: builtAddon },
+    });
+
+  it('names a file that does not follow from its source any more, and generating it again mends it', async () => {
+    const folder = clone();
+    for (const part of ['LICENSE', 'index.js', 'index.mjs', 'lib', 'npm', 'docs']) {
+      cpSync(path.join(root, part), path.join(folder, part), { recursive: true });
+    }
+    expect(await generate(folder, '--check')).toMatchObject({ code: 0, stderr: '' });
+
+    const manifest = path.join(folder, 'npm/darwin-arm64/package.json');
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('arm64', 'ia32'));
+    const { code, stderr } = await generate(folder, '--check');
+    expect(code).toBe(1);
+    expect(stderr).toContain('Stale: npm/darwin-arm64/package.json.\nRun "npm run generate".');
+
+    expect((await generate(folder)).stdout).toBe('wrote npm/darwin-arm64/package.json\n');
+    expect(await generate(folder, '--check')).toMatchObject({ code: 0, stderr: '' });
   });
 });
 
