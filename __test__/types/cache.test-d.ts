@@ -354,6 +354,7 @@ describe('the synchronous view', () => {
     expectTypeOf(sync.info('a')).toEqualTypeOf<Entry<User> | undefined>();
     expectTypeOf(sync.dump()).toEqualTypeOf<[string, Entry<User>][]>();
     expectTypeOf(sync.load(sync.dump())).toEqualTypeOf<void>();
+    expectTypeOf(sync.load).parameters.toEqualTypeOf<[entries: Iterable<readonly [string, Entry<User>]>]>();
   });
 
   test('iterates', () => {
@@ -444,6 +445,13 @@ describe('memoize', () => {
       decode: (name: string): User => ({ name }),
     });
     expectTypeOf(memoize(wrapped, loadUser, (id) => id)).toEqualTypeOf<(id: string) => Promise<User>>();
+  });
+
+  test('needs of a cache only that it fetches', () => {
+    type Fetches = {
+      fetch(key: string, fetcher: () => User | PromiseLike<User>, options?: FetchOptions): Promise<User>;
+    };
+    expectTypeOf<Parameters<typeof memoize<string, User, []>>[0]>().toEqualTypeOf<Fetches>();
   });
 
   test('takes the options of fetch', () => {

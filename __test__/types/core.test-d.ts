@@ -1,4 +1,6 @@
-/** The signals core against the design, which documents what `@stateloom/core` is used for in document 000. */
+/**
+ * The signals core against the design, which documents what `@stateloom/core` is used for in document 000.
+ */
 
 import {
   batch,

@@ -1,4 +1,6 @@
-/** The doors as ES modules see them: the default exports, and that they are the same types as for CommonJS. */
+/**
+ * The doors as ES modules see them: the default exports, and that they are the same types as for CommonJS.
+ */
 
 import type * as root from 'flotilla';
 import rootDefault from 'flotilla';

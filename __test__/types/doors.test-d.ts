@@ -25,7 +25,10 @@ type BalancerNames =
   | ('createOpenTelemetrySink' | 'noopTelemetrySink');
 type LifecycleNames = 'createContext' | 'createServer' | 'createServers' | 'testServer';
 
-/** A constant seen through a re-export is not read-only to TypeScript; only the types of the values count here. */
+/**
+ * A constant seen through a re-export is not read-only to TypeScript; only the types of the values count
+ * here.
+ */
 type Values<T, N extends keyof T> = { -readonly [K in N]: T[K] };
 
 describe('each door exports its part', () => {

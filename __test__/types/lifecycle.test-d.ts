@@ -220,6 +220,8 @@ describe('createServers', () => {
     expectTypeOf(servers.admin.getPort()).toEqualTypeOf<number>();
     // @ts-expect-error
     servers.metrics;
+    // @ts-expect-error
+    servers.api = servers.admin;
   });
 
   test('refuses a name that is taken', () => {

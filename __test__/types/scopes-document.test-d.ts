@@ -1,4 +1,7 @@
-/** Document 000, section "TypeScript": its code as it stands there, with only the name of the package changed; then one test of ours. */
+/**
+ * Document 000, section "TypeScript": its code as it stands there, with only the name of the package changed;
+ * then one test of ours.
+ */
 
 import { test } from 'vitest';
 
