@@ -7,6 +7,8 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // It comes as TypeScript, which Node cannot load from `node_modules`.
+    server: { deps: { inline: ['reactive-framework-test-suite'] } },
     typecheck: {
       enabled: true,
       include: ['__test__/types/**/*.test-d.{ts,mts}'],

@@ -39,6 +39,42 @@ const table = {
     remedy: 'The message names the argument, what was passed and what it takes.',
     message: (name, expected, actual) => `${name} must be ${expected}; it is ${actual}`,
   },
+  FLOTILLA_ERR_SIGNAL_CYCLE: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'A computed reads itself, or an effect keeps changing what it reads.',
+    remedy:
+      'Break the circle: read one of its members with `untracked`, or write only when the value has to change.',
+    message: (circle) =>
+      `${circle}. Read one of them with untracked(), or write only when the value has to change`,
+  },
+  FLOTILLA_ERR_DUPLICATE_KEY: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'Two living signals were given the same `key`, so serialized data could not tell them apart.',
+    remedy: 'Give each signal a key of its own, and make signals with a key once, at module level.',
+    message: (key) =>
+      `There is a signal with the key "${key}" already. Give each signal a key of its own, ` +
+      'and make signals with a key once, at module level',
+  },
+  FLOTILLA_ERR_SCOPE_DESTROYED: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'A method of a server scope was called after its `destroy()`.',
+    remedy: 'Destroy the server scope last, when no request can come any more.',
+    message: () => 'ServerScope has been destroyed',
+  },
+  FLOTILLA_ERR_OUT_OF_RANGE: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: RangeError,
+    meaning: 'A number lies outside the range of its argument. Nothing was changed by the call.',
+    remedy: 'The message names the argument, what was passed and what it takes.',
+    message: (name, expected, actual) => `${name} must be ${expected}; it is ${actual}`,
+  },
   FLOTILLA_ERR_INTERNAL: {
     fault: 'flotilla',
     retryCanHelp: false,
@@ -155,7 +191,7 @@ function createError(code, details = [], options) {
   const CodedError = classes.get(row.base) ?? FlotillaError;
   const error = new CodedError(code, row.message(...details), options);
   // The trace starts where the error was made, not in here.
-  Error.captureStackTrace(error, createError);
+  Error.captureStackTrace?.(error, createError);
   return error;
 }
 

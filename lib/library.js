@@ -10,6 +10,7 @@ const library = oneInstance(() => {
   const express = require('./server/express.js');
   return {
     ...require('./pending.js'),
+    ...require('./signals/core.js'),
     FlotillaError: require('./errors.js').FlotillaError,
     versions: require('./versions.js'),
     noopTelemetrySink: require('./server/telemetry.js').noopTelemetrySink,

@@ -28,17 +28,6 @@ module.exports = {
   memoize: pending('memoize'),
   wrap: pending('wrap'),
 
-  batch: pending('batch'),
-  computed: pending('computed'),
-  createScope: pending('createScope'),
-  effect: pending('effect'),
-  hydrateScope: pending('hydrateScope'),
-  runInScope: pending('runInScope'),
-  serializeScope: pending('serializeScope'),
-  serializeToScript: pending('serializeToScript'),
-  signal: pending('signal'),
-  untracked: pending('untracked'),
-
   createServerScope: pending('createServerScope'),
   scopeMiddleware: pending('scopeMiddleware'),
   scopePlugin: pending('scopePlugin'),
