@@ -11,6 +11,7 @@ const library = oneInstance(() => {
   return {
     ...require('./pending.js'),
     ...require('./signals/core.js'),
+    createServerScope: require('./signals/server-scope.js').createServerScope,
     FlotillaError: require('./errors.js').FlotillaError,
     versions: require('./versions.js'),
     noopTelemetrySink: require('./server/telemetry.js').noopTelemetrySink,

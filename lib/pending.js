@@ -28,7 +28,6 @@ module.exports = {
   memoize: pending('memoize'),
   wrap: pending('wrap'),
 
-  createServerScope: pending('createServerScope'),
   scopeMiddleware: pending('scopeMiddleware'),
   scopePlugin: pending('scopePlugin'),
 

@@ -3,6 +3,8 @@
 //! | room | what it is for | may use |
 //! | --- | --- | --- |
 //! | `error` | the errors this crate can raise, with their stable codes | nothing |
+//! | `lru` | which entry was used last and which longest ago, wherever the entries live | nothing |
+//! | `scope` | the manager of per-request scopes | `lru` |
 //! | `bindings` | Node's side: translates, and does nothing else | every room |
 //!
 //! Two walls stand in every build. `libc` is named in `sys` alone, and `napi` in `bindings` alone, so every
@@ -13,6 +15,8 @@
 //! `bindings` exists only with the feature `addon`, which `npm run build` turns on.
 
 pub mod error;
+pub mod lru;
+pub mod scope;
 
 #[cfg(feature = "addon")]
 pub mod bindings;

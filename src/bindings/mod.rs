@@ -5,4 +5,6 @@
 //! while it calls Node-API.
 
 pub mod error;
+#[allow(unsafe_code, reason = "calls Node-API directly, where a request pays for it")]
+pub mod scope;
 pub mod versions;
