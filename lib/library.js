@@ -12,6 +12,7 @@ const library = oneInstance(() => {
     ...require('./pending.js'),
     ...require('./signals/core.js'),
     createServerScope: require('./signals/server-scope.js').createServerScope,
+    ...require('./signals/request-scope.js'),
     FlotillaError: require('./errors.js').FlotillaError,
     versions: require('./versions.js'),
     noopTelemetrySink: require('./server/telemetry.js').noopTelemetrySink,

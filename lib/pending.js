@@ -28,9 +28,6 @@ module.exports = {
   memoize: pending('memoize'),
   wrap: pending('wrap'),
 
-  scopeMiddleware: pending('scopeMiddleware'),
-  scopePlugin: pending('scopePlugin'),
-
   createOpenTelemetrySink: pending('createOpenTelemetrySink'),
   createResourceAwareLoadBalancer: pending('createResourceAwareLoadBalancer'),
   defaultLoadBalancer: pending('defaultLoadBalancer'),
