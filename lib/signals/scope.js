@@ -296,12 +296,16 @@ class Scope {
    */
   effectHolder() {
     for (let scope = /** @type {Scope | null} */ (this); scope !== null; scope = scope.parent) {
-      if (!scope.isTracked) continue;
-      const extra = scope.more();
-      extra.holder ??= new EffectHolder(scope.hasEnded);
-      return extra.holder;
+      if (scope.isTracked) return scope.extra?.holder ?? scope.holdEffects();
     }
     return null;
+  }
+
+  /** @returns {Shape.EffectHolder} */
+  holdEffects() {
+    const extra = this.more();
+    extra.holder = new EffectHolder(this.hasEnded);
+    return extra.holder;
   }
 
   /**

@@ -41,11 +41,16 @@ class ManagedScope extends Scope {
   /**
    * @param {ServerScope} server
    * @param {number} number
+   * @param {number} slot
    */
-  constructor(server, number) {
+  constructor(server, number, slot) {
     super(server);
     this.number = number;
-    this.ended = false;
+    this.slot = slot;
+  }
+
+  get server() {
+    return /** @type {ServerScope} */ (this.parent);
   }
 
   get id() {
@@ -61,7 +66,14 @@ class ManagedScope extends Scope {
 
   /** @override */
   get hasEnded() {
-    return this.ended;
+    return this.server.scopes[this.slot] !== this;
+  }
+
+  /** @override */
+  holdEffects() {
+    const holder = super.holdEffects();
+    if (!holder.ended) this.server.holders.add(holder);
+    return holder;
   }
 }
 
@@ -75,6 +87,8 @@ class ServerScope extends Scope {
     this.scopes = [];
     this.forked = 0;
     this.onEvict = onEvict;
+    /** @type {Set<Shape.EffectHolder>} those of living scopes */
+    this.holders = new Set();
     /** @type {ManagedScope[]} scopes that have left and are still to be reported, while callbacks run */
     this.leaving = [];
     this.reporting = false;
@@ -96,8 +110,8 @@ class ServerScope extends Scope {
     if (this.state !== 'alive') throw createError('FLOTILLA_ERR_SCOPE_DESTROYED');
     if (this.reporting) this.countNestedFork();
     const answer = performance.now === realNow ? this.manager.fork() : this.manager.fork(performance.now());
-    const scope = new ManagedScope(this, this.forked++);
     const slot = answer < 0 ? -1 - answer : answer;
+    const scope = new ManagedScope(this, this.forked++, slot);
     const { scopes } = this;
     if (slot === scopes.length) {
       scopes.push(scope);
@@ -198,15 +212,13 @@ class ServerScope extends Scope {
   }
 
   /**
-   * Ends a scope that has left, after those that left before it.
+   * Ends a scope that has left, after those that left before it. Where there is nothing to do, the scope is not
+   * even looked at: it has not been used for long, and is in no cache of the processor.
    *
    * @param {ManagedScope} scope
    */
   leave(scope) {
-    if (scope.extra === null && this.onEvict === undefined) {
-      scope.ended = true;
-      return;
-    }
+    if (this.onEvict === undefined && this.holders.size === 0) return;
     this.leaving.push(scope);
     this.report();
   }
@@ -226,8 +238,11 @@ class ServerScope extends Scope {
 
   /** @param {ManagedScope} scope */
   letGo(scope) {
-    scope.ended = true;
-    if (scope.extra !== null) warnOf(endEffectsOf(scope), 'The cleanup of an effect');
+    const holder = scope.extra?.holder;
+    if (holder) {
+      this.holders.delete(holder);
+      warnOf(endEffectsOf(scope), 'The cleanup of an effect');
+    }
     if (this.onEvict === undefined) return;
     try {
       this.onEvict(scope.id);
