@@ -19,39 +19,19 @@
 
 mod numbers;
 
-use crate::lru::recency::{self, Links, NONE, Slot, Slots};
+use crate::lru::{self, Links, SlotLinks, move_to_front, push_front, unlink};
 use numbers::Numbers;
+
+/// The place of a scope, counted from 0. The recency list counts its slots from 1.
+pub type Slot = u32;
 
 /// Nanoseconds on a monotonic clock.
 pub type Instant = u64;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    /// While the slot is free, `older` is the next free one.
-    links: Links,
     number: u64,
     used_at: Instant,
-}
-
-#[derive(Debug)]
-struct Entries {
-    entries: Vec<Entry>,
-    ends: Links,
-}
-
-impl Slots for Entries {
-    fn links(&self, slot: Slot) -> Links {
-        self.entries[slot as usize].links
-    }
-    fn set_links(&mut self, slot: Slot, links: Links) {
-        self.entries[slot as usize].links = links;
-    }
-    fn ends(&self) -> Links {
-        self.ends
-    }
-    fn set_ends(&mut self, ends: Links) {
-        self.ends = ends;
-    }
 }
 
 #[derive(Debug)]
@@ -61,8 +41,11 @@ pub struct Manager {
     forked: u64,
     /// The latest time that was passed in: a clock that jumps back is held here until it has caught up.
     latest: Instant,
-    scopes: Entries,
-    free: Slot,
+    /// By slot. What a free slot has here means nothing.
+    entries: Vec<Entry>,
+    recency: SlotLinks,
+    /// Slots that were used and are not; the one that was emptied last is the next to be used.
+    free: Vec<Slot>,
     slots: Numbers,
     evicted: Vec<Slot>,
 }
@@ -78,11 +61,9 @@ impl Manager {
             ttl,
             forked: 0,
             latest: 0,
-            scopes: Entries {
-                entries: Vec::new(),
-                ends: Links::NONE,
-            },
-            free: NONE,
+            entries: Vec::new(),
+            recency: SlotLinks::new(),
+            free: Vec::new(),
             slots: Numbers::new(),
             evicted: Vec::new(),
         }
@@ -104,7 +85,7 @@ impl Manager {
     pub fn fork(&mut self, now: Instant) -> Slot {
         let now = self.advance(now);
         while let Some(oldest) = self.oldest() {
-            if now - self.scopes.entries[oldest as usize].used_at <= self.ttl {
+            if now - self.entries[oldest as usize].used_at <= self.ttl {
                 break;
             }
             self.evict(oldest);
@@ -116,10 +97,10 @@ impl Manager {
         }
         self.evicted.pop();
         let slot = self.take_slot();
-        let entry = &mut self.scopes.entries[slot as usize];
+        let entry = &mut self.entries[slot as usize];
         entry.number = self.forked;
         entry.used_at = now;
-        recency::push_newest(&mut self.scopes, slot);
+        let Ok(()) = push_front(&mut self.recency, linked(slot));
         self.slots.insert(self.forked, slot);
         self.forked += 1;
         slot
@@ -130,8 +111,8 @@ impl Manager {
     pub fn touch(&mut self, number: u64, now: Instant) -> Option<Slot> {
         let slot = self.slots.get(number)?;
         let now = self.advance(now);
-        self.scopes.entries[slot as usize].used_at = now;
-        recency::touch(&mut self.scopes, slot);
+        self.entries[slot as usize].used_at = now;
+        let Ok(()) = move_to_front(&mut self.recency, linked(slot));
         Some(slot)
     }
 
@@ -164,34 +145,28 @@ impl Manager {
     }
 
     fn oldest(&self) -> Option<Slot> {
-        let oldest = self.scopes.ends.older;
-        (oldest != NONE).then_some(oldest)
+        self.recency.back().map(slot_of)
     }
 
     fn evict(&mut self, slot: Slot) {
-        self.slots.remove(self.scopes.entries[slot as usize].number);
+        self.slots.remove(self.entries[slot as usize].number);
         self.release(slot);
         self.evicted.push(slot);
     }
 
     fn release(&mut self, slot: Slot) {
-        recency::unlink(&mut self.scopes, slot);
-        self.scopes.entries[slot as usize].links.older = self.free;
-        self.free = slot;
+        let Ok(()) = unlink(&mut self.recency, linked(slot));
+        self.free.push(slot);
     }
 
     fn take_slot(&mut self) -> Slot {
-        if self.free == NONE {
-            self.scopes.entries.push(Entry {
-                links: Links::NONE,
+        self.free.pop().unwrap_or_else(|| {
+            self.entries.push(Entry {
                 number: 0,
                 used_at: 0,
             });
-            return (self.scopes.entries.len() - 1) as Slot;
-        }
-        let slot = self.free;
-        self.free = self.scopes.entries[slot as usize].links.older;
-        slot
+            (self.entries.len() - 1) as Slot
+        })
     }
 
     /// Counts every invariant anew. For tests and fuzzers.
@@ -200,18 +175,15 @@ impl Manager {
     ///
     /// Says which one does not hold.
     pub fn validate(&self) -> Result<(), String> {
-        let size = self.scopes.entries.len();
-        let mut linked = 0;
-        let mut newer = NONE;
         let mut used_at = Instant::MAX;
-        let mut slot = self.scopes.ends.newer;
-        while slot != NONE {
-            let entry = &self.scopes.entries[slot as usize];
-            if entry.links.newer != newer {
-                return Err(format!(
-                    "slot {slot} has {} as its newer, not {newer}",
-                    entry.links.newer
-                ));
+        let mut living = vec![false; self.entries.len()];
+        for slot in self.recency.iter().map(slot_of) {
+            let entry = self
+                .entries
+                .get(slot as usize)
+                .ok_or(format!("slot {slot} was never handed out"))?;
+            if std::mem::replace(&mut living[slot as usize], true) {
+                return Err(format!("the recency list meets slot {slot} twice"));
             }
             if entry.used_at > used_at {
                 return Err(format!("slot {slot} was used after a newer one"));
@@ -219,31 +191,36 @@ impl Manager {
             if self.slots.get(entry.number) != Some(slot) {
                 return Err(format!("number {} does not lead to slot {slot}", entry.number));
             }
-            linked += 1;
-            if linked > size {
-                return Err("the recency list runs in a circle".into());
-            }
-            (newer, used_at, slot) = (slot, entry.used_at, entry.links.older);
+            used_at = entry.used_at;
         }
-        if self.scopes.ends.older != newer || linked != self.len() || linked > self.capacity {
+        let linked = living.iter().filter(|living| **living).count();
+        if linked != self.len() || linked > self.capacity {
             return Err(format!(
                 "{linked} linked, {} numbered, room for {}",
                 self.len(),
                 self.capacity
             ));
         }
-        let mut free = 0;
-        let mut slot = self.free;
-        while slot != NONE && free <= size {
-            free += 1;
-            slot = self.scopes.entries[slot as usize].links.older;
+        for slot in &self.free {
+            if std::mem::replace(&mut living[*slot as usize], true) {
+                return Err(format!("slot {slot} is free, and living or free already"));
+            }
         }
-        if free + linked == size {
+        if living.iter().all(|known| *known) {
             Ok(())
         } else {
-            Err(format!("{free} free, {linked} linked, of {size}"))
+            Err("a slot is lost".into())
         }
     }
+}
+
+/// A slot as the recency list counts it. Slots end at [`Manager::MAX_CAPACITY`], so there is always a next number.
+fn linked(slot: Slot) -> lru::Slot {
+    lru::Slot::MIN.saturating_add(slot)
+}
+
+fn slot_of(linked: lru::Slot) -> Slot {
+    linked.get() - 1
 }
 
 #[cfg(test)]

@@ -198,8 +198,8 @@ fn the_expired_leave_in_the_order_of_their_last_use() {
 #[test]
 fn memory_is_bounded_by_the_most_scopes_that_lived_at_once() {
     let mut manager = Manager::new(100, u64::MAX);
-    for now in 0..10_000 {
+    for now in 0..if cfg!(miri) { 500 } else { 10_000 } {
         manager.fork(now);
     }
-    assert_eq!(manager.scopes.entries.len(), 100);
+    assert_eq!(manager.entries.len(), 100);
 }
