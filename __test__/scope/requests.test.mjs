@@ -243,6 +243,7 @@ describe('a client that goes away', () => {
     const url = await viaExpress(observed, (app) => {
       app.get('/slow', async (_req, res) => {
         user.set('gone');
+        res.on('close', () => after.push(`closed: ${user.get()}`));
         started.emit('request');
         await held;
         after.push(greeting.get());
@@ -257,7 +258,7 @@ describe('a client that goes away', () => {
     await observed.empty();
     release();
     await nextTurn();
-    expect(after).toEqual(['Hello gone']);
+    expect(after).toEqual(['closed: gone', 'Hello gone']);
   });
 
   it('in the middle of its body takes the scope with it, in Fastify too', async () => {
