@@ -6,6 +6,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { installPrograms } from './programs.mjs';
 import { bin, fail, root, runs } from './run.mjs';
 
 /** Runs cargo's tests, shows what they print, and adds up their closing lines. */
@@ -40,6 +41,7 @@ function vitestTests(args) {
 
 mkdirSync(path.join(root, 'target'), { recursive: true });
 const args = process.argv.slice(2);
+installPrograms();
 const parts = [args.length === 0 ? await cargoTests() : { passed: 0, failed: 0 }, vitestTests(args)];
 const passed = parts.reduce((sum, part) => sum + part.passed, 0);
 const failed = parts.reduce((sum, part) => sum + part.failed, 0);
