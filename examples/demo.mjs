@@ -4,7 +4,8 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
-import express, { versions } from 'flotilla';
+import { setTimeout as pause } from 'node:timers/promises';
+import express, { createServerScope, scopeMiddleware, signal, versions } from 'flotilla';
 
 const port = Number(process.env.PORT ?? 3000);
 
@@ -14,6 +15,14 @@ function serve() {
   app.get('/', (_request, response) => {
     served += 1;
     response.type('text').send(`Hello from worker ${process.pid}, which has served ${served} of these.\n`);
+  });
+  // One variable for all requests, and each request has a value of its own in it.
+  const visitor = signal('nobody', { key: 'visitor' });
+  app.use(scopeMiddleware(createServerScope()));
+  app.get('/hello/:name', async (request, response) => {
+    visitor.set(request.params.name);
+    await pause(100);
+    response.type('text').send(`Hello ${visitor.get()}, whoever else came meanwhile.\n`);
   });
   app.get('/versions', (_request, response) => {
     response.json(versions);
@@ -42,8 +51,9 @@ async function lead() {
   const url = `http://localhost:${actual}`;
   console.log(`Flotilla ${versions.flotilla} demo: ${workers.length} workers on ${url}
 Try:
-  curl ${url}            which worker answers, and how often it did
-  curl ${url}/versions   what is loaded
+  curl ${url}             which worker answers, and how often it did
+  curl ${url}/hello/ada   state of this request, which no other request sees
+  curl ${url}/versions    what is loaded
 Stop it with Ctrl-C.`);
 }
 

@@ -27,6 +27,16 @@ describe('the demo', () => {
     expect(versions).toMatchObject({ flotilla: expect.any(String), addon: expect.any(String) });
   });
 
+  it('keeps the state of requests apart that it answers at the same time', async () => {
+    const { prints } = startDemo();
+    const [, url] = await prints(/on (http:\S+)\n[\s\S]*Ctrl-C/);
+    const names = Array.from({ length: 20 }, (_, number) => `visitor-${number}`);
+    const answers = await Promise.all(
+      names.map(async (name) => (await fetch(`${url}/hello/${name}`)).text()),
+    );
+    expect(answers).toEqual(names.map((name) => `Hello ${name}, whoever else came meanwhile.\n`));
+  });
+
   it.each(['SIGINT', 'SIGTERM'])('ends well on %s', async (signal) => {
     const { child, ended, prints } = startDemo();
     await prints(/Ctrl-C/);
