@@ -148,6 +148,31 @@ describe('a computed', () => {
     expect(heard).toHaveBeenCalledWith(2);
   });
 
+  it('is never left half done, wherever in it the stack ends', () => {
+    const length = 12_000;
+    /** A chain too deep to be read in one go. */
+    const longChain = () => {
+      const chain = [signal(1)];
+      for (let depth = 0; depth < length; depth++) {
+        const previous = chain[depth];
+        chain.push(computed(() => previous.get() + 1));
+      }
+      return chain;
+    };
+    /** Reads from some frames further down, so that the end of the stack meets another call. */
+    const readFrom = (last, frames) => (frames > 0 ? readFrom(last, frames - 1) : last.get());
+    const readStepwise = (chain) => chain.reduce((_, each) => each.get(), undefined);
+
+    for (let frames = 0; frames < 420; frames += 7) {
+      const chain = longChain();
+      for (const value of [1, 5]) {
+        chain[0].set(value);
+        expect(() => readFrom(chain[length], frames)).toThrow(RangeError);
+        expect(readStepwise(chain)).toBe(value + length);
+      }
+    }
+  });
+
   it('may write: the effects run when it is done', () => {
     const source = signal(1);
     const copies = signal([]);

@@ -74,11 +74,19 @@ class Derived extends Source {
     this.flags &= ~(OUTDATED | NOTIFIED);
     if (this.checked === graph.epoch) return;
     this.checked = graph.epoch;
-    this.flags |= RUNNING;
+    const wasCutShort = (this.flags & CUT_SHORT) !== 0;
+    // The stack may end at any call from here on. What got through takes the mark away again.
+    this.flags |= RUNNING | CUT_SHORT;
     try {
-      if (this.version === 0 || (this.flags & CUT_SHORT) !== 0 || isStale(this)) evaluate(this);
+      if (this.version === 0 || wasCutShort || isStale(this)) evaluate(this);
+      else this.flags &= ~CUT_SHORT;
     } finally {
       this.flags &= ~RUNNING;
+      if ((this.flags & CUT_SHORT) !== 0) {
+        // Where the stack ended is no property of the function: the next read tries again.
+        this.flags |= OUTDATED;
+        this.checked = 0;
+      }
     }
   }
 
@@ -117,7 +125,7 @@ class Derived extends Source {
 }
 
 /**
- * Runs the function and notes what it reads. Never throws: an error becomes the value.
+ * Runs the function and notes what it reads. An error becomes the value; it throws only where the stack ends.
  *
  * @param {Derived} derived
  */
@@ -149,13 +157,9 @@ function evaluate(derived) {
   graph.observer = observer;
   graph.owner = owner;
   derived.value = value;
-  derived.flags = (derived.flags & ~(HAS_ERROR | CUT_SHORT)) | (failed ? HAS_ERROR : 0);
+  derived.flags = (derived.flags & ~HAS_ERROR) | (failed ? HAS_ERROR : 0);
   dropUnread(derived);
-  if (failed && isStackOverflow(value)) {
-    // Where the stack ended is no property of the function: the next read tries again.
-    derived.flags |= CUT_SHORT | OUTDATED;
-    derived.checked = 0;
-  }
+  if (!failed || !isStackOverflow(value)) derived.flags &= ~CUT_SHORT;
 }
 
 /** @param {unknown} error */
