@@ -145,6 +145,126 @@ const table = {
       'Flotilla’s express is the one that is installed, and neither "ultimate-express" nor "express" is. ' +
       'Install one: "npm install express"',
   },
+  FLOTILLA_ERR_CONFLICTING_OPTIONS: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'A namespace exists, and was made with other options than those now asked for.',
+    remedy:
+      'Give all instances of one namespace the same options, or another namespace. The message names each difference.',
+    message: (text) => text,
+  },
+  FLOTILLA_ERR_INVALID_SIZE: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: TypeError,
+    meaning:
+      'The `size` of an entry is missing, is no positive integer, or is given where the cache counts no sizes.',
+    remedy: 'Give every write a `size` where the cache has `maxSize` or `maxEntrySize`, and none elsewhere.',
+    message: (text) => text,
+  },
+  FLOTILLA_ERR_NOT_A_NUMBER: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: TypeError,
+    meaning: '`incr` or `decr` met a value that is not a number. It was left as it is.',
+    remedy: 'Use keys for counters that hold nothing else.',
+    message: (text) => text,
+  },
+  FLOTILLA_ERR_KEY_TOO_LARGE: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'A key is longer than a key can be.',
+    remedy: 'Use a digest of what the key is made from.',
+    message: (text) => text,
+  },
+  FLOTILLA_ERR_VALUE_TOO_LARGE: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'The entry could not fit the segment even if it were alone in it.',
+    remedy: 'Raise `memory` in `LRUCacheClustered.bootstrap`, or store less.',
+    message: (text) => text,
+  },
+  FLOTILLA_ERR_OUT_OF_MEMORY: {
+    fault: 'system',
+    retryCanHelp: true,
+    base: Error,
+    meaning: 'The memory for the caches is full, and nothing was left that could be evicted for the entry.',
+    remedy: 'Raise `memory` in `LRUCacheClustered.bootstrap`, or the limit of the container.',
+    message: (text) => text,
+  },
+  FLOTILLA_ERR_TOO_MANY_NAMESPACES: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'As many namespaces exist at once as a segment can hold.',
+    remedy: 'Use fewer namespaces, with the name as a part of the key; `destroy()` those that are done with.',
+    message: (text) => text,
+  },
+  FLOTILLA_ERR_SEGMENT_UNAVAILABLE: {
+    fault: 'system',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'The system gave no shared memory.',
+    remedy:
+      'The message has the system’s reason. Look at the limits of the container, and at what its seccomp profile allows.',
+    message: (text) => text,
+  },
+  FLOTILLA_ERR_SEGMENT_UNREACHABLE: {
+    fault: 'system',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'No way led from this worker to the memory of its primary.',
+    remedy:
+      'Import flotilla in the primary before `cluster.fork()`. Where that is so, look at what keeps the processes apart: another user, another container, `hidepid`.',
+    message: (text) => text,
+  },
+  FLOTILLA_ERR_SEGMENT_MISMATCH: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'The primary’s segment was made by another version of Flotilla, or is none.',
+    remedy: 'Let the primary and its workers load one version of Flotilla.',
+    message: (text) => text,
+  },
+  FLOTILLA_ERR_SEGMENT_DAMAGED: {
+    fault: 'system',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'The segment is truncated, or its header contradicts itself.',
+    remedy: 'Restart the primary. If it happens again, report it.',
+    message: (text) => text,
+  },
+  FLOTILLA_ERR_VALUE_NOT_CLONEABLE: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: TypeError,
+    meaning:
+      'A value holds something that means nothing to another process: a function, a symbol, a promise, a weak reference. ' +
+      'Nothing was stored.',
+    remedy: 'The message names the key and the path to it. Store data only.',
+    message: (key, fault) =>
+      `The value for key ${key} cannot be stored: ${fault}, which means nothing to another process`,
+  },
+  FLOTILLA_ERR_PRIMARY_ONLY: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'The call is for the primary, and was made in a worker.',
+    remedy: 'Call it in the primary. What `getCache()` gives there, a worker has as `cache.sync`.',
+    message: (name) => `${name} is for the primary, and this is a worker`,
+  },
+  FLOTILLA_ERR_BOOTSTRAP_TOO_LATE: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: '`LRUCacheClustered.bootstrap` was asked for something that is settled already.',
+    remedy: 'Call it once, before the first cache is made and before `cluster.fork()`.',
+    message: (reason) =>
+      `LRUCacheClustered.bootstrap came too late: ${reason}. Call it once, before the first cache is made and before cluster.fork()`,
+  },
 };
 
 /**
@@ -195,4 +315,15 @@ function createError(code, details = [], options) {
   return error;
 }
 
-module.exports = { FlotillaError, createError, table };
+/**
+ * Makes the error that native code raises: it has worded the message itself.
+ *
+ * @param {FlotillaErrorCode} code
+ * @param {string} message
+ */
+function nativeError(code, message) {
+  const CodedError = classes.get(table[code]?.base) ?? FlotillaError;
+  return new CodedError(code, message);
+}
+
+module.exports = { FlotillaError, createError, nativeError, table };

@@ -8,6 +8,7 @@ const { oneInstance } = require('./instance.js');
 /** @type {typeof import('../index.js')} */
 const library = oneInstance(() => {
   const express = require('./server/express.js');
+  const { LRUCacheClustered } = require('./cache/lru-cache-clustered.js');
   return {
     ...require('./pending.js'),
     ...require('./signals/core.js'),
@@ -15,6 +16,10 @@ const library = oneInstance(() => {
     ...require('./signals/request-scope.js'),
     FlotillaError: require('./errors.js').FlotillaError,
     versions: require('./versions.js'),
+    LRUCacheClustered,
+    LRUCacheForClustersAsPromised: LRUCacheClustered,
+    memoize: require('./cache/memoize.js').memoize,
+    wrap: require('./cache/wrap.js').wrap,
     noopTelemetrySink: require('./server/telemetry.js').noopTelemetrySink,
     express,
     expressDefault: express,

@@ -16,18 +16,7 @@ function pending(name) {
   };
 }
 
-const LRUCacheClustered = Object.assign(pending('LRUCacheClustered'), {
-  bootstrap: pending('LRUCacheClustered.bootstrap'),
-  getAllCaches: pending('LRUCacheClustered.getAllCaches'),
-  getInstance: pending('LRUCacheClustered.getInstance'),
-});
-
 module.exports = {
-  LRUCacheClustered,
-  LRUCacheForClustersAsPromised: LRUCacheClustered,
-  memoize: pending('memoize'),
-  wrap: pending('wrap'),
-
   createOpenTelemetrySink: pending('createOpenTelemetrySink'),
   createResourceAwareLoadBalancer: pending('createResourceAwareLoadBalancer'),
   defaultLoadBalancer: pending('defaultLoadBalancer'),

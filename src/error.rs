@@ -58,6 +58,28 @@ macro_rules! codes {
 codes! {
     /// An argument has the wrong type or lies outside its range.
     InvalidArgument = "FLOTILLA_ERR_INVALID_ARGUMENT", Caller, retry: false;
+    /// A namespace exists with other options than those now asked for.
+    ConflictingOptions = "FLOTILLA_ERR_CONFLICTING_OPTIONS", Caller, retry: false;
+    /// An entry's size is missing, is no positive integer, or is given where sizes are not counted.
+    InvalidSize = "FLOTILLA_ERR_INVALID_SIZE", Caller, retry: false;
+    /// A counter operation met a value that is no number.
+    NotANumber = "FLOTILLA_ERR_NOT_A_NUMBER", Caller, retry: false;
+    /// A key is longer than a key can be.
+    KeyTooLarge = "FLOTILLA_ERR_KEY_TOO_LARGE", Caller, retry: false;
+    /// An entry could not fit the segment even if it were alone in it.
+    ValueTooLarge = "FLOTILLA_ERR_VALUE_TOO_LARGE", Caller, retry: false;
+    /// The segment is full, and nothing in it can be evicted.
+    OutOfMemory = "FLOTILLA_ERR_OUT_OF_MEMORY", System, retry: true;
+    /// As many namespaces exist as a segment can hold.
+    TooManyNamespaces = "FLOTILLA_ERR_TOO_MANY_NAMESPACES", Caller, retry: false;
+    /// The system gave no shared memory.
+    SegmentUnavailable = "FLOTILLA_ERR_SEGMENT_UNAVAILABLE", System, retry: false;
+    /// No way led to the segment of the primary.
+    SegmentUnreachable = "FLOTILLA_ERR_SEGMENT_UNREACHABLE", System, retry: false;
+    /// The segment was made by another version, or is none.
+    SegmentMismatch = "FLOTILLA_ERR_SEGMENT_MISMATCH", Caller, retry: false;
+    /// The segment is truncated or contradicts itself.
+    SegmentDamaged = "FLOTILLA_ERR_SEGMENT_DAMAGED", System, retry: false;
     /// An invariant of Flotilla's own does not hold.
     Internal = "FLOTILLA_ERR_INTERNAL", Flotilla, retry: false;
 }

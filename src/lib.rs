@@ -3,7 +3,10 @@
 //! | room | what it is for | may use |
 //! | --- | --- | --- |
 //! | `error` | the errors this crate can raise, with their stable codes | nothing |
+//! | `sys` | the operating system: memory, locks, sleeping, the clock, descriptors | `libc` |
+//! | `shm` | typed shared memory: layout, offsets, blocks, journal, locks | `sys` |
 //! | `lru` | which entry was used last and which longest ago, wherever the entries live | nothing |
+//! | `store` | the shared cache: namespaces, operations, eviction, leases, repair | `shm`, `lru`, `sys` for the clock |
 //! | `scope` | the manager of per-request scopes | `lru` |
 //! | `bindings` | Node's side: translates, and does nothing else | every room |
 //!
@@ -17,6 +20,11 @@
 pub mod error;
 pub mod lru;
 pub mod scope;
+#[allow(unsafe_code, reason = "typed access to memory that other processes write")]
+pub mod shm;
+pub mod store;
+#[allow(unsafe_code, reason = "the only room that calls the operating system")]
+pub mod sys;
 
 #[cfg(feature = "addon")]
 pub mod bindings;

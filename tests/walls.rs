@@ -34,7 +34,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "store",
-        may_use: &["error", "shm", "lru"],
+        may_use: &["error", "sys", "shm", "lru"],
         may_be_unsafe: true,
     },
     Room {
@@ -49,7 +49,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "bindings",
-        may_use: &["error", "store", "scope", "balance"],
+        may_use: &["error", "sys", "store", "scope", "balance"],
         may_be_unsafe: true,
     },
 ];

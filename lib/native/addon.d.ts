@@ -29,3 +29,101 @@ export interface ScopeManager {
   clear(): number[];
   size(): number;
 }
+
+// The shared cache. What follows is called by `lib/cache/` alone, which has checked the arguments.
+
+/** A key: whatever is none is refused with `FLOTILLA_ERR_INVALID_ARGUMENT`. */
+type Key = unknown;
+/** Of no use beyond the thread that opened it. */
+type CacheId = number;
+type Limits = [max: number, maxSize: number, maxEntrySize: number, ttl: number, flags: number];
+
+/** Connects this thread: the errors to throw, who is told how a flight ended, and one byte to say how to decode. */
+export declare function cacheConnect(
+  makeError: (code: any, message: string) => Error,
+  takeOutcome: (flight: number, kind: number, tag: number, payload: any) => void,
+  reply: Uint8Array,
+): void;
+/** For tests: stops the process's clock at that time; without one it runs again. */
+export declare function cacheSetClock(milliseconds?: number): void;
+export declare function cacheValueTags(): [buffer: number, json: number, firstFree: number];
+
+export declare function segmentCreate(capacity: number, replace: boolean): boolean;
+export declare function segmentShare(): string;
+export declare function segmentAttach(line: string): void;
+export declare function segmentIsForThisProcess(line: string): boolean;
+export declare function segmentExists(): boolean;
+/** `[namespaces, segmentBytes, capacity, freeBytes, memoryEvictions, recoveries]` */
+export declare function segmentUsage(): number[];
+/** For tests: what is wrong with the segment, if anything is. */
+export declare function segmentValidate(): string | undefined;
+export declare function segmentNamespaces(): string[];
+export declare function segmentDestroy(name: string): boolean;
+export declare function segmentProcessExited(): void;
+
+export declare function cacheOpen(name: string, ...limits: Limits): CacheId;
+export declare function cacheLookup(name: string): CacheId | undefined;
+export declare function cacheClose(id: CacheId): void;
+export declare function cacheDeclared(id: CacheId): Limits;
+
+export declare function cacheGet(
+  id: CacheId,
+  key: Key,
+  allowStale?: boolean,
+  updateAgeOnGet?: boolean,
+  noDeleteOnStaleGet?: boolean,
+): any;
+export declare function cachePeek(id: CacheId, key: Key, allowStale?: boolean): any;
+export declare function cacheHas(id: CacheId, key: Key, updateAgeOnHas?: boolean): boolean;
+/** `[tag, payload, remainingTtl, size]` */
+export declare function cacheInfo(id: CacheId, key: Key): any[] | undefined;
+export declare function cacheSet(
+  id: CacheId,
+  key: Key,
+  payload: any,
+  tag?: number,
+  ttl?: number,
+  size?: number,
+  age?: number,
+  noUpdateTTL?: boolean,
+): boolean;
+export declare function cacheSetIfAbsent(
+  id: CacheId,
+  key: Key,
+  payload: any,
+  tag?: number,
+  ttl?: number,
+  size?: number,
+): boolean;
+export declare function cacheIncr(id: CacheId, key: Key, amount: number, ttl?: number, size?: number): number;
+export declare function cacheDelete(id: CacheId, key: Key): boolean;
+export declare function cacheClear(id: CacheId): void;
+export declare function cachePurgeStale(id: CacheId): boolean;
+export declare function cacheRemainingTtl(id: CacheId, key: Key): number;
+export declare function cacheSize(id: CacheId): number;
+export declare function cacheMax(id: CacheId, value?: number): number;
+export declare function cacheTtl(id: CacheId, value?: number): number;
+export declare function cacheAllowStale(id: CacheId, value?: boolean): boolean;
+export declare function cacheNextExpiry(id: CacheId): number | undefined;
+export declare function cacheStats(id: CacheId): number[];
+export declare function cacheUsage(id: CacheId): number[];
+export declare function cacheHealth(id: CacheId): void;
+export declare function cacheDestroy(id: CacheId): boolean;
+
+export declare function cacheKeys(id: CacheId): any[];
+export declare function cacheValues(id: CacheId): any[];
+export declare function cacheEntries(id: CacheId): any[];
+export declare function cacheDump(id: CacheId): any[];
+export declare function cacheLoad(id: CacheId, flat: any[]): void;
+
+export declare function cacheClaim(id: CacheId, key: Key, force: boolean, lease: number): any;
+export declare function cacheFinish(
+  flight: number,
+  payload: any,
+  tag?: number,
+  ttl?: number,
+  size?: number,
+): boolean;
+export declare function cacheFail(flight: number, error: string): void;
+export declare function cacheRelease(flight: number): void;
+export declare function cacheFollow(flight: number): void;

@@ -4,7 +4,11 @@
 //! checks arguments and words errors. No function may let a panic cross into Node, and none may hold a lock
 //! while it calls Node-API.
 
+#[allow(unsafe_code, reason = "each operation of the cache is a raw call of Node-API")]
+pub mod cache;
 pub mod error;
+#[allow(unsafe_code, reason = "wraps raw Node-API, which takes pointers")]
+mod js;
 #[allow(unsafe_code, reason = "calls Node-API directly, where a request pays for it")]
 pub mod scope;
 pub mod versions;

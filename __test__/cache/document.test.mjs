@@ -1,0 +1,205 @@
+// The documented surface, in the primary and in a worker: one suite, run in both.
+
+import { describe, expect, it } from 'vitest';
+import { inCluster } from '../fixtures/cache.mjs';
+
+/** Each case: a function body that gets `cache` and returns what is expected. Runs in either process. */
+const cases = {
+  'get, set, has, peek, delete': [
+    `return [await cache.get('a'), await cache.set('a', 1), await cache.get('a'), await cache.has('a'), await cache.peek('a'),
+      await cache.delete('a'), await cache.delete('a'), await cache.has('a')]`,
+    [null, true, 1, true, 1, true, false, false],
+  ],
+  'setIfAbsent stores once': [
+    `return [await cache.setIfAbsent('a', 1), await cache.setIfAbsent('a', 2), await cache.get('a')]`,
+    [true, false, 1],
+  ],
+  'mGet, mSet and mDelete, with options of the call and of an entry': [
+    `await cache.mSet([['a', 1], ['b', 2, { ttl: 5000 }]], { ttl: 9000 });
+     const found = await cache.mGet(['a', 'x', 'b']);
+     const ttls = [await cache.getRemainingTTL('a') > 6000, await cache.getRemainingTTL('b') <= 5000];
+     await cache.mDelete(['a', 'x']);
+     return [[...found].map(([k, v]) => [k, v ?? null]), found instanceof Map, ttls, await cache.keys()]`,
+    [
+      [
+        ['a', 1],
+        ['x', null],
+        ['b', 2],
+      ],
+      true,
+      [true, true],
+      ['b'],
+    ],
+  ],
+  'keys, values, entries and for await, the most recent first': [
+    `for (const key of ['a', 'b', 'c']) await cache.set(key, key + key);
+     await cache.get('a');
+     const iterated = []; for await (const pair of cache) iterated.push(pair);
+     return [await cache.keys(), await cache.values(), await cache.entries(), iterated, await cache.size()]`,
+    [
+      ['a', 'c', 'b'],
+      ['aa', 'cc', 'bb'],
+      [
+        ['a', 'aa'],
+        ['c', 'cc'],
+        ['b', 'bb'],
+      ],
+      [
+        ['a', 'aa'],
+        ['c', 'cc'],
+        ['b', 'bb'],
+      ],
+      3,
+    ],
+  ],
+  'dump and load keep what is left of a lifetime': [
+    `await cache.set('a', 1, { ttl: 60000 }); await cache.set('b', 2);
+     const dump = await cache.dump(); await cache.clear(); const empty = await cache.size();
+     await cache.load(JSON.parse(JSON.stringify(dump)));
+     const left = await cache.getRemainingTTL('a');
+     return [dump.map(([key, { value }]) => [key, value]), empty, await cache.get('a'), left > 50000 && left <= 60000, await cache.keys()]`,
+    [
+      [
+        ['a', 1],
+        ['b', 2],
+      ],
+      0,
+      1,
+      true,
+      ['a', 'b'],
+    ],
+  ],
+  'incr and decr keep the first lifetime': [
+    `const sums = [await cache.incr('n', 5, { ttl: 60000 }), await cache.incr('n'), await cache.decr('n', 2)];
+     await cache.incr('n', 1, { ttl: 10 });
+     return [sums, await cache.getRemainingTTL('n') > 50000, await cache.get('n'), await cache.decr('m')]`,
+    [[5, 6, 4], true, 5, -1],
+  ],
+  'fetch brings a missing value once, and forceRefresh brings it again': [
+    `let calls = 0; const bring = async () => ++calls;
+     const both = await Promise.all([cache.fetch('a', bring), cache.fetch('a', bring)]);
+     return [both, await cache.fetch('a', bring), await cache.fetch('a', bring, { forceRefresh: true }), await cache.get('a'), calls]`,
+    [[1, 1], 1, 2, 2, 2],
+  ],
+  'getRemainingTTL: Infinity without a TTL, 0 where there is nothing': [
+    `await cache.set('a', 1); return [await cache.getRemainingTTL('a') === Infinity, await cache.getRemainingTTL('b')]`,
+    [true, 0],
+  ],
+  'purgeStale, stats and clear': [
+    `await cache.set('a', 1, { ttl: -1 }); await cache.set('b', 2); await cache.get('b'); await cache.get('x');
+     const purged = [await cache.purgeStale(), await cache.purgeStale()];
+     const { namespace, ...stats } = await cache.stats(); await cache.delete('b');
+     return [purged, stats, namespace === cacheName, (await cache.stats()).deletes, await cache.clear() ?? null]`,
+    [[true, false], { hits: 1, misses: 1, sets: 2, deletes: 0, evictions: 0, size: 1 }, true, 1, null],
+  ],
+  'max, ttl and allowStale are read and set, and keep entries': [
+    `await cache.set('a', 1, { ttl: 60000 }); await cache.set('b', 2);
+     const read = [await cache.max(), await cache.ttl(), await cache.allowStale()];
+     const set = [await cache.max(50), await cache.ttl(1234), await cache.allowStale(true)];
+     await cache.set('c', 3);
+     return [read, set, await cache.get('a'), await cache.getRemainingTTL('a') > 50000, await cache.getRemainingTTL('c') <= 1234,
+       await cache.getRemainingTTL('b') === Infinity]`,
+    [[1000, 0, false], [50, 1234, true], 1, true, true, true],
+  ],
+  'destroy removes the namespace, and the next use makes it anew': [
+    `await cache.set('a', 1); const destroyed = [await cache.destroy(), await cache.destroy()];
+     return [destroyed, await cache.get('a') ?? null, await cache.set('a', 2), await cache.get('a'), await cache.max(), (await cache.stats()).sets]`,
+    [[true, false], null, true, 2, 1000, 1],
+  ],
+  'healthCheck, ready and getInstance resolve': [
+    `return [await cache.ready ?? null, await cache.healthCheck() ?? null,
+       (await LRUCacheClustered.getInstance({ namespace: cacheName })) instanceof LRUCacheClustered]`,
+    [null, null, true],
+  ],
+  'nullish keys and values reject with a TypeError': [
+    `const refused = [];
+     for (const call of [() => cache.get(null), () => cache.set(undefined, 1), () => cache.set('a', null), () => cache.set('a', undefined),
+       () => cache.setIfAbsent('a', null), () => cache.mSet([['ok', 1], ['a', undefined]]), () => cache.mSet([['ok', 1], [null, 1]]),
+       () => cache.incr(null), () => cache.fetch(undefined, () => 1), () => cache.fetch('a', () => undefined), () => cache.delete(null),
+       () => cache.mDelete(['a', null]), () => cache.mGet([null]), () => cache.has(null), () => cache.peek(undefined), () => cache.getRemainingTTL(null)]) {
+       refused.push(await call().then(() => 'no', (error) => error instanceof TypeError && error.code));
+     }
+     return [[...new Set(refused)], await cache.size()]`,
+    [['FLOTILLA_ERR_INVALID_ARGUMENT'], 0],
+  ],
+  'options that conflict throw, every difference named': [
+    `const texts = [];
+     try { new LRUCacheClustered({ namespace: cacheName, max: 20, ttl: 5, allowStale: true }); } catch (error) { texts.push(error.message.replace(cacheName, 'n'), error.code); }
+     await LRUCacheClustered.getInstance({ namespace: cacheName, max: 20 }).catch((error) => texts.push(error.message.replace(cacheName, 'n')));
+     return texts`,
+    [
+      "Conflicting options for namespace 'n': max=1000 (existing) != 20 (incoming), ttl=undefined (existing) != 5 (incoming), allowStale=false (existing) != true (incoming)",
+      'FLOTILLA_ERR_CONFLICTING_OPTIONS',
+      "Conflicting options for namespace 'n': max=1000 (existing) != 20 (incoming)",
+    ],
+  ],
+  'a cache bounded by size wants a size with every write': [
+    `const sized = new LRUCacheClustered({ namespace: cacheName + ' sized', maxSize: 10, maxEntrySize: 6 });
+     const name = (promise) => promise.then((value) => value, (error) => error.name + ' ' + error.code);
+     const results = [];
+     for (const size of [undefined, Number.NaN, 0, 1.5, -1, '1']) results.push(await name(sized.set('a', 1, { size })));
+     results.push(await name(sized.fetch('a', () => { throw new Error('called') })), await name(sized.incr('n')), await name(sized.mSet([['a', 1, { size: 1 }], ['b', 1]])));
+     return [[...new Set(results)], await sized.size(), await sized.set('a', 1, { size: 6 }), await sized.set('b', 1, { size: 6 }), await sized.keys(),
+       await sized.set('b', 1, { size: 7 }), await sized.incr('n', 1, { size: 1 }), await sized.incr('n', 1, { size: 1 }), await name(cache.set('a', 1, { size: 1 }))]`,
+    [
+      ['TypeError FLOTILLA_ERR_INVALID_SIZE', 'TypeError FLOTILLA_ERR_INVALID_ARGUMENT'],
+      0,
+      true,
+      true,
+      ['b'],
+      false,
+      1,
+      2,
+      'TypeError FLOTILLA_ERR_INVALID_SIZE',
+    ],
+  ],
+  'incr of what is no number rejects and changes nothing': [
+    `await cache.set('a', 'text'); const failed = await cache.incr('a').catch((error) => [error.name, error.code]);
+     const amount = await cache.incr('n', Number.NaN).catch((error) => error.code);
+     return [failed, amount, await cache.get('a'), await cache.has('n')]`,
+    [['TypeError', 'FLOTILLA_ERR_NOT_A_NUMBER'], 'FLOTILLA_ERR_INVALID_ARGUMENT', 'text', false],
+  ],
+  'usage says what the namespace takes up': [
+    `await cache.set('k', 'v'.repeat(10000)); const usage = await cache.usage();
+     return [usage.transport, usage.entries, usage.bytes >= 10001, usage.overheadBytes > 0, usage.segmentBytes > usage.bytes, usage.memoryEvictions, usage.recoveries]`,
+    ['shared', 1, true, true, true, 0, 0],
+  ],
+};
+
+/** The suite as a program: `run(where)` gives an object of what each case returned. */
+const suite = `
+const cases = ${JSON.stringify(Object.entries(cases).map(([name, [body]]) => [name, body]))};
+async function run(where) {
+  const results = {};
+  for (const [name, body] of cases) {
+    const cacheName = where + ' ' + name;
+    const call = new Function('cache', 'cacheName', 'LRUCacheClustered', 'return (async () => {' + body + '})()');
+    results[name] = await call(new LRUCacheClustered({ namespace: cacheName }), cacheName, LRUCacheClustered)
+      .catch((error) => String(error.stack));
+  }
+  return results;
+}
+export const primary = () => run('primary');
+export const worker = (index) => run('worker ' + index);
+export const afterwards = () => addon.segmentValidate() ?? null;
+`;
+
+/** One cluster answers for all tests; it has ended when the first of them has its answer. @type {ReturnType<typeof inCluster> | undefined} */
+let running;
+const answers = () => {
+  running ??= inCluster(suite, { workers: 1 });
+  return running;
+};
+
+describe.each([
+  ['the primary', ({ before }) => before],
+  ['a worker', ({ answers: [answer] }) => answer],
+])('the documented surface in %s', (_, of) => {
+  it.each(Object.entries(cases))('%s', async (name, [, expected]) => {
+    expect(of(await answers())[name]).toEqual(expected);
+  });
+});
+
+it('leaves a sound segment behind', async () => {
+  expect((await answers()).after).toBeNull();
+});

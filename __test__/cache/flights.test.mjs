@@ -1,0 +1,151 @@
+// Single flight: one fetcher for all who ask, in whatever process, whatever becomes of the one who leads.
+
+import { describe, expect, it } from 'vitest';
+import { inCluster, startProgram } from '../fixtures/cache.mjs';
+
+describe('single flight', () => {
+  it('runs one fetcher for many callers in several workers', async () => {
+    const { answers, after } = await inCluster(
+      `
+      const cache = new LRUCacheClustered({ namespace: 'flights' });
+      const runs = new LRUCacheClustered({ namespace: 'runs' });
+      export async function worker() {
+        await runs.incr('ready');
+        while (await runs.get('ready') < 3) await new Promise(setImmediate);
+        const bring = async () => { await runs.incr('runs'); await new Promise((done) => setTimeout(done, 100)); return { by: process.pid }; };
+        const got = await Promise.all(Array.from({ length: 20 }, () => cache.fetch('key', bring)));
+        return [new Set(got.map(({ by }) => by)).size, got[0].by];
+      }
+      export const afterwards = async () => [await runs.get('runs'), await cache.get('key')];`,
+      { workers: 3 },
+    );
+    const [runs, value] = after;
+    expect(runs).toBe(1);
+    expect(answers).toEqual(Array(3).fill([1, value.by]));
+  });
+
+  it('gives the leader’s error to all, with its name, code, cause and stack, and frees the key', async () => {
+    const { answers } = await inCluster(`
+      const cache = new LRUCacheClustered({ namespace: 'failing' });
+      export async function worker(index) {
+        await cache.incr('ready');
+        while (await cache.get('ready') < 2) await new Promise(setImmediate);
+        const bring = async () => {
+          await new Promise((done) => setTimeout(done, 100));
+          throw Object.assign(new RangeError('no luck', { cause: new TypeError('deeper') }), { code: 'E_LUCK' });
+        };
+        const error = await cache.fetch('key', bring).catch((thrown) => thrown);
+        const next = await cache.fetch('key', () => 'second');
+        return [error.name, error.message, error.code, error.cause.name, error.cause.message, error.stack.includes('bring'), next];
+      }`);
+    expect(answers).toEqual(
+      Array(2).fill(['RangeError', 'no luck', 'E_LUCK', 'TypeError', 'deeper', true, 'second']),
+    );
+  });
+
+  it('keeps an error as it is for the caller that leads, and makes one of what is none', async () => {
+    const { before } = await inCluster(`
+      const cache = new LRUCacheClustered({ namespace: 'own' });
+      class Own extends Error {}
+      const thrown = async (value) => cache.fetch('key', () => { throw value; }).catch((error) => error);
+      export async function primary() {
+        const own = new Own('mine');
+        const text = await thrown('just text');
+        const odd = await thrown(Object.create(null));
+        return [await thrown(own) === own, text instanceof Error && text.message, odd instanceof Error];
+      }
+      export const worker = () => null;`);
+    expect(before).toEqual([true, 'just text', true]);
+  });
+
+  it('lets forceRefresh lead at once, and its value wins over the slower one', async () => {
+    const { before } = await inCluster(`
+      const cache = new LRUCacheClustered({ namespace: 'forced' });
+      export async function primary() {
+        let finish;
+        const slow = cache.fetch('key', () => new Promise((resolve) => { finish = () => resolve('old'); }));
+        const forced = await cache.fetch('key', () => 'new', { forceRefresh: true });
+        finish();
+        return [await slow, forced, await cache.get('key')];
+      }
+      export const worker = () => null;`);
+    expect(before).toEqual(['old', 'new', 'new']);
+  });
+
+  it('lets another lead when a lease runs out, and does not store the late result', async () => {
+    const { before } = await inCluster(`
+      const cache = new LRUCacheClustered({ namespace: 'hung' });
+      export async function primary() {
+        let finish;
+        const hung = cache.fetch('key', () => new Promise((resolve) => { finish = () => resolve('late'); }), { lease: 50 });
+        const taken = await cache.fetch('key', () => 'in time');
+        finish();
+        return [taken, await hung, await cache.get('key')];
+      }
+      export const worker = () => null;`);
+    expect(before).toEqual(['in time', 'late', 'in time']);
+  });
+
+  it('wakes the followers at once when the leader is killed, and one of them leads', async () => {
+    const { prints } = startProgram(`
+      const cache = new LRUCacheClustered({ namespace: 'killed' });
+      export async function main() {
+        if (cluster.isWorker) {
+          if (process.env.LEADS) return cache.fetch('key', () => { process.send('leading'); return new Promise(() => {}); });
+          const got = cache.fetch('key', () => { process.send({ led: Date.now() }); return process.pid; });
+          process.send('following');
+          return process.send({ got: await got, pid: process.pid });
+        }
+        const leader = cluster.fork({ LEADS: '1' });
+        await new Promise((done) => leader.once('message', done));
+        const followers = [cluster.fork(), cluster.fork()];
+        const results = [];
+        let killed, led;
+        await Promise.all(followers.map((worker) => new Promise((done) => worker.on('message', (message) => {
+          if (message.led) led = message.led;
+          if (message.got) { results.push(message.got); done(); }
+          if (message === 'following' && ++followers.ready === 2) {
+            // Both have claimed: they did so before they said that they follow.
+            killed = Date.now();
+            leader.process.kill('SIGKILL');
+          }
+        }))), followers.ready = 0);
+        console.log(JSON.stringify({ same: results[0] === results[1], one: followers.some((worker) => worker.process.pid === results[0]), wait: led - killed }));
+        for (const worker of followers) worker.kill();
+      }`);
+    const [line] = await prints(/\{.*\}/);
+    const { same, one, wait } = JSON.parse(line);
+    expect({ same, one }).toEqual({ same: true, one: true });
+    // The bar is 50 ms on a quiet machine; a polling or a 30 s lease would be far beyond this.
+    expect(wait).toBeLessThan(1000);
+  });
+
+  it('frees what a thread led when it is terminated', async () => {
+    const { before } = await inCluster(`
+      import { Worker } from 'node:worker_threads';
+      const cache = new LRUCacheClustered({ namespace: 'thread' });
+      export async function primary() {
+        const thread = new Worker(\`
+          const { LRUCacheClustered } = require(\${JSON.stringify(process.cwd())});
+          new LRUCacheClustered({ namespace: 'thread' }).fetch('key', () => { require('node:worker_threads').parentPort.postMessage('leading'); return new Promise(() => {}); });
+        \`, { eval: true, execArgv: [] });
+        await new Promise((done) => thread.once('message', done));
+        const followed = cache.fetch('key', () => 'mine');
+        await thread.terminate();
+        return followed;
+      }
+      export const worker = () => null;`);
+    expect(before).toBe('mine');
+  });
+
+  it('keeps a process alive while it follows, and no longer', async () => {
+    const { ended } = startProgram(`
+      const cache = new LRUCacheClustered({ namespace: 'alive' });
+      export async function main() {
+        const lost = cache.fetch('key', () => new Promise(() => {}), { lease: 300 });
+        lost.catch(() => {});
+        console.log('got ' + await cache.fetch('key', () => 'it'));
+      }`);
+    expect(await ended).toMatchObject({ code: 0, stdout: 'got it\n' });
+  });
+});

@@ -1,0 +1,76 @@
+/**
+ * Errors as text, for another process: name, message, code, stack and causes. On the other side each is a plain
+ * `Error` with these properties; which class it was does not cross.
+ */
+
+/** Causes deeper than this are left out, and so ends a chain that bites its own tail. */
+const DEEPEST = 8;
+
+/** @typedef {{ name: string, message: string, code?: unknown, stack?: string, cause?: Portable }} Portable */
+
+/**
+ * What was thrown, as an error.
+ *
+ * @param {unknown} thrown
+ * @returns {Error}
+ */
+function asError(thrown) {
+  if (thrown instanceof Error) return thrown;
+  // An error of another realm is one all the same.
+  if (Object.prototype.toString.call(thrown) === '[object Error]') return /** @type {Error} */ (thrown);
+  try {
+    return new Error(String(thrown));
+  } catch {
+    return new Error('A value was thrown that cannot be shown as text');
+  }
+}
+
+/** @param {unknown} value */
+const isSimple = (value) => typeof value === 'string' || typeof value === 'number';
+
+/**
+ * @param {unknown} thrown
+ * @param {number} depth
+ * @returns {Portable}
+ */
+function portable(thrown, depth) {
+  const error = asError(thrown);
+  const { code, cause } = /** @type {Error & { code?: unknown }} */ (error);
+  return {
+    name: String(error.name),
+    message: String(error.message),
+    ...(isSimple(code) && { code }),
+    ...(typeof error.stack === 'string' && { stack: error.stack }),
+    ...(cause !== undefined && depth < DEEPEST && { cause: portable(cause, depth + 1) }),
+  };
+}
+
+/**
+ * @param {Error} error
+ * @returns {string}
+ */
+function errorToText(error) {
+  try {
+    return JSON.stringify(portable(error, 0));
+  } catch {
+    // One of its properties threw when it was read.
+    return JSON.stringify({ name: 'Error', message: 'An error was thrown that cannot be read' });
+  }
+}
+
+/**
+ * @param {Portable} parts
+ * @returns {Error}
+ */
+function revive({ name, message, code, stack, cause }) {
+  const error = new Error(message, cause && { cause: revive(cause) });
+  const hidden = { writable: true, configurable: true, enumerable: false };
+  if (name !== 'Error') Object.defineProperty(error, 'name', { value: name, ...hidden });
+  if (stack !== undefined) Object.defineProperty(error, 'stack', { value: stack, ...hidden });
+  return code === undefined ? error : Object.assign(error, { code });
+}
+
+/** @param {string} text */
+const errorFromText = (text) => revive(JSON.parse(text));
+
+module.exports = { asError, errorFromText, errorToText };

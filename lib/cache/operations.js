@@ -1,0 +1,279 @@
+/**
+ * The operations on a namespace, without promises: what the synchronous view and the class with promises both call.
+ *
+ * Plain values go to native code as they are, others through the codec. Nothing is changed by a call that throws.
+ */
+
+/** @import { Entry, WriteOptions } from '../../index.js' */
+/** @import { OpenNamespace } from './namespace.js' */
+/** @typedef {WriteOptions & { start?: number, noUpdateTTL?: boolean }} SetOptions */
+
+const { decode, encode } = require('./codec.js');
+const { addon, reply, takeReply } = require('./native.js');
+const { checkKey, checkWrite } = require('./options.js');
+
+const {
+  cacheDump,
+  cacheEntries,
+  cacheGet,
+  cacheHas,
+  cacheIncr,
+  cacheInfo,
+  cacheKeys,
+  cacheLoad,
+  cachePeek,
+  cacheSet,
+  cacheSetIfAbsent,
+  cacheValues,
+} = addon;
+
+/** @param {unknown} value @returns {boolean} whether native code reads it, or refuses it, by itself */
+const isPlain = (value) =>
+  typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol';
+
+/** @param {any} found what a call has returned, with a tag in the reply */
+function decoded(found) {
+  return decode(takeReply(), found);
+}
+
+/**
+ * @param {number} tag
+ * @param {any} payload
+ */
+const restored = (tag, payload) => (tag === 0 ? payload : decode(tag, payload));
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {{ allowStale?: boolean, updateAgeOnGet?: boolean, noDeleteOnStaleGet?: boolean }} [options]
+ */
+function get(namespace, key, options) {
+  const found =
+    options === undefined
+      ? cacheGet(namespace.id, key)
+      : cacheGet(namespace.id, key, options.allowStale, options.updateAgeOnGet, options.noDeleteOnStaleGet);
+  return reply[0] === 0 ? found : decoded(found);
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {{ allowStale?: boolean }} [options]
+ */
+function peek(namespace, key, options) {
+  const found = cachePeek(namespace.id, key, options?.allowStale);
+  return reply[0] === 0 ? found : decoded(found);
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {{ updateAgeOnHas?: boolean }} [options]
+ */
+function has(namespace, key, options) {
+  return cacheHas(namespace.id, key, options?.updateAgeOnHas);
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {any} value
+ * @param {SetOptions} [options]
+ * @returns {boolean} false for an entry that is larger than any may be
+ */
+function set(namespace, key, value, options) {
+  if (options === undefined && isPlain(value) && namespace.purger === undefined) {
+    return cacheSet(namespace.id, key, value);
+  }
+  return setWith(namespace, key, value, options ?? {});
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {any} value
+ * @param {SetOptions} options
+ */
+function setWith(namespace, key, value, { ttl, size, start, noUpdateTTL }) {
+  const [tag, payload] = isPlain(value) ? [undefined, value] : encode(value, key);
+  const age = start === undefined ? undefined : Date.now() - start;
+  const stored = cacheSet(namespace.id, key, payload, tag, ttl, size, age, noUpdateTTL);
+  namespace.purger?.arm();
+  return stored;
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {any} value
+ * @param {WriteOptions} [options]
+ * @returns {boolean}
+ */
+function setIfAbsent(namespace, key, value, options) {
+  const [tag, payload] = isPlain(value) ? [undefined, value] : encode(value, key);
+  const stored = cacheSetIfAbsent(namespace.id, key, payload, tag, options?.ttl, options?.size);
+  namespace.purger?.arm();
+  return stored;
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {number} [amount]
+ * @param {WriteOptions} [options]
+ * @returns {number}
+ */
+function incr(namespace, key, amount = 1, options = undefined) {
+  const sum = cacheIncr(namespace.id, key, amount, options?.ttl, options?.size);
+  namespace.purger?.arm();
+  return sum;
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {number} [amount]
+ * @param {WriteOptions} [options]
+ */
+function decr(namespace, key, amount = 1, options = undefined) {
+  // What is no number goes to native code as it is, to be refused there.
+  return incr(namespace, key, typeof amount === 'number' ? -amount : amount, options);
+}
+
+/**
+ * Stores several entries, after all of them have been looked at.
+ *
+ * @param {OpenNamespace} namespace
+ * @param {Iterable<readonly [any, any] | readonly [any, any, WriteOptions]>} entries
+ * @param {WriteOptions} [options] for entries that have none of their own
+ */
+function setAll(namespace, entries, options) {
+  const writes = Array.from(entries, ([key, value, own]) => {
+    const { ttl, size } = { ...options, ...own };
+    checkKey(key);
+    checkWrite(namespace.declared, { ttl, size });
+    const [tag, payload] = isPlain(value) && value !== undefined ? [undefined, value] : encode(value, key);
+    return { key, payload, tag, ttl, size };
+  });
+  for (const { key, payload, tag, ttl, size } of writes) cacheSet(namespace.id, key, payload, tag, ttl, size);
+  namespace.purger?.arm();
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {Iterable<any>} wanted
+ */
+function deleteAll(namespace, wanted) {
+  const all = Array.from(wanted);
+  all.forEach(checkKey);
+  for (const key of all) addon.cacheDelete(namespace.id, key);
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @returns {any[]}
+ */
+const keys = (namespace) => cacheKeys(namespace.id);
+
+/**
+ * Makes items of a flat array, in which each takes the same number of places.
+ *
+ * @template T
+ * @param {any[]} flat
+ * @param {number} width
+ * @param {(at: number) => T} make
+ * @returns {T[]}
+ */
+function items(flat, width, make) {
+  return Array.from({ length: flat.length / width }, (_, item) => make(item * width));
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @returns {any[]}
+ */
+function values(namespace) {
+  const flat = cacheValues(namespace.id);
+  return items(flat, 2, (at) => restored(flat[at], flat[at + 1]));
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @returns {[any, any][]}
+ */
+function entries(namespace) {
+  const flat = cacheEntries(namespace.id);
+  return items(flat, 3, (at) => [flat[at], restored(flat[at + 1], flat[at + 2])]);
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @returns {Entry<any> | undefined}
+ */
+function info(namespace, key) {
+  const found = cacheInfo(namespace.id, key);
+  if (found === undefined) return undefined;
+  const [tag, payload, ttl, size] = found;
+  return {
+    value: restored(tag, payload),
+    ...(ttl !== undefined && { ttl, start: Date.now() }),
+    ...(size !== undefined && { size }),
+  };
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @returns {[any, Entry<any>][]} the least recently used first, as `load` wants them
+ */
+function dump(namespace) {
+  const flat = cacheDump(namespace.id);
+  const now = Date.now();
+  const dumped = items(flat, 6, (at) => {
+    const [key, tag, payload, ttl, age, size] = flat.slice(at, at + 6);
+    /** @type {Entry<any>} */
+    const entry = { value: restored(tag, payload) };
+    if (ttl !== undefined) Object.assign(entry, { ttl, start: Math.floor(now - age) });
+    if (size !== undefined) entry.size = size;
+    return /** @type {[any, Entry<any>]} */ ([key, entry]);
+  });
+  return dumped.reverse();
+}
+
+/**
+ * Puts a dump in the place of what is there, after all of it has been looked at.
+ *
+ * @param {OpenNamespace} namespace
+ * @param {Iterable<readonly [any, Entry<any>]>} dumped
+ */
+function load(namespace, dumped) {
+  const now = Date.now();
+  const flat = [];
+  for (const [key, { value, ttl, start, size }] of dumped) {
+    checkKey(key);
+    checkWrite(namespace.declared, { ttl, size });
+    const [tag, payload] = isPlain(value) && value !== undefined ? [undefined, value] : encode(value, key);
+    flat.push(key, payload, tag, ttl, start ? now - start : undefined, size);
+  }
+  cacheLoad(namespace.id, flat);
+  namespace.purger?.arm();
+}
+
+module.exports = {
+  decr,
+  deleteAll,
+  dump,
+  entries,
+  get,
+  has,
+  incr,
+  info,
+  keys,
+  load,
+  peek,
+  restored,
+  set,
+  setAll,
+  setIfAbsent,
+  values,
+};

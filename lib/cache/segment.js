@@ -1,0 +1,169 @@
+/**
+ * Which memory this process works on: the primary makes it, its cluster workers attach to it.
+ *
+ * The primary makes the segment as this module is loaded, and leaves a line in its environment that `cluster.fork()`
+ * hands on. A worker attaches when it first needs to. A child that is no cluster worker inherits the line like any
+ * variable, and makes a segment of its own instead. Threads share what their process has.
+ *
+ * If the primary dies its workers go on with what they have mapped; the memory goes with the last of them.
+ */
+
+/** @import { BootstrapOptions } from '../../index.js' */
+
+const cluster = /** @type {import('node:cluster').Cluster} */ (
+  /** @type {unknown} */ (require('node:cluster'))
+);
+const { readFileSync } = require('node:fs');
+const { totalmem } = require('node:os');
+const { isMainThread } = require('node:worker_threads');
+const { createError } = require('../errors.js');
+const { addon } = require('./native.js');
+const { invalid } = require('./options.js');
+
+const VARIABLE = 'FLOTILLA_SEGMENT';
+const SMALLEST = 2 ** 20;
+const units = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30, tb: 2 ** 40 };
+const transports = ['auto', 'shared', 'ipc'];
+
+/** What `bootstrap` was told, for a second call that says something else. @type {BootstrapOptions} */
+let told = {};
+/** Why the primary could not make a segment when it was loaded. @type {unknown} */
+let failure;
+let connected = false;
+
+/** A quarter of what this process may use. */
+function defaultMemory() {
+  const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
+  return Math.max(SMALLEST, Math.floor(Math.min(limit, totalmem()) / 4));
+}
+
+/**
+ * @param {unknown} memory
+ * @returns {number} bytes
+ */
+function parseMemory(memory) {
+  const match = /^(\d+(?:\.\d+)?) ?([kmgt]?b)$/i.exec(String(memory));
+  const unit = /** @type {keyof typeof units} */ (match?.[2].toLowerCase());
+  const bytes = match === null ? memory : Math.floor(Number(match[1]) * units[unit]);
+  if (typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes >= SMALLEST) return bytes;
+  throw invalid('memory', "a whole number of bytes, or text such as '512mb', and no less than 1mb", memory);
+}
+
+/** @returns {'auto' | 'shared' | 'ipc'} */
+function transport() {
+  const chosen = told.transport ?? process.env.FLOTILLA_TRANSPORT ?? 'auto';
+  if (transports.includes(chosen)) return /** @type {'auto'} */ (chosen);
+  throw invalid('FLOTILLA_TRANSPORT', `one of ${transports.join(', ')}`, chosen);
+}
+
+/**
+ * The one place that knows that there is no other transport yet.
+ *
+ * @param {unknown} [cause] why shared memory cannot be had
+ */
+function noSharedMemory(cause) {
+  return createError('FLOTILLA_ERR_NOT_IMPLEMENTED', ['The IPC transport of the cache'], { cause });
+}
+
+/**
+ * Whether this is a process that `cluster.fork()` started. A thread of one cannot ask the cluster module, which has
+ * removed the variable that tells; the environment that the process began with still has it.
+ */
+function isClusterWorker() {
+  if (isMainThread || process.platform !== 'linux') return cluster.isWorker;
+  try {
+    return /(^|\0)NODE_UNIQUE_ID=/.test(readFileSync('/proc/self/environ', 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
+/** Makes this process's segment, and lets its future workers know where it is. */
+function create({ memory = defaultMemory(), replace = false } = {}) {
+  const made = addon.segmentCreate(memory, replace);
+  if (made) process.env[VARIABLE] = addon.segmentShare();
+  return made;
+}
+
+function attach() {
+  const line = process.env[VARIABLE];
+  if (!line || !addon.segmentIsForThisProcess(line)) {
+    throw noSharedMemory(
+      createError('FLOTILLA_ERR_SEGMENT_UNREACHABLE', [
+        'The primary of this worker has no cache: it must import flotilla before it calls cluster.fork()',
+      ]),
+    );
+  }
+  try {
+    addon.segmentAttach(line);
+  } catch (error) {
+    const { code } = /** @type {{ code?: string }} */ (error);
+    throw code === 'FLOTILLA_ERR_SEGMENT_UNREACHABLE' ? noSharedMemory(error) : error;
+  }
+}
+
+/** Makes sure that this thread's process has its segment. */
+function connect() {
+  if (connected) return;
+  if (transport() === 'ipc') throw noSharedMemory();
+  if (!addon.segmentExists()) {
+    if (isClusterWorker()) attach();
+    else if (failure !== undefined) throw noSharedMemory(failure);
+    else create();
+  }
+  connected = true;
+}
+
+/** @param {BootstrapOptions} options */
+function checkBootstrap({ memory, transport: wanted }) {
+  if (memory !== undefined) parseMemory(memory);
+  if (wanted !== undefined && !transports.includes(wanted)) {
+    throw invalid('transport', `one of ${transports.join(', ')}`, wanted);
+  }
+}
+
+/**
+ * `LRUCacheClustered.bootstrap`
+ *
+ * @param {BootstrapOptions} [options]
+ */
+function bootstrap(options = {}) {
+  checkBootstrap(options);
+  if (isClusterWorker()) return;
+  for (const name of /** @type {const} */ (['memory', 'transport'])) {
+    const [before, now] = [told[name], options[name]];
+    if (before !== undefined && now !== undefined && before !== now) {
+      throw createError('FLOTILLA_ERR_BOOTSTRAP_TOO_LATE', [`${name} is ${before} since an earlier call`]);
+    }
+  }
+  if (options.transport === 'ipc') throw noSharedMemory();
+  if (options.memory !== undefined && told.memory === undefined) resize(parseMemory(options.memory));
+  told = { ...told, ...options };
+  connect();
+}
+
+/** @param {number} memory */
+function resize(memory) {
+  if (Object.keys(cluster.workers ?? {}).length > 0) {
+    throw createError('FLOTILLA_ERR_BOOTSTRAP_TOO_LATE', ['there are workers already']);
+  }
+  failure = undefined;
+  if (!create({ memory, replace: true })) {
+    throw createError('FLOTILLA_ERR_BOOTSTRAP_TOO_LATE', ['there are caches already']);
+  }
+}
+
+/** Where a primary is loaded: a worker can only be told by an environment that is there before it is forked. */
+function prepare() {
+  if (!isMainThread || isClusterWorker()) return;
+  try {
+    create();
+  } catch (error) {
+    failure = error;
+  }
+  cluster.on('exit', () => {
+    if (addon.segmentExists()) addon.segmentProcessExited();
+  });
+}
+
+module.exports = { bootstrap, connect, isClusterWorker, parseMemory, prepare };

@@ -1,0 +1,125 @@
+/**
+ * `fetch`: the value of a key, or what one of all who ask for it brings.
+ *
+ * Who claims a missing key first leads: it runs its fetcher, and stores what that brings. All others, in whatever
+ * process, follow: they sleep until the end is told to them. If the leader's process dies, or holds the lease too
+ * long, they are told that the flight is lost and claim again, so that one of them leads.
+ */
+
+/** @import { FetchOptions } from '../../index.js' */
+/** @import { OpenNamespace } from './namespace.js' */
+
+const { encode } = require('./codec.js');
+const { asError, errorFromText, errorToText } = require('./error-text.js');
+const { addon, followers, reply, takeReply } = require('./native.js');
+const { restored } = require('./operations.js');
+const { checkWrite, invalid } = require('./options.js');
+
+/** What the reply says of a number that `cacheClaim` returns. */
+const LEADER = 254;
+const FOLLOWER = 255;
+
+/** How a flight that was followed ended. */
+const LOST = 0;
+const FAILED = 2;
+
+const DEFAULT_LEASE = 30_000;
+
+/**
+ * @param {number} flight
+ * @param {unknown} thrown
+ * @returns {Error} the same, as an error
+ */
+function failed(flight, thrown) {
+  const error = asError(thrown);
+  try {
+    addon.cacheFail(flight, errorToText(error));
+  } catch {
+    // The namespace is gone, and the flight with it: what the caller has to know is the error itself.
+  }
+  return error;
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {number} flight
+ * @param {() => any} fetcher
+ * @param {FetchOptions} options
+ */
+async function lead(namespace, key, flight, fetcher, { ttl, size }) {
+  try {
+    const value = await fetcher();
+    const [tag, payload] = encodeAny(value, key);
+    addon.cacheFinish(flight, payload, tag, ttl, size);
+    namespace.purger?.arm();
+    return value;
+  } catch (thrown) {
+    throw failed(flight, thrown);
+  }
+}
+
+/**
+ * @param {any} value
+ * @param {any} key
+ * @returns {[tag: number | undefined, payload: any]}
+ */
+function encodeAny(value, key) {
+  const plain = ['string', 'number', 'boolean', 'bigint'].includes(typeof value);
+  return plain ? [undefined, value] : encode(value, key);
+}
+
+/**
+ * @param {number} flight
+ * @returns {Promise<{ lost: true } | { lost: false, value: any }>}
+ */
+function follow(flight) {
+  return new Promise((resolve, reject) => {
+    followers.set(flight, (kind, tag, payload) => {
+      try {
+        if (kind === FAILED) reject(errorFromText(payload));
+        else resolve(kind === LOST ? { lost: true } : { lost: false, value: restored(tag, payload) });
+      } catch (error) {
+        reject(error);
+      }
+    });
+    addon.cacheFollow(flight);
+  });
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {() => any} fetcher
+ * @param {FetchOptions} options
+ */
+function check(namespace, fetcher, { lease = DEFAULT_LEASE, ...options }) {
+  if (typeof fetcher !== 'function') throw invalid('fetcher', 'a function', fetcher);
+  if (typeof lease !== 'number' || !(lease > 0)) {
+    throw invalid('lease', 'a positive number of milliseconds', lease);
+  }
+  // Before the fetcher runs: its work would be for nothing.
+  checkWrite(namespace.declared, options);
+  return lease;
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {() => any} fetcher
+ * @param {FetchOptions} [options]
+ * @returns {Promise<any>}
+ */
+async function fetchOnce(namespace, key, fetcher, options = {}) {
+  const lease = check(namespace, fetcher, options);
+  for (;;) {
+    const claimed = addon.cacheClaim(namespace.id, key, options.forceRefresh === true, lease);
+    if (reply[0] === 0) return claimed;
+    const said = takeReply();
+    if (said === LEADER) return await lead(namespace, key, claimed, fetcher, options);
+    if (said !== FOLLOWER) return restored(said, claimed);
+    const end = await follow(claimed);
+    if (!end.lost) return end.value;
+  }
+}
+
+module.exports = { fetchOnce };

@@ -1,0 +1,150 @@
+/**
+ * `wrap`: a view of a cache whose values pass through a codec of the user's.
+ *
+ * What the codec throws, the call that needed it rejects with; nothing is stored then.
+ */
+
+/** @import { Codec, FetchOptions, LRUCacheClustered, WriteOptions } from '../../index.js' */
+
+const { invalid } = require('./options.js');
+
+class WrappedCache {
+  #codec;
+
+  /** @param {LRUCacheClustered} cache @param {Codec<any, any>} codec */
+  constructor(cache, codec) {
+    this.cache = cache;
+    this.#codec = codec;
+  }
+
+  /** @param {any} stored */
+  async #decoded(stored) {
+    return stored === undefined ? undefined : this.#codec.decode(stored);
+  }
+
+  /** @param {any} key */
+  async get(key) {
+    return this.#decoded(await this.cache.get(key));
+  }
+
+  /** @param {any} key */
+  async peek(key) {
+    return this.#decoded(await this.cache.peek(key));
+  }
+
+  /** @param {any} key @param {any} value @param {WriteOptions} [options] */
+  async set(key, value, options) {
+    return this.cache.set(key, await this.#codec.encode(value), options);
+  }
+
+  /** @param {any} key @param {any} value @param {WriteOptions} [options] */
+  async setIfAbsent(key, value, options) {
+    return this.cache.setIfAbsent(key, await this.#codec.encode(value), options);
+  }
+
+  /** @param {Iterable<any>} keys */
+  async mGet(keys) {
+    const stored = [...(await this.cache.mGet(keys))];
+    return new Map(
+      await Promise.all(
+        stored.map(async ([key, value]) => /** @type {const} */ ([key, await this.#decoded(value)])),
+      ),
+    );
+  }
+
+  /**
+   * @param {Iterable<readonly [any, any] | readonly [any, any, WriteOptions]>} entries
+   * @param {WriteOptions} [options]
+   */
+  async mSet(entries, options) {
+    const encoded = await Promise.all(
+      Array.from(entries, async ([key, value, own]) => {
+        const stored = await this.#codec.encode(value);
+        return /** @type {[any, any, WriteOptions]} */ ([key, stored, own ?? {}]);
+      }),
+    );
+    return this.cache.mSet(encoded, options);
+  }
+
+  async values() {
+    return Promise.all((await this.cache.values()).map((stored) => this.#decoded(stored)));
+  }
+
+  /** @returns {Promise<[any, any][]>} */
+  async entries() {
+    const entries = await this.cache.entries();
+    return Promise.all(
+      entries.map(async ([key, stored]) => /** @type {[any, any]} */ ([key, await this.#decoded(stored)])),
+    );
+  }
+
+  async *[Symbol.asyncIterator]() {
+    yield* await this.entries();
+  }
+
+  /** @param {any} key @param {() => any} fetcher @param {FetchOptions} [options] */
+  async fetch(key, fetcher, options) {
+    if (typeof fetcher !== 'function') throw invalid('fetcher', 'a function', fetcher);
+    return this.#decoded(
+      await this.cache.fetch(key, async () => this.#codec.encode(await fetcher()), options),
+    );
+  }
+
+  /** @param {any} key */
+  async has(key) {
+    return this.cache.has(key);
+  }
+
+  /** @param {any} key */
+  async delete(key) {
+    return this.cache.delete(key);
+  }
+
+  async keys() {
+    return this.cache.keys();
+  }
+
+  async size() {
+    return this.cache.size();
+  }
+
+  async clear() {
+    return this.cache.clear();
+  }
+
+  async destroy() {
+    return this.cache.destroy();
+  }
+
+  async healthCheck() {
+    return this.cache.healthCheck();
+  }
+
+  async purgeStale() {
+    return this.cache.purgeStale();
+  }
+
+  /** @param {any} key */
+  async getRemainingTTL(key) {
+    return this.cache.getRemainingTTL(key);
+  }
+
+  async stats() {
+    return this.cache.stats();
+  }
+}
+
+/**
+ * @param {any} cache
+ * @param {Codec<any, any>} codec
+ * @returns {any}
+ */
+function wrap(cache, codec) {
+  if (typeof cache?.get !== 'function') throw invalid('cache', 'a cache', cache);
+  if (typeof codec?.encode !== 'function' || typeof codec?.decode !== 'function') {
+    throw invalid('codec', 'an object with the functions encode and decode', codec);
+  }
+  return new WrappedCache(cache, codec);
+}
+
+module.exports = { wrap };

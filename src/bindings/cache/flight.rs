@@ -1,0 +1,323 @@
+//! Single flight: who leads, who follows, and how a follower learns of the end.
+//!
+//! The store's watcher thread tells the end of a flight to a `Bell`, which passes it on to the thread of JavaScript
+//! that follows. A bell outlives its thread: once Node has torn that thread's environment down it is silent, and what
+//! it is told is dropped. While a flight is followed the bell keeps the process alive; otherwise it does not.
+//!
+//! If the thread ends, its leases are released as its table is dropped; if the process dies, the store frees them.
+
+use super::super::js::{Arguments, Failure, Js, Outcome, Value, called_back, internal};
+use super::operations::write_options;
+use super::thread::{Buffers, now, outcome_taker, reply, with_buffers, with_cache, with_flights};
+use super::{keys, values};
+use crate::store::{self, Cache, Claim, ClaimOptions, Lease};
+use napi::sys;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What the reply byte says of the number that `cacheClaim` returns. No value has one of these tags.
+const LEADER: u8 = 254;
+const FOLLOWER: u8 = 255;
+
+const LOST: f64 = 0.0;
+const VALUE: f64 = 1.0;
+const FAILED: f64 = 2.0;
+
+#[derive(Debug)]
+struct Flight {
+    cache: Cache,
+    lease: Lease,
+    leading: bool,
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if self.leading {
+            // An error would mean that the namespace is gone, and the lease with it.
+            let _ = self.cache.release(&self.lease);
+        }
+    }
+}
+
+/// The flights that a thread takes part in, each by a number.
+#[derive(Debug)]
+pub(super) struct Flights {
+    open: RefCell<BTreeMap<u32, Flight>>,
+    last: Cell<u32>,
+    bell: RefCell<Option<Arc<Bell>>>,
+    followed: Cell<u32>,
+}
+
+impl Flights {
+    pub(super) const fn new() -> Self {
+        Self {
+            open: RefCell::new(BTreeMap::new()),
+            last: Cell::new(0),
+            bell: RefCell::new(None),
+            followed: Cell::new(0),
+        }
+    }
+
+    fn add(&self, flight: Flight) -> u32 {
+        let mut open = self.open.borrow_mut();
+        let mut number = self.last.get().wrapping_add(1);
+        while open.contains_key(&number) {
+            number = number.wrapping_add(1);
+        }
+        self.last.set(number);
+        open.insert(number, flight);
+        number
+    }
+
+    fn take(&self, number: u32) -> Option<Flight> {
+        self.open.borrow_mut().remove(&number)
+    }
+}
+
+/// `cacheClaim(id, key, force, lease)`: the value, or the number of a flight; the reply byte says which.
+pub(super) fn claim<'call>(js: Js<'call>, arguments: &Arguments<'call, 4>) -> Outcome<Value<'call>> {
+    let id = js.index(arguments.at(0))?;
+    let options = ClaimOptions {
+        force: js.boolean(arguments.at(2)).unwrap_or(false),
+        lease_ms: js
+            .number(arguments.at(3))
+            .ok_or_else(|| internal("A lease must be a number"))?,
+        ..ClaimOptions::default()
+    };
+    with_buffers(|buffers| {
+        let tag = keys::read(js, arguments.at(1), buffers)?;
+        let (key, found) = (&buffers.key, &mut buffers.found);
+        let (cache, claim) = with_cache(id, |cache| {
+            Ok((
+                cache.clone(),
+                cache.claim(keys::key(tag, key), now(), &options, found)?,
+            ))
+        })?;
+        let (lease, leading) = match claim {
+            Claim::Hit(tag) => return values::answer(js, Some(tag), found),
+            Claim::Leader(lease) => (lease, true),
+            Claim::Follower(lease) => (lease, false),
+        };
+        let number = with_flights(|flights| {
+            flights.add(Flight {
+                cache,
+                lease,
+                leading,
+            })
+        });
+        let number = js.make_number(f64::from(number))?;
+        reply(if leading { LEADER } else { FOLLOWER })?;
+        Ok(number)
+    })
+}
+
+fn ended() -> Failure {
+    internal("A flight ended twice")
+}
+
+/// Takes a flight whose end the caller tells.
+fn led<'call>(js: Js<'call>, number: Value<'call>) -> Outcome<Flight> {
+    let number = js.index(number)?;
+    let mut flight = with_flights(|flights| flights.take(number)).ok_or_else(ended)?;
+    flight.leading = false;
+    Ok(flight)
+}
+
+/// `cacheFinish(flight, value, tag?, ttl?, size?)`: stores the value, unless a newer flight has begun, and gives it
+/// to the followers. Where it cannot be stored the flight goes on, for `cacheFail` to end it.
+pub(super) fn finish<'call>(js: Js<'call>, arguments: &Arguments<'call, 5>) -> Outcome<Value<'call>> {
+    let number = js.index(arguments.at(0))?;
+    let options = write_options(js, arguments.given(3), arguments.given(4))?;
+    with_buffers(|buffers| {
+        let Buffers { units, value, .. } = buffers;
+        let read = values::read(js, arguments.at(1), arguments.given(2), units, value)?;
+        let stored = with_flights(|flights| {
+            let open = flights.open.borrow();
+            let flight = open.get(&number).ok_or_else(ended)?;
+            flight
+                .cache
+                .finish(&flight.lease, read.value(value), now(), &options)
+                .map_err(Failure::from)
+        })?;
+        drop(led(js, arguments.at(0))?);
+        js.make_boolean(stored)
+    })
+}
+
+/// `cacheFail(flight, error)`: the followers get the error's text.
+pub(super) fn fail<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Outcome<Value<'call>> {
+    let error = js.text(arguments.at(1))?;
+    let flight = led(js, arguments.at(0))?;
+    flight.cache.fail(&flight.lease, error.as_bytes(), now())?;
+    js.undefined()
+}
+
+/// `cacheRelease(flight)`: gives the lease up; one of the followers may lead.
+pub(super) fn release<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
+    let flight = led(js, arguments.at(0))?;
+    flight.cache.release(&flight.lease)?;
+    js.undefined()
+}
+
+/// `cacheFollow(flight)`: its end will be given to the function that `cacheConnect` got, with the flight's number.
+pub(super) fn follow<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
+    let number = js.index(arguments.at(0))?;
+    let bell = bell(js)?;
+    let flight = with_flights(|flights| flights.take(number))
+        .ok_or_else(|| internal("A flight was followed after its end"))?;
+    bell.hold(js)?;
+    let ring = {
+        let bell = Arc::clone(&bell);
+        Box::new(move |outcome| bell.ring(Box::new(Message { number, outcome })))
+    };
+    if let Err(error) = flight.cache.follow(&flight.lease, ring) {
+        let_go(js, &bell)?;
+        return Err(error.into());
+    }
+    js.undefined()
+}
+
+#[derive(Debug)]
+struct Message {
+    number: u32,
+    outcome: store::Outcome,
+}
+
+/// Node's queue into one thread.
+#[derive(Debug)]
+struct Line(sys::napi_threadsafe_function);
+
+// SAFETY: Node lets every thread put into such a queue; `Bell` makes sure that it still exists.
+unsafe impl Send for Line {}
+
+/// The way from the watcher's thread into a thread of JavaScript, for as long as that has an environment.
+#[derive(Debug)]
+struct Bell(Mutex<Option<Line>>);
+
+impl Bell {
+    fn line(&self) -> MutexGuard<'_, Option<Line>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Passes a message on. The lock is held meanwhile, so that Node cannot take the queue down: putting something
+    /// into it runs no JavaScript.
+    fn ring(&self, message: Box<Message>) {
+        let mut line = self.line();
+        let Some(Line(queue)) = *line else { return };
+        let message = Box::into_raw(message);
+        let mode = sys::ThreadsafeFunctionCallMode::nonblocking;
+        // SAFETY: the queue exists: `hang_up` takes the line away before Node frees it, under the lock held here.
+        let status = unsafe { sys::napi_call_threadsafe_function(queue, message.cast(), mode) };
+        if status != sys::Status::napi_ok {
+            // Node is closing the queue: it must not be touched again.
+            *line = None;
+            // SAFETY: Node did not take the message, which came from `into_raw` above.
+            drop(unsafe { Box::from_raw(message) });
+        }
+    }
+
+    /// One more flight is followed: the process has something to wait for.
+    fn hold(&self, js: Js<'_>) -> Outcome<()> {
+        let followed = with_flights(|flights| flights.followed.replace(flights.followed.get() + 1));
+        if followed == 0
+            && let Some(Line(queue)) = *self.line()
+        {
+            // SAFETY: the queue exists, and this is the thread it leads into.
+            unsafe { sys::napi_ref_threadsafe_function(js.env(), queue) };
+        }
+        Ok(())
+    }
+}
+
+/// One flight fewer is followed.
+fn let_go(js: Js<'_>, bell: &Bell) -> Outcome<()> {
+    let left = with_flights(|flights| {
+        let left = flights.followed.get().saturating_sub(1);
+        flights.followed.set(left);
+        left
+    });
+    if left == 0
+        && let Some(Line(queue)) = *bell.line()
+    {
+        // SAFETY: the queue exists, and this is the thread it leads into.
+        unsafe { sys::napi_unref_threadsafe_function(js.env(), queue) };
+    }
+    Ok(())
+}
+
+/// This thread's bell, hung up at the first use.
+fn bell(js: Js<'_>) -> Outcome<Arc<Bell>> {
+    if let Some(bell) = with_flights(|flights| flights.bell.borrow().clone()) {
+        return Ok(bell);
+    }
+    let bell = Arc::new(Bell(Mutex::new(None)));
+    let queue = make_queue(js, Arc::clone(&bell))?;
+    *bell.line() = Some(Line(queue));
+    with_flights(|flights| flights.bell.replace(Some(Arc::clone(&bell))));
+    Ok(bell)
+}
+
+fn make_queue(js: Js<'_>, bell: Arc<Bell>) -> Outcome<sys::napi_threadsafe_function> {
+    let name = js.make_text("flotilla:cache")?.raw();
+    let mine: *mut c_void = Arc::into_raw(bell).cast_mut().cast();
+    let (nothing, mut queue) = (ptr::null_mut(), ptr::null_mut());
+    let (finalize, deliver) = (Some(hang_up as _), Some(deliver as _));
+    // SAFETY: `mine` comes from an Arc, which `hang_up` takes back; `deliver` gets what `ring` puts in.
+    let status = unsafe {
+        sys::napi_create_threadsafe_function(
+            js.env(),
+            nothing,
+            nothing,
+            name,
+            0,
+            1,
+            mine,
+            finalize,
+            ptr::null_mut(),
+            deliver,
+            &mut queue,
+        )
+    };
+    if status != sys::Status::napi_ok {
+        return Err(internal("Node could not make a queue for the ends of flights"));
+    }
+    // SAFETY: the queue was made just now, on this thread.
+    unsafe { sys::napi_unref_threadsafe_function(js.env(), queue) };
+    Ok(queue)
+}
+
+/// Node is about to free the queue.
+unsafe extern "C" fn hang_up(_: sys::napi_env, bell: *mut c_void, _: *mut c_void) {
+    // SAFETY: `make_queue` made this pointer from an Arc, and Node calls this once.
+    let bell = unsafe { Arc::from_raw(bell.cast::<Bell>().cast_const()) };
+    *bell.line() = None;
+}
+
+/// Brings one message to JavaScript, on its thread; without an environment, to nobody.
+unsafe extern "C" fn deliver(env: sys::napi_env, _: sys::napi_value, _: *mut c_void, message: *mut c_void) {
+    // SAFETY: `ring` put in a pointer from a Box, and Node hands each one over once.
+    let message = unsafe { Box::from_raw(message.cast::<Message>()) };
+    if !env.is_null() {
+        called_back(env, |js| tell(js, &message));
+    }
+}
+
+fn tell(js: Js<'_>, Message { number, outcome }: &Message) -> Outcome<()> {
+    let bell = bell(js)?;
+    let_go(js, &bell)?;
+    let (kind, payload, decode) = match outcome {
+        store::Outcome::Lost => (LOST, js.undefined()?, 0),
+        store::Outcome::Failed(error) => (FAILED, js.make_text(&String::from_utf8_lossy(error))?, 0),
+        store::Outcome::Value { tag, bytes } => {
+            let (payload, decode) = values::make(js, *tag, bytes)?;
+            (VALUE, payload, decode)
+        }
+    };
+    let numbers = [f64::from(*number), kind, f64::from(decode)];
+    let [number, kind, decode] = numbers.map(|number| js.make_number(number));
+    js.call(outcome_taker(js)?, &[number?, kind?, decode?, payload])?;
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The shared cache as JavaScript calls it: `lib/cache/` alone uses these functions.
+//!
+//! A cache is known by a number, which names a slot in a table of this thread: no lock and no lookup by name stand
+//! between a call and the store. Keys and values are read into buffers that the thread keeps, the store is called
+//! once, and only then is a JavaScript value made: no lock of the store is held while Node-API is called.
+//!
+//! What a thread held when it ends, also by `terminate()`, goes with it: its table is dropped, and with it the
+//! leases it was leading, whose followers are woken. What a process held when it dies is the store's to repair.
+
+mod flight;
+mod keys;
+mod operations;
+mod segment;
+mod snapshot;
+mod thread;
+mod values;
+
+use super::js::{Js, Outcome, Value, enter};
+use napi::bindgen_prelude::{Env, JsValue, Object};
+use napi::sys;
+use napi_derive::napi;
+
+/// Gives each operation a native function of its own and puts it into `exports`.
+macro_rules! functions {
+    ($js:ident, $exports:ident: $($name:literal $count:literal $operation:path;)+) => {
+        $({
+            extern "C" fn callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+                enter::<$count>(env, info, |js, arguments| $operation(js, arguments), thread::raise)
+            }
+            $js.set_named($exports, $name, $js.make_function($name, Some(callback))?)?;
+        })+
+    };
+}
+
+/// Adds the cache's functions to what the addon exports. Runs once in each thread that loads it.
+#[napi(module_exports)]
+pub fn cache_exports(exports: Object, env: Env) -> napi::Result<()> {
+    let js = Js::at_load(env.raw());
+    let exports = js.received(exports.raw());
+    add_functions(js, exports)
+        .map_err(|failure| napi::Error::from_reason(format!("The cache could not be exported: {failure:?}")))
+}
+
+fn add_functions<'call>(js: Js<'call>, exports: Value<'call>) -> Outcome<()> {
+    functions! { js, exports:
+        c"cacheConnect" 3 thread::connect;
+        c"cacheSetClock" 1 thread::set_clock;
+        c"cacheValueTags" 0 values::tags;
+
+        c"segmentCreate" 2 segment::create;
+        c"segmentShare" 0 segment::share;
+        c"segmentAttach" 1 segment::attach;
+        c"segmentIsForThisProcess" 1 segment::is_for_this_process;
+        c"segmentExists" 0 segment::exists;
+        c"segmentUsage" 0 segment::usage;
+        c"segmentValidate" 0 segment::validate;
+        c"segmentNamespaces" 0 segment::namespaces;
+        c"segmentDestroy" 1 segment::destroy;
+        c"segmentProcessExited" 0 segment::process_exited;
+
+        c"cacheOpen" 6 segment::open;
+        c"cacheLookup" 1 segment::lookup;
+        c"cacheClose" 1 segment::close;
+        c"cacheDeclared" 1 segment::declared;
+
+        c"cacheGet" 5 operations::get;
+        c"cachePeek" 3 operations::peek;
+        c"cacheHas" 3 operations::has;
+        c"cacheInfo" 2 operations::info;
+        c"cacheSet" 8 operations::set;
+        c"cacheSetIfAbsent" 6 operations::set_if_absent;
+        c"cacheIncr" 5 operations::incr;
+        c"cacheDelete" 2 operations::delete;
+        c"cacheClear" 1 operations::clear;
+        c"cachePurgeStale" 1 operations::purge_stale;
+        c"cacheRemainingTtl" 2 operations::remaining_ttl;
+        c"cacheSize" 1 operations::size;
+        c"cacheMax" 2 operations::max;
+        c"cacheTtl" 2 operations::ttl;
+        c"cacheAllowStale" 2 operations::allow_stale;
+        c"cacheNextExpiry" 1 operations::next_expiry;
+        c"cacheStats" 1 operations::stats;
+        c"cacheUsage" 1 operations::usage;
+        c"cacheHealth" 1 operations::health;
+        c"cacheDestroy" 1 operations::destroy;
+
+        c"cacheKeys" 1 snapshot::keys;
+        c"cacheValues" 1 snapshot::values;
+        c"cacheEntries" 1 snapshot::entries;
+        c"cacheDump" 1 snapshot::dump;
+        c"cacheLoad" 2 snapshot::load;
+
+        c"cacheClaim" 4 flight::claim;
+        c"cacheFinish" 5 flight::finish;
+        c"cacheFail" 2 flight::fail;
+        c"cacheRelease" 1 flight::release;
+        c"cacheFollow" 1 flight::follow;
+    }
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! The segment that this process works on: one for all its threads, made or attached to once.
+//!
+//! Whether to make one or to attach is JavaScript's to say (`lib/cache/segment.js`); this module makes sure that two
+//! threads that say so at once end up with the same one. A thread that ends leaves the segment as it is.
+
+use super::super::js::{Arguments, Failure, Js, Outcome, Value, internal};
+use super::thread::{add_cache, remove_cache, with_cache};
+use crate::error::{Code, Error};
+use crate::store::{Options, SegmentOptions, Store};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+static SEGMENT: Mutex<Option<Arc<Store>>> = Mutex::new(None);
+
+const ALLOW_STALE: u32 = 1;
+const UPDATE_AGE_ON_GET: u32 = 2;
+const UPDATE_AGE_ON_HAS: u32 = 4;
+const NO_DELETE_ON_STALE_GET: u32 = 8;
+const TTL_AUTOPURGE: u32 = 16;
+
+fn segment() -> MutexGuard<'static, Option<Arc<Store>>> {
+    // What it guards is replaced as a whole, so a panic elsewhere cannot have left it half done.
+    SEGMENT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn store() -> Outcome<Arc<Store>> {
+    segment()
+        .clone()
+        .ok_or_else(|| internal("The cache was used before it had a segment"))
+}
+
+/// `segmentCreate(capacity, replace)`: makes this process's segment, unless it has one. `replace` makes it anew as
+/// long as nothing is in the old one. Gives whether one was made.
+pub(super) fn create<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Outcome<Value<'call>> {
+    let capacity = js.number(arguments.at(0)).unwrap_or(0.0) as u64;
+    let replace = js.boolean(arguments.at(1)).unwrap_or(false);
+    let made = {
+        let mut current = segment();
+        let wanted = match current.as_ref() {
+            None => true,
+            Some(store) => replace && store.namespaces()?.is_empty(),
+        };
+        if wanted {
+            *current = Some(Store::create(&SegmentOptions { capacity })?);
+        }
+        wanted
+    };
+    js.make_boolean(made)
+}
+
+/// `segmentShare()`: the line of text with which a child attaches.
+pub(super) fn share<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Value<'call>> {
+    let line = store()?.share()?;
+    js.make_text(&line)
+}
+
+/// `segmentAttach(line)`
+pub(super) fn attach<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
+    let line = js.text(arguments.at(0))?;
+    {
+        let mut current = segment();
+        if current.is_none() {
+            *current = Some(Store::attach(&line)?);
+        }
+    }
+    js.undefined()
+}
+
+/// `segmentIsForThisProcess(line)`
+pub(super) fn is_for_this_process<'call>(
+    js: Js<'call>,
+    arguments: &Arguments<'call, 1>,
+) -> Outcome<Value<'call>> {
+    let line = js.text(arguments.at(0))?;
+    js.make_boolean(Store::is_for_this_process(&line))
+}
+
+/// `segmentExists()`: whether this process has one already.
+pub(super) fn exists<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Value<'call>> {
+    let exists = segment().is_some();
+    js.make_boolean(exists)
+}
+
+/// `segmentUsage()`: `[namespaces, segmentBytes, capacity, freeBytes, memoryEvictions, recoveries]`
+pub(super) fn usage<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Value<'call>> {
+    let usage = store()?.usage()?;
+    let figures = [
+        usage.namespaces,
+        usage.segment_bytes,
+        usage.capacity,
+        usage.free_bytes,
+        usage.memory_evictions,
+        usage.recoveries,
+    ];
+    js.numbers(&figures.map(|figure| figure as f64))
+}
+
+/// `segmentValidate()`: what is wrong with the segment, or `undefined`.
+pub(super) fn validate<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Value<'call>> {
+    match store()?.validate() {
+        Ok(()) => js.undefined(),
+        Err(wrong) => js.make_text(&wrong),
+    }
+}
+
+pub(super) fn namespaces<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Value<'call>> {
+    let names = store()?.namespaces()?;
+    let array = js.make_array(names.len())?;
+    for (at, name) in names.iter().enumerate() {
+        js.set_element(array, at, js.make_text(name)?)?;
+    }
+    Ok(array)
+}
+
+/// `segmentDestroy(name)`
+pub(super) fn destroy<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
+    let name = js.text(arguments.at(0))?;
+    let destroyed = store()?.destroy(&name)?;
+    js.make_boolean(destroyed)
+}
+
+/// `segmentProcessExited()`: a worker has ended; what it led is free, and those who followed it are woken.
+pub(super) fn process_exited<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Value<'call>> {
+    store()?.process_exited()?;
+    js.undefined()
+}
+
+/// `cacheOpen(name, max, maxSize, maxEntrySize, ttl, flags)`: the number of the cache, which `cacheClose` gives back.
+pub(super) fn open<'call>(js: Js<'call>, arguments: &Arguments<'call, 6>) -> Outcome<Value<'call>> {
+    let name = js.text(arguments.at(0))?;
+    let number = |at| {
+        js.number(arguments.at(at))
+            .ok_or_else(|| invalid("an option must be a number"))
+    };
+    let flags = js.index(arguments.at(5))?;
+    let options = Options {
+        // Whole and not negative: the JavaScript above has made sure.
+        max: number(1)? as u64,
+        max_size: number(2)? as u64,
+        max_entry_size: number(3)? as u64,
+        ttl: number(4)?,
+        allow_stale: flags & ALLOW_STALE != 0,
+        update_age_on_get: flags & UPDATE_AGE_ON_GET != 0,
+        update_age_on_has: flags & UPDATE_AGE_ON_HAS != 0,
+        no_delete_on_stale_get: flags & NO_DELETE_ON_STALE_GET != 0,
+        ttl_autopurge: flags & TTL_AUTOPURGE != 0,
+    };
+    let cache = store()?.open(&name, &options)?;
+    js.make_number(f64::from(add_cache(cache)?))
+}
+
+fn invalid(message: &str) -> Failure {
+    Failure::from(Error::new(Code::InvalidArgument, message))
+}
+
+/// `cacheLookup(name)`: as `cacheOpen`, for a namespace that exists; else `undefined`.
+pub(super) fn lookup<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
+    let name = js.text(arguments.at(0))?;
+    match store()?.lookup(&name)? {
+        Some(cache) => js.make_number(f64::from(add_cache(cache)?)),
+        None => js.undefined(),
+    }
+}
+
+/// `cacheDeclared(id)`: `[max, maxSize, maxEntrySize, ttl, flags]`, as the namespace was made.
+pub(super) fn declared<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
+    let options = with_cache(js.index(arguments.at(0))?, |cache| Ok(cache.declared().clone()))?;
+    let flag = |on: bool, bit: u32| if on { bit } else { 0 };
+    let flags = flag(options.allow_stale, ALLOW_STALE)
+        | flag(options.update_age_on_get, UPDATE_AGE_ON_GET)
+        | flag(options.update_age_on_has, UPDATE_AGE_ON_HAS)
+        | flag(options.no_delete_on_stale_get, NO_DELETE_ON_STALE_GET)
+        | flag(options.ttl_autopurge, TTL_AUTOPURGE);
+    js.numbers(&[
+        options.max as f64,
+        options.max_size as f64,
+        options.max_entry_size as f64,
+        options.ttl,
+        f64::from(flags),
+    ])
+}
+
+/// `cacheClose(id)`
+pub(super) fn close<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
+    remove_cache(js.index(arguments.at(0))?);
+    js.undefined()
+}

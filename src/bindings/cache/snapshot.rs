@@ -1,0 +1,174 @@
+//! Whole caches at once: what `keys`, `values`, `entries` and `dump` copy out under one lock, and `load` puts in.
+//!
+//! They cross as one flat array, the fields of one item after those of another: the JavaScript above makes pairs of
+//! them. The most recently used comes first.
+
+use super::super::js::{Arguments, Js, Outcome, Value};
+use super::operations::write_options;
+use super::thread::{instant, with_buffers, with_cache};
+use super::{keys as keys_of, values as values_of};
+use crate::store::{Content, Item, LoadEntry, SetOptions, Snapshot, SnapshotOptions, Stale};
+
+/// What is made of one item: its fields, each put into its place by the function that gets them.
+type Fields = for<'call> fn(
+    Js<'call>,
+    &Snapshot,
+    &Item,
+    &mut dyn FnMut(usize, Value<'call>) -> Outcome<()>,
+    f64,
+) -> Outcome<()>;
+
+fn copy_out<'call>(
+    js: Js<'call>,
+    id: Value<'call>,
+    want: &SnapshotOptions,
+    width: usize,
+    fields: Fields,
+) -> Outcome<Value<'call>> {
+    let (id, now) = (js.index(id)?, instant());
+    let snapshot = with_cache(id, |cache| cache.snapshot(now, want))?;
+    let array = js.make_array(snapshot.items.len() * width)?;
+    for (place, item) in snapshot.items.iter().enumerate() {
+        js.scoped(|js| {
+            let mut put = |field: usize, value| js.set_element(array, place * width + field, value);
+            fields(js, &snapshot, item, &mut put, now)
+        })?;
+    }
+    Ok(array)
+}
+
+fn put_key<'call>(
+    js: Js<'call>,
+    snapshot: &Snapshot,
+    item: &Item,
+    put: &mut dyn FnMut(usize, Value<'call>) -> Outcome<()>,
+    at: usize,
+) -> Outcome<()> {
+    put(
+        at,
+        keys_of::make(
+            js,
+            item.key_tag,
+            snapshot.bytes.get(item.key.clone()).unwrap_or_default(),
+        )?,
+    )
+}
+
+fn put_value<'call>(
+    js: Js<'call>,
+    snapshot: &Snapshot,
+    item: &Item,
+    put: &mut dyn FnMut(usize, Value<'call>) -> Outcome<()>,
+    at: usize,
+) -> Outcome<()> {
+    let bytes = snapshot.bytes.get(item.value.clone()).unwrap_or_default();
+    let (payload, decode) = values_of::make(js, item.value_tag, bytes)?;
+    put(at, js.make_number(f64::from(decode))?)?;
+    put(at + 1, payload)
+}
+
+/// `cacheKeys(id)`: `[key, ...]`
+pub(super) fn keys<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
+    let want = SnapshotOptions {
+        content: Content::Keys,
+        stale: Stale::AsConfigured,
+    };
+    copy_out(js, arguments.at(0), &want, 1, |js, snapshot, item, put, _| {
+        put_key(js, snapshot, item, put, 0)
+    })
+}
+
+/// `cacheValues(id)`: `[tag, payload, ...]`
+pub(super) fn values<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
+    let want = SnapshotOptions {
+        content: Content::Values,
+        stale: Stale::AsConfigured,
+    };
+    copy_out(js, arguments.at(0), &want, 2, |js, snapshot, item, put, _| {
+        put_value(js, snapshot, item, put, 0)
+    })
+}
+
+/// `cacheEntries(id)`: `[key, tag, payload, ...]`
+pub(super) fn entries<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
+    let want = SnapshotOptions {
+        content: Content::Entries,
+        stale: Stale::AsConfigured,
+    };
+    copy_out(js, arguments.at(0), &want, 3, |js, snapshot, item, put, _| {
+        put_key(js, snapshot, item, put, 0)?;
+        put_value(js, snapshot, item, put, 1)
+    })
+}
+
+/// `cacheDump(id)`: `[key, tag, payload, ttl, age, size, ...]`, with holes for what is not tracked. The age is
+/// `undefined` for an entry without a lifetime.
+pub(super) fn dump<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
+    let want = SnapshotOptions {
+        content: Content::Entries,
+        stale: Stale::Include,
+    };
+    copy_out(js, arguments.at(0), &want, 6, |js, snapshot, item, put, now| {
+        put_key(js, snapshot, item, put, 0)?;
+        put_value(js, snapshot, item, put, 1)?;
+        if snapshot.ttl_tracked {
+            put(3, js.make_number(item.ttl)?)?;
+            put(4, js.make_number(now - item.start)?)?;
+        }
+        if snapshot.size_tracked {
+            put(5, js.make_number(item.size as f64)?)?;
+        }
+        Ok(())
+    })
+}
+
+/// An entry to be loaded, in memory of its own.
+struct Owned {
+    key: (u8, Vec<u8>),
+    value: (u8, Vec<u8>),
+    options: SetOptions,
+}
+
+/// `cacheLoad(id, [key, payload, tag, ttl, age, size, ...])`: all of it is read before anything is changed.
+pub(super) fn load<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Outcome<Value<'call>> {
+    const WIDTH: u32 = 6;
+    let (id, array, now) = (js.index(arguments.at(0))?, arguments.at(1), instant());
+    let count = js.array_length(array)? / WIDTH;
+    let mut entries = Vec::with_capacity(count as usize);
+    for entry in 0..count {
+        entries.push(js.scoped(|js| read_entry(js, array, entry * WIDTH, now))?);
+    }
+    let borrowed: Vec<_> = entries
+        .iter()
+        .map(|Owned { key, value, options }| LoadEntry {
+            key: keys_of::key(key.0, &key.1),
+            value: crate::store::Value {
+                tag: value.0,
+                bytes: &value.1,
+            },
+            options: *options,
+        })
+        .collect();
+    with_cache(id, |cache| cache.load(now, &borrowed))?;
+    js.undefined()
+}
+
+fn read_entry<'call>(js: Js<'call>, array: Value<'call>, at: u32, now: f64) -> Outcome<Owned> {
+    let field = |field| js.element(array, at + field);
+    let mut options = write_options(js, Some(field(3)?), Some(field(5)?))?;
+    options.start = js.number(field(4)?).map(|age| now - age);
+    with_buffers(|buffers| {
+        let tag = keys_of::read(js, field(0)?, buffers)?;
+        let key = (tag, buffers.key.clone());
+        let read = values_of::read(
+            js,
+            field(1)?,
+            Some(field(2)?),
+            &mut buffers.units,
+            &mut buffers.value,
+        )?;
+        options.primitive = read.is_primitive();
+        let value = (read.tag, read.value(&buffers.value).bytes.to_vec());
+        Ok(Owned { key, value, options })
+    })
+}

@@ -1,0 +1,169 @@
+//! Changing several words as one.
+//!
+//! A transaction first writes down every store it will make (where, how wide, what), then marks the journal by making
+//! its sequence number odd, then makes the stores, then makes the number even again. The stores are plain values, so
+//! making them twice is the same as making them once: whoever finds an odd number under a dead owner's lock makes
+//! them all again, and is done.
+//!
+//! The sequence number serves readers without the lock, too: what they saw is true if it was even and has not moved.
+//!
+//! If the process dies before the mark, nothing was changed; after it, everything will have been.
+
+use std::sync::atomic::{Ordering, compiler_fence, fence};
+
+use super::region::{Offset, Region, Shared};
+use super::word::{Word32, Word64};
+
+/// The most stores that one transaction can make.
+pub const CAPACITY: usize = 40;
+
+#[derive(Debug)]
+#[repr(C)]
+pub struct Record {
+    /// The offset, shifted left by one; the low bit says that the store is 64 bits wide.
+    place: Word64,
+    value: Word64,
+}
+
+#[derive(Debug)]
+#[repr(C)]
+pub struct Journal {
+    sequence: Word64,
+    len: Word32,
+    reserved: Word32,
+    records: [Record; CAPACITY],
+}
+
+const _: () = assert!(size_of::<Journal>() == 16 + 16 * CAPACITY);
+
+// SAFETY: `#[repr(C)]`, made of words.
+unsafe impl Shared for Journal {}
+
+/// The journal holds what no transaction writes: the memory was damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed;
+
+impl Journal {
+    /// Even when nothing is in progress.
+    #[inline(always)]
+    pub fn sequence(&self) -> u64 {
+        self.sequence.observe()
+    }
+
+    /// Whether everything read since `sequence()` gave `before` was left alone meanwhile.
+    #[inline(always)]
+    pub fn unmoved(&self, before: u64) -> bool {
+        fence(Ordering::Acquire);
+        before & 1 == 0 && self.sequence.get() == before
+    }
+
+    /// Starts a transaction. The caller holds the lock that guards this journal.
+    #[inline(always)]
+    pub fn begin(&'static self, region: Region) -> Transaction {
+        Transaction {
+            journal: self,
+            region,
+            len: 0,
+        }
+    }
+
+    /// Finishes what a dead owner had marked. True if there was something.
+    pub fn replay(&self, region: Region) -> Result<bool, Malformed> {
+        let sequence = self.sequence.observe();
+        if sequence & 1 == 0 {
+            return Ok(false);
+        }
+        let len = self.len.get() as usize;
+        let records = self.records.get(..len).ok_or(Malformed)?;
+        if !records.iter().all(|record| record.is_possible(region)) {
+            return Err(Malformed);
+        }
+        for record in records {
+            record.apply(region);
+        }
+        self.sequence.publish(sequence.wrapping_add(1));
+        Ok(true)
+    }
+
+    /// Forgets whatever was in progress; for a structure that is rebuilt from nothing.
+    pub fn abandon(&self) {
+        let sequence = self.sequence.get();
+        self.sequence.publish((sequence | 1).wrapping_add(1));
+    }
+}
+
+impl Record {
+    fn is_possible(&self, region: Region) -> bool {
+        let place = self.place.get();
+        let offset = Offset(place >> 1);
+        if place & 1 == 1 {
+            region.at::<Word64>(offset).is_some()
+        } else {
+            region.at::<Word32>(offset).is_some()
+        }
+    }
+
+    #[inline(always)]
+    fn apply(&self, region: Region) {
+        let place = self.place.get();
+        let offset = Offset(place >> 1);
+        if place & 1 == 1 {
+            if let Some(word) = region.at::<Word64>(offset) {
+                word.put(self.value.get());
+            }
+        } else if let Some(word) = region.at::<Word32>(offset) {
+            word.put(self.value.get() as u32);
+        }
+    }
+}
+
+/// A change being written down. Dropping it instead of committing leaves everything as it was.
+#[derive(Debug)]
+#[must_use = "nothing is changed before commit"]
+pub struct Transaction {
+    journal: &'static Journal,
+    region: Region,
+    len: usize,
+}
+
+impl Transaction {
+    #[inline(always)]
+    pub fn set32(&mut self, word: &Word32, value: u32) {
+        self.write_down(self.region.offset_of(word).0 << 1, u64::from(value));
+    }
+
+    #[inline(always)]
+    pub fn set64(&mut self, word: &Word64, value: u64) {
+        self.write_down((self.region.offset_of(word).0 << 1) | 1, value);
+    }
+
+    #[inline(always)]
+    fn write_down(&mut self, place: u64, value: u64) {
+        if let Some(record) = self.journal.records.get(self.len) {
+            record.place.put(place);
+            record.value.put(value);
+        }
+        self.len += 1;
+    }
+
+    /// Makes the stores. `Malformed`, and nothing changed, if there were more than a journal holds.
+    #[inline(always)]
+    pub fn commit(self) -> Result<(), Malformed> {
+        let journal = self.journal;
+        let records = journal.records.get(..self.len).ok_or(Malformed)?;
+        let sequence = journal.sequence.get();
+        journal.len.put(self.len as u32);
+        // The mark comes after all that it vouches for. A dying process's stores are seen in program order by who
+        // takes its lock, so it is the compiler that must not reorder; readers without the lock need the real fence.
+        compiler_fence(Ordering::SeqCst);
+        journal.sequence.publish(sequence | 1);
+        fence(Ordering::Release);
+        compiler_fence(Ordering::SeqCst);
+        for record in records {
+            record.apply(self.region);
+        }
+        compiler_fence(Ordering::SeqCst);
+        journal.sequence.publish((sequence | 1).wrapping_add(1));
+        Ok(())
+    }
+}

@@ -1,0 +1,372 @@
+//! The byte map of a segment: pure arithmetic and plain structs, checked by static assertions.
+//!
+//! `docs/shared-memory.md` describes every field. Whoever changes a structure here raises `LAYOUT_VERSION` and adds a
+//! line to the history there.
+
+use super::journal::Journal;
+use super::region::{Offset, Payload, Shared};
+use super::word::{Word16, Word32, Word64};
+use crate::sys::mutex::SharedMutex;
+
+pub const MAGIC: u64 = u64::from_le_bytes(*b"FLOTILLA");
+pub const LAYOUT_VERSION: u32 = 1;
+
+pub const PAGE: u64 = 4096;
+pub const BLOCK: u64 = 128;
+/// What a block that is not the first of its chain holds, after its link.
+pub const BLOCK_PAYLOAD: usize = 124;
+pub const ENTRY_PAYLOAD: usize = 72;
+pub const LEASE_PAYLOAD: usize = 40;
+/// Blocks are paid for in runs of this many: 256 KiB, and exactly one page of owners.
+pub const COMMIT_BLOCKS: u32 = 2048;
+
+pub const MAX_NAMESPACES: u32 = 16_384;
+pub const MAX_PROCESSES: u32 = 512;
+pub const WAKE_WORDS: usize = 64;
+pub const STRIPES: usize = 8;
+/// Links of a table node.
+pub const FANOUT: usize = 32;
+
+/// No block. Block zero is never handed out, so that zeroed memory is a structure without blocks.
+pub const NIL: u32 = 0;
+
+const HEADER_AT: u64 = 0;
+const DIRECTORY_AT: u64 = 4096;
+const POOL_AT: u64 = DIRECTORY_AT + 128;
+const PROCESSES_AT: u64 = 8192;
+const RECORDS_AT: u64 = PROCESSES_AT + MAX_PROCESSES as u64 * size_of::<ProcessSlot>() as u64;
+const NAMESPACES_AT: u64 = RECORDS_AT + MAX_NAMESPACES as u64 * size_of::<NamespaceRecord>() as u64;
+const OWNERS_AT: u64 = NAMESPACES_AT + MAX_NAMESPACES as u64 * size_of::<Namespace>() as u64;
+
+/// What every segment pays for at once.
+pub const FIXED_COMMIT: u64 = PROCESSES_AT;
+
+#[derive(Debug)]
+#[repr(C)]
+pub struct Header {
+    pub magic: Word64,
+    pub version: Word32,
+    pub mutex_kind: Word32,
+    pub len: Word64,
+    pub block_capacity: Word32,
+    pub ready: Word32,
+    pub identity: [Word64; 2],
+    pub maker_started: Word64,
+    pub maker_pid: Word32,
+    pub reserved: Word32,
+    pub hash_seed: Word64,
+    pub committed_bytes: Word64,
+    pub recoveries: Word64,
+    pub repairs: Word64,
+    pub memory_evictions: Word64,
+    pub lease_tokens: Word64,
+    pub wake: [Word32; WAKE_WORDS],
+}
+
+#[derive(Debug)]
+#[repr(C)]
+pub struct Directory {
+    pub lock: SharedMutex,
+    /// Namespace slots whose lock was ever prepared: `0..slots_used`.
+    pub slots_used: Word32,
+    /// Process slots whose lock was ever prepared: `0..processes_used`.
+    pub processes_used: Word32,
+    reserved: [Word32; 14],
+}
+
+#[derive(Debug)]
+#[repr(C)]
+pub struct PoolHeader {
+    pub lock: SharedMutex,
+    pub journal: Journal,
+    pub free_head: Word32,
+    pub free_count: Word32,
+    /// The first block that was never handed out.
+    pub fresh: Word32,
+    /// Blocks below this number are paid for.
+    pub committed: Word32,
+}
+
+#[derive(Debug)]
+#[repr(C)]
+pub struct ProcessSlot {
+    /// Held for as long as the process lives: its death is this lock's.
+    pub alive: SharedMutex,
+    pub pid: Word32,
+    pub generation: Word32,
+    pub started: Word64,
+    reserved: [Word64; 6],
+}
+
+/// What a search for a name reads: small, and apart from the namespaces themselves.
+#[derive(Debug)]
+#[repr(C)]
+pub struct NamespaceRecord {
+    pub name: [Word64; 2],
+    pub state: Word32,
+    pub generation: Word32,
+    /// Blocks that belong to the namespace: entries, leases, table, name and stash.
+    pub owned: Word32,
+    reserved: Word32,
+}
+
+#[derive(Debug)]
+#[repr(C)]
+pub struct Limits {
+    pub max: Word64,
+    pub max_size: Word64,
+    pub max_entry_size: Word64,
+    pub ttl: Word64,
+    pub flags: Word32,
+    reserved: Word32,
+}
+
+#[derive(Debug)]
+#[repr(C)]
+pub struct Stripe {
+    pub hits: Word64,
+    pub misses: Word64,
+    reserved: [Word64; 6],
+}
+
+#[derive(Debug)]
+#[repr(C)]
+pub struct Namespace {
+    pub lock: SharedMutex,
+    pub generation: Word32,
+    /// A change of many transactions that repair has to finish.
+    pub pending: Word32,
+    pub count: Word32,
+    pub head: Word32,
+    pub tail: Word32,
+    pub table_root: Word32,
+    pub table_depth: Word32,
+    pub buckets: Word32,
+    pub limits: Limits,
+    pub calculated_size: Word64,
+    pub bytes: Word64,
+    pub next_expiry: Word64,
+    pub purge_after: Word64,
+    pub stash_head: Word32,
+    pub stash_count: Word32,
+    pub lease_head: Word32,
+    pub lease_tail: Word32,
+    pub lease_count: Word32,
+    pub ttl_tracked: Word32,
+    pub name_first: Word32,
+    pub name_last: Word32,
+    pub name_len: Word32,
+    pub reserved: Word32,
+    pub declared: Limits,
+    pub sets: Word64,
+    pub deletes: Word64,
+    pub evictions: Word64,
+    pub memory_evictions: Word64,
+    pub journal: Journal,
+    unused: [Word64; 75],
+    pub stripes: [Stripe; STRIPES],
+}
+
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Entry {
+    /// The next block of this entry's own chain.
+    pub next: Word32,
+    /// The next entry of the same bucket.
+    pub chain: Word32,
+    pub before: Word32,
+    pub after: Word32,
+    pub last: Word32,
+    pub hash: Word32,
+    /// Length, shifted left by eight; the low byte is the key's tag.
+    pub key: Word32,
+    pub value_len: Word32,
+    pub start: Word64,
+    pub ttl: Word64,
+    /// lru-cache's size of the entry in the low 56 bits; the high byte is the value's tag.
+    pub size: Word64,
+    payload: Payload<ENTRY_PAYLOAD>,
+}
+
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Lease {
+    pub next: Word32,
+    pub chain: Word32,
+    pub before: Word32,
+    pub after: Word32,
+    pub last: Word32,
+    pub hash: Word32,
+    pub key: Word32,
+    pub state: Word32,
+    pub deadline: Word64,
+    pub token: Word64,
+    /// One bit for each process slot, modulo 64, that follows.
+    pub waiters: Word64,
+    pub owner: Word32,
+    pub owner_generation: Word32,
+    pub outcome_first: Word32,
+    pub outcome_last: Word32,
+    /// The byte count in all but the low byte, which is the value's tag.
+    pub outcome: Word64,
+    /// What followers know the lease by: it stays when the lease is taken over.
+    pub flight: Word64,
+    payload: Payload<LEASE_PAYLOAD>,
+}
+
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Node {
+    pub links: [Word32; FANOUT],
+}
+
+pub const ENTRY_PAYLOAD_AT: u64 = BLOCK - ENTRY_PAYLOAD as u64;
+pub const LEASE_PAYLOAD_AT: u64 = BLOCK - LEASE_PAYLOAD as u64;
+pub const CHAIN_PAYLOAD_AT: u64 = BLOCK - BLOCK_PAYLOAD as u64;
+
+const _: () = {
+    assert!(size_of::<Header>() <= DIRECTORY_AT as usize);
+    assert!(size_of::<Directory>() == 128);
+    assert!(POOL_AT as usize + size_of::<PoolHeader>() <= PROCESSES_AT as usize);
+    assert!(size_of::<ProcessSlot>() == 128);
+    assert!(size_of::<NamespaceRecord>() == 32);
+    assert!(size_of::<Namespace>() == 2048);
+    assert!(size_of::<Entry>() == BLOCK as usize && size_of::<Lease>() == BLOCK as usize);
+    assert!(size_of::<Node>() == BLOCK as usize);
+    assert!(std::mem::offset_of!(Entry, payload) == ENTRY_PAYLOAD_AT as usize);
+    assert!(std::mem::offset_of!(Lease, payload) == LEASE_PAYLOAD_AT as usize);
+    assert!(std::mem::offset_of!(Entry, key) == std::mem::offset_of!(Lease, key));
+    assert!(std::mem::offset_of!(Entry, chain) == std::mem::offset_of!(Lease, chain));
+    assert!(std::mem::offset_of!(Entry, hash) == std::mem::offset_of!(Lease, hash));
+    assert!(std::mem::offset_of!(Entry, last) == std::mem::offset_of!(Lease, last));
+    assert!(std::mem::offset_of!(Entry, next) == 0 && std::mem::offset_of!(Lease, next) == 0);
+    assert!(
+        RECORDS_AT.is_multiple_of(PAGE)
+            && NAMESPACES_AT.is_multiple_of(PAGE)
+            && OWNERS_AT.is_multiple_of(PAGE)
+    );
+    assert!(COMMIT_BLOCKS as u64 * size_of::<Word16>() as u64 == PAGE);
+    // What the design allows an entry beside its key and value: header, its share of the table, and an owner.
+    assert!(ENTRY_PAYLOAD_AT + 4 + size_of::<Word16>() as u64 <= 64);
+};
+
+// SAFETY: `#[repr(C)]`, made of words, as are all of the following.
+unsafe impl Shared for Header {}
+// SAFETY: words and a mutex.
+unsafe impl Shared for Directory {}
+// SAFETY: words, a mutex and a journal.
+unsafe impl Shared for PoolHeader {}
+// SAFETY: words and a mutex.
+unsafe impl Shared for ProcessSlot {}
+// SAFETY: words.
+unsafe impl Shared for NamespaceRecord {}
+// SAFETY: words, a mutex and a journal.
+unsafe impl Shared for Namespace {}
+// SAFETY: words and payload.
+unsafe impl Shared for Entry {}
+// SAFETY: words and payload.
+unsafe impl Shared for Lease {}
+// SAFETY: words.
+unsafe impl Shared for Node {}
+
+/// Where things lie in a segment of so many blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    pub block_capacity: u32,
+    blocks_at: u64,
+    pub len: u64,
+}
+
+impl Geometry {
+    /// The largest segment whose blocks and their owners stay within `capacity` bytes.
+    pub fn for_capacity(capacity: u64) -> Self {
+        let per_block = BLOCK + size_of::<Word16>() as u64;
+        let blocks = (capacity.saturating_sub(64 << 10) / per_block).clamp(u64::from(COMMIT_BLOCKS), 1 << 31);
+        Self::of_blocks(blocks as u32)
+    }
+
+    pub fn of_blocks(block_capacity: u32) -> Self {
+        let owners = (u64::from(block_capacity) * size_of::<Word16>() as u64).next_multiple_of(PAGE);
+        let blocks_at = OWNERS_AT + owners;
+        let len = (blocks_at + u64::from(block_capacity) * BLOCK).next_multiple_of(PAGE);
+        Self {
+            block_capacity,
+            blocks_at,
+            len,
+        }
+    }
+
+    pub const fn header(self) -> Offset {
+        Offset(HEADER_AT)
+    }
+
+    pub const fn directory(self) -> Offset {
+        Offset(DIRECTORY_AT)
+    }
+
+    pub const fn pool(self) -> Offset {
+        Offset(POOL_AT)
+    }
+
+    pub fn process(self, slot: u32) -> Option<Offset> {
+        let at = PROCESSES_AT + u64::from(slot) * size_of::<ProcessSlot>() as u64;
+        (slot < MAX_PROCESSES).then_some(Offset(at))
+    }
+
+    pub fn record(self, slot: u32) -> Option<Offset> {
+        let at = RECORDS_AT + u64::from(slot) * size_of::<NamespaceRecord>() as u64;
+        (slot < MAX_NAMESPACES).then_some(Offset(at))
+    }
+
+    pub fn namespace(self, slot: u32) -> Option<Offset> {
+        let at = NAMESPACES_AT + u64::from(slot) * size_of::<Namespace>() as u64;
+        (slot < MAX_NAMESPACES).then_some(Offset(at))
+    }
+
+    pub fn owner(self, block: u32) -> Option<Offset> {
+        let at = OWNERS_AT + u64::from(block) * size_of::<Word16>() as u64;
+        (block < self.block_capacity).then_some(Offset(at))
+    }
+
+    #[inline(always)]
+    pub fn block(self, block: u32) -> Option<Offset> {
+        let at = self.blocks_at + u64::from(block) * BLOCK;
+        (block != NIL && block < self.block_capacity).then_some(Offset(at))
+    }
+
+    /// The byte ranges that a run of blocks needs: the blocks, and their owners.
+    pub fn commit_ranges(self, from: u32, to: u32) -> [(u64, u64); 2] {
+        let owner = size_of::<Word16>() as u64;
+        let (from, to) = (u64::from(from), u64::from(to));
+        [
+            (self.blocks_at + from * BLOCK, (to - from) * BLOCK),
+            (OWNERS_AT + from * owner, (to - from) * owner),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_holds_its_blocks_within_the_capacity_asked_for() {
+        for capacity in [1u64 << 20, 10 << 20, 512 << 20, 64 << 30] {
+            let geometry = Geometry::for_capacity(capacity);
+            assert!(u64::from(geometry.block_capacity) * (BLOCK + 2) <= capacity);
+            assert!(u64::from(geometry.block_capacity) * (BLOCK + 2) > capacity - (256 << 10));
+            let last = geometry.block(geometry.block_capacity - 1).unwrap();
+            assert!(last.0 + BLOCK <= geometry.len);
+            assert!(geometry.owner(geometry.block_capacity - 1).unwrap().0 < geometry.block(1).unwrap().0);
+        }
+    }
+
+    #[test]
+    fn nothing_outside_has_a_place() {
+        let geometry = Geometry::for_capacity(1 << 20);
+        assert_eq!(geometry.block(NIL), None);
+        assert_eq!(geometry.block(geometry.block_capacity), None);
+        assert_eq!(geometry.namespace(MAX_NAMESPACES), None);
+        assert_eq!(geometry.process(MAX_PROCESSES), None);
+    }
+}

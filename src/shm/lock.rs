@@ -1,0 +1,110 @@
+//! Taking a lock that a dead process may have left behind.
+//!
+//! Invariant: whoever gets `OwnerDied` has no way to the guarded data but through `DeadGuard::after_repair`. If the
+//! repairing process dies in turn, the next taker gets `OwnerDied` again; repairs are therefore written so that they
+//! can be begun again from the start.
+
+use std::marker::PhantomData;
+
+use super::region::Shared;
+use crate::sys::mutex::{Acquired, SharedMutex};
+
+// SAFETY: the C library and the kernel touch it with atomic operations only, and any bytes can be stored there.
+unsafe impl Shared for SharedMutex {}
+
+/// The lock is held until this is dropped.
+#[derive(Debug)]
+#[must_use = "the lock is let go when the guard is dropped"]
+pub struct Guard {
+    mutex: &'static SharedMutex,
+    this_thread: ThisThread,
+}
+
+/// A lock is let go by the thread that took it.
+type ThisThread = PhantomData<*const ()>;
+
+/// The lock is held, and what it guards may be half-changed.
+#[derive(Debug)]
+#[must_use = "a lock that is let go before repair can never be taken again"]
+pub struct DeadGuard {
+    mutex: &'static SharedMutex,
+    this_thread: ThisThread,
+}
+
+#[derive(Debug)]
+pub enum Locked {
+    Sound(Guard),
+    OwnerDied(DeadGuard),
+}
+
+/// The lock cannot be had any more: someone let it go unrepaired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unrecoverable;
+
+#[inline]
+pub fn lock(mutex: &'static SharedMutex) -> Result<Locked, Unrecoverable> {
+    match mutex.lock() {
+        Acquired::Sound => Ok(Locked::Sound(Guard {
+            mutex,
+            this_thread: PhantomData,
+        })),
+        Acquired::OwnerDied => Ok(Locked::OwnerDied(DeadGuard {
+            mutex,
+            this_thread: PhantomData,
+        })),
+        Acquired::Busy | Acquired::Lost => Err(Unrecoverable),
+    }
+}
+
+/// `None` when someone else has it.
+pub fn try_lock(mutex: &'static SharedMutex) -> Result<Option<Locked>, Unrecoverable> {
+    match mutex.try_lock() {
+        Acquired::Sound => Ok(Some(Locked::Sound(Guard {
+            mutex,
+            this_thread: PhantomData,
+        }))),
+        Acquired::OwnerDied => Ok(Some(Locked::OwnerDied(DeadGuard {
+            mutex,
+            this_thread: PhantomData,
+        }))),
+        Acquired::Busy => Ok(None),
+        Acquired::Lost => Err(Unrecoverable),
+    }
+}
+
+/// Makes zeroed memory a lock. The caller has made sure that no process can know of it yet.
+pub fn prepare(mutex: &'static SharedMutex) -> bool {
+    // SAFETY: every caller holds the lock that guards the making of the structure this lock belongs to, and has not
+    // published that structure; nobody else can hold or wait for it.
+    unsafe { mutex.init() }
+}
+
+impl DeadGuard {
+    /// Says that everything this lock guards is sound again.
+    pub fn after_repair(self) -> Guard {
+        let mutex = self.mutex;
+        std::mem::forget(self);
+        // SAFETY: a `DeadGuard` exists only where this thread holds the lock after `OwnerDied`.
+        unsafe { mutex.repaired() };
+        Guard {
+            mutex,
+            this_thread: PhantomData,
+        }
+    }
+}
+
+impl Drop for Guard {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: a `Guard` exists only where this thread holds the lock, and is dropped once.
+        unsafe { self.mutex.unlock() };
+    }
+}
+
+impl Drop for DeadGuard {
+    fn drop(&mut self) {
+        // SAFETY: a `DeadGuard` exists only where this thread holds the lock. Let go without `repaired`, the lock
+        // becomes unrecoverable, which is the truth.
+        unsafe { self.mutex.unlock() };
+    }
+}

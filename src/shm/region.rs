@@ -1,0 +1,197 @@
+//! The mapped bytes, reached by offset only.
+//!
+//! Invariants: a `Region` covers a mapping that is never undone (`sys::memory`), so what it lends is `'static`; every
+//! access is checked against its length, so a damaged offset ends in `None`, never outside of the mapping.
+
+use std::ptr::NonNull;
+
+use super::failpoint;
+use super::word::{Word16, Word32, Word64};
+use crate::sys::memory::SharedMemory;
+
+/// A place in the segment, in bytes from its start. The only form in which a place is ever stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(transparent)]
+pub struct Offset(pub u64);
+
+/// What may be laid over shared bytes.
+///
+/// # Safety
+///
+/// `#[repr(C)]`, made of `Word32`, `Word64`, `SharedMutex`, `Payload` and arrays and structs of such, without padding
+/// that is read: any bytes are a valid value, and any process may change them at any time.
+pub unsafe trait Shared: Sync {}
+
+// SAFETY: an atomic of 16 bits.
+unsafe impl Shared for Word16 {}
+// SAFETY: an atomic of 32 bits.
+unsafe impl Shared for Word32 {}
+// SAFETY: an atomic of 64 bits.
+unsafe impl Shared for Word64 {}
+
+// SAFETY: nothing but its elements.
+unsafe impl<T: Shared, const N: usize> Shared for [T; N] {}
+
+/// Bytes that are only ever copied in and out, never borrowed.
+#[repr(transparent)]
+pub struct Payload<const N: usize>(std::cell::UnsafeCell<[u8; N]>);
+
+// SAFETY: no reference to the bytes is ever made; `Region` copies under the lock that guards them, or copies word
+// by word and throws away what a sequence number disproves.
+unsafe impl<const N: usize> Sync for Payload<N> {}
+
+// SAFETY: any bytes are bytes.
+unsafe impl<const N: usize> Shared for Payload<N> {}
+
+impl<const N: usize> std::fmt::Debug for Payload<N> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Payload({N} bytes)")
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Region {
+    base: NonNull<u8>,
+    len: u64,
+}
+
+// SAFETY: the mapping belongs to the process; access is through atomics and checked copies.
+unsafe impl Send for Region {}
+// SAFETY: as above.
+unsafe impl Sync for Region {}
+
+impl Region {
+    pub fn of(memory: &SharedMemory) -> Self {
+        Self {
+            base: memory.base(),
+            len: memory.len() as u64,
+        }
+    }
+
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The value at an offset, if all of it lies inside and on its alignment.
+    #[inline(always)]
+    pub fn at<T: Shared>(&self, offset: Offset) -> Option<&'static T> {
+        let size = size_of::<T>() as u64;
+        if offset.0 > self.len.wrapping_sub(size)
+            || self.len < size
+            || !offset.0.is_multiple_of(align_of::<T>() as u64)
+        {
+            return None;
+        }
+        let at = self.base.as_ptr().wrapping_add(offset.0 as usize).cast::<T>();
+        // SAFETY: inside the mapping and aligned (just checked); any bytes are a valid `T: Shared`; the mapping is
+        // never undone.
+        Some(unsafe { &*at })
+    }
+
+    /// Where a value that came from `at` lies.
+    #[inline(always)]
+    pub fn offset_of<T>(&self, value: &T) -> Offset {
+        Offset((std::ptr::from_ref(value) as usize).wrapping_sub(self.base.as_ptr() as usize) as u64)
+    }
+
+    #[inline(always)]
+    fn range(&self, offset: Offset, len: usize) -> Option<*mut u8> {
+        let end = offset.0.checked_add(len as u64)?;
+        (end <= self.len).then(|| self.base.as_ptr().wrapping_add(offset.0 as usize))
+    }
+
+    /// Copies bytes in. The caller holds the lock that guards them.
+    #[inline]
+    pub fn copy_in(&self, offset: Offset, bytes: &[u8]) -> Option<()> {
+        let to = self.range(offset, bytes.len())?;
+        failpoint::hit();
+        // SAFETY: the range lies inside the mapping, which is writable; `bytes` is private memory, so they do not
+        // overlap; the lock keeps other writers out.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
+        Some(())
+    }
+
+    /// Appends shared bytes to `out`. The caller holds the lock that guards them.
+    #[inline]
+    pub fn append_to(&self, offset: Offset, len: usize, out: &mut Vec<u8>) -> Option<()> {
+        let from = self.range(offset, len)?;
+        out.reserve(len);
+        let to = out.as_mut_ptr().wrapping_add(out.len());
+        // SAFETY: the range lies inside the mapping; `out` has room for `len` more bytes and does not overlap it.
+        unsafe { std::ptr::copy_nonoverlapping(from, to, len) };
+        // SAFETY: `len` bytes after the old length were just written, within the capacity that was reserved.
+        unsafe { out.set_len(out.len() + len) };
+        Some(())
+    }
+
+    /// Appends shared bytes that others may be writing to: what comes out is to be disbelieved until a sequence number
+    /// confirms it.
+    #[inline(always)]
+    pub fn append_unguarded(&self, offset: Offset, len: usize, out: &mut Vec<u8>) -> Option<()> {
+        let from = self.range(offset, len)?.cast_const();
+        out.reserve(len);
+        let to = out.as_mut_ptr().wrapping_add(out.len());
+        let mut index = 0;
+        while index + 8 <= len {
+            let at = from.wrapping_add(index).cast::<Unaligned>();
+            // SAFETY: eight bytes inside the range just checked; volatile, because they may change under it.
+            let word = unsafe { at.read_volatile() };
+            let into = to.wrapping_add(index).cast::<Unaligned>();
+            // SAFETY: `out` has room for `len` more bytes, and these eight are among them.
+            unsafe { into.write(word) };
+            index += 8;
+        }
+        while index < len {
+            // SAFETY: one byte inside the range just checked; volatile as above.
+            let byte = unsafe { from.wrapping_add(index).read_volatile() };
+            // SAFETY: `out` has room for `len` more bytes, and this is one of them.
+            unsafe { to.wrapping_add(index).write(byte) };
+            index += 1;
+        }
+        // SAFETY: `len` bytes after the old length were just written, within the capacity that was reserved.
+        unsafe { out.set_len(out.len() + len) };
+        Some(())
+    }
+
+    /// Whether shared bytes equal these. The caller holds the lock, or disbelieves the answer until a sequence
+    /// number confirms it.
+    #[inline(always)]
+    pub fn equals(&self, offset: Offset, bytes: &[u8]) -> Option<bool> {
+        let from = self.range(offset, bytes.len())?.cast_const();
+        let mut index = 0;
+        while let Some(ours) = bytes.get(index..index + 8) {
+            let at = from.wrapping_add(index).cast::<Unaligned>();
+            // SAFETY: eight bytes inside the range just checked; volatile, because they may change under it.
+            let theirs = unsafe { at.read_volatile() };
+            if theirs.bytes() != *ours {
+                return Some(false);
+            }
+            index += 8;
+        }
+        while index < bytes.len() {
+            // SAFETY: one byte inside the range just checked; volatile as above.
+            if unsafe { from.wrapping_add(index).read_volatile() } != bytes[index] {
+                return Some(false);
+            }
+            index += 1;
+        }
+        Some(true)
+    }
+}
+
+/// Eight bytes at any address.
+#[derive(Clone, Copy)]
+#[repr(C, packed)]
+struct Unaligned(u64);
+
+impl Unaligned {
+    #[inline(always)]
+    fn bytes(self) -> [u8; 8] {
+        let Self(word) = self;
+        word.to_ne_bytes()
+    }
+}

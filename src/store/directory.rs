@@ -1,0 +1,313 @@
+//! Which namespaces exist: making, joining, listing and destroying them.
+//!
+//! Invariants: a slot is `FREE`, or `LIVE` under one name, or in between (`BUILDING`, `DYING`) while the process that
+//! holds the directory's lock works on it. The slot's generation changes when its namespace is destroyed, so a handle
+//! that remembers another one knows that its namespace is gone. A slot's lock is prepared once and never again. The
+//! directory's lock is taken before any namespace's. A process that dies in here leaves a slot in between, and the
+//! next to take the directory's lock empties that slot.
+
+use super::chain::{Cursor, First};
+use super::held::Held;
+use super::options::Options;
+use super::remove::PENDING_NOTHING;
+use super::repair::{hold, unrecoverable};
+use super::stop::{Step, Stop};
+use super::store::Store;
+use crate::error::{Code, Error, Result};
+use crate::shm::layout::{MAX_NAMESPACES, NIL, Namespace, NamespaceRecord};
+use crate::shm::lock::{self, Guard, Locked};
+use crate::shm::region::Offset;
+
+const FREE: u32 = 0;
+const BUILDING: u32 = 1;
+const LIVE: u32 = 2;
+const DYING: u32 = 3;
+
+/// The directory's lock is held.
+#[derive(Debug)]
+pub(super) struct Listing<'s> {
+    store: &'s Store,
+    _guard: Guard,
+}
+
+/// Which namespace, and which of those that had its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) slot: u32,
+    pub(super) generation: u32,
+}
+
+impl Store {
+    pub(super) fn listing(&self) -> Result<Listing<'_>> {
+        match lock::lock(&self.segment().directory().lock).map_err(|_| unrecoverable())? {
+            Locked::Sound(guard) => Ok(Listing {
+                store: self,
+                _guard: guard,
+            }),
+            Locked::OwnerDied(dead) => {
+                self.finish_interrupted_slots()?;
+                Ok(Listing {
+                    store: self,
+                    _guard: dead.after_repair(),
+                })
+            }
+        }
+    }
+
+    fn finish_interrupted_slots(&self) -> Result<()> {
+        let segment = self.segment();
+        for slot in 0..segment.directory().slots_used.get() {
+            let record = segment.record(slot).ok_or_else(unrecoverable)?;
+            if matches!(record.state.get(), BUILDING | DYING) {
+                self.vacate(slot, record)?;
+            }
+        }
+        segment.header().repairs.add(1);
+        Ok(())
+    }
+
+    /// Empties a slot and sets it free.
+    fn vacate(&self, slot: u32, record: &'static NamespaceRecord) -> Result<()> {
+        let mut held = hold(self.segment(), slot)?;
+        let generation = record.generation.get().wrapping_add(1).max(1);
+        held.ns.generation.put(generation);
+        if held.empty().is_err() {
+            held.condemn()?;
+        }
+        record.generation.put(generation);
+        record.state.put(FREE);
+        Ok(())
+    }
+
+    /// The slots that hold a namespace, without a lock: what is read may be out of date.
+    pub(super) fn live_slots(&self) -> impl Iterator<Item = (u32, &'static NamespaceRecord)> + '_ {
+        let used = self
+            .segment()
+            .directory()
+            .slots_used
+            .observe()
+            .min(MAX_NAMESPACES);
+        (0..used)
+            .filter_map(|slot| Some((slot, self.segment().record(slot)?)))
+            .filter(|(_, record)| record.state.get() == LIVE)
+    }
+}
+
+impl Listing<'_> {
+    fn find(&self, name: [u64; 2]) -> Option<(u32, &'static NamespaceRecord)> {
+        self.store
+            .live_slots()
+            .find(|(_, record)| record.name[0].get() == name[0] && record.name[1].get() == name[1])
+    }
+
+    /// Joins a namespace that exists, or makes it.
+    pub(super) fn open(&self, name: &str, options: &Options) -> Result<Place> {
+        let hash = self.store.name_hash(name);
+        if let Some((slot, record)) = self.find(hash) {
+            let held = hold(self.store.segment(), slot)?;
+            options.check_against(&Options::read_from(&held.ns.declared), name)?;
+            return Ok(Place {
+                slot,
+                generation: record.generation.get(),
+            });
+        }
+        let (slot, record) = self.vacant()?;
+        record.name[0].put(hash[0]);
+        record.name[1].put(hash[1]);
+        record.state.put(BUILDING);
+        let built = self.build(slot, record, name, options);
+        if built.is_err() {
+            self.store.vacate(slot, record)?;
+        }
+        built
+    }
+
+    /// The place and the declared options of a namespace that exists.
+    pub(super) fn lookup(&self, name: &str) -> Result<Option<(Place, Options)>> {
+        let Some((slot, record)) = self.find(self.store.name_hash(name)) else {
+            return Ok(None);
+        };
+        let held = hold(self.store.segment(), slot)?;
+        let place = Place {
+            slot,
+            generation: record.generation.get(),
+        };
+        Ok(Some((place, Options::read_from(&held.ns.declared))))
+    }
+
+    /// A slot to build in: one that was used before, else the next one.
+    fn vacant(&self) -> Result<(u32, &'static NamespaceRecord)> {
+        let segment = self.store.segment();
+        let used = segment.directory().slots_used.get();
+        let free = (0..used).filter_map(|slot| Some((slot, segment.record(slot)?)));
+        if let Some(found) = free.into_iter().find(|(_, record)| record.state.get() == FREE) {
+            return Ok(found);
+        }
+        let (Some(ns), Some(record)) = (segment.namespace(used), segment.record(used)) else {
+            return Err(Error::new(
+                Code::TooManyNamespaces,
+                format!("{MAX_NAMESPACES} namespaces exist already; destroy() those that are no longer used"),
+            ));
+        };
+        self.pay_for(ns, record)?;
+        lock::prepare(&ns.lock);
+        segment.directory().slots_used.publish(used + 1);
+        Ok((used, record))
+    }
+
+    fn pay_for(&self, ns: &'static Namespace, record: &'static NamespaceRecord) -> Result<()> {
+        let segment = self.store.segment();
+        let region = segment.region();
+        let ranges: [(Offset, usize); 2] = [
+            (region.offset_of(ns), size_of::<Namespace>()),
+            (region.offset_of(record), size_of::<NamespaceRecord>()),
+        ];
+        for (at, len) in ranges {
+            segment.commit(at.0, len as u64).map_err(|cause| {
+                Error::new(
+                    Code::OutOfMemory,
+                    format!("the system gave no memory for a namespace ({cause})"),
+                )
+            })?;
+            segment.header().committed_bytes.add(len as u64);
+        }
+        Ok(())
+    }
+
+    fn build(
+        &self,
+        slot: u32,
+        record: &'static NamespaceRecord,
+        name: &str,
+        options: &Options,
+    ) -> Result<Place> {
+        loop {
+            let mut held = hold(self.store.segment(), slot)?;
+            match held.furnish(name, options) {
+                Ok(()) => {
+                    let generation = record.generation.get().wrapping_add(1).max(1);
+                    record.generation.put(generation);
+                    held.ns.generation.put(generation);
+                    record.state.put(LIVE);
+                    return Ok(Place { slot, generation });
+                }
+                Err(Stop::NoRoom(blocks)) => {
+                    drop(held);
+                    self.store.make_room(blocks, slot)?;
+                }
+                Err(Stop::Refused(error)) => return Err(error),
+                Err(Stop::Damaged) => held.condemn()?,
+            }
+        }
+    }
+
+    /// True if it was there. Its leases go, too, and whoever follows one is told.
+    pub(super) fn destroy(&self, name: &str) -> Result<bool> {
+        let Some((slot, record)) = self.find(self.store.name_hash(name)) else {
+            return Ok(false);
+        };
+        record.state.put(DYING);
+        self.store.vacate(slot, record)?;
+        self.store.wake_everyone();
+        Ok(true)
+    }
+
+    pub(super) fn names(&self) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        for (slot, _) in self.store.live_slots() {
+            let held = hold(self.store.segment(), slot)?;
+            if let Ok(Some(name)) = held.name() {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+}
+
+impl Held<'_> {
+    /// Everything a new namespace starts with.
+    fn furnish(&mut self, name: &str, options: &Options) -> Step<()> {
+        let ns = self.ns;
+        options.write_to(&ns.limits);
+        options.write_to(&ns.declared);
+        for word in [
+            &ns.sets,
+            &ns.deletes,
+            &ns.evictions,
+            &ns.memory_evictions,
+            &ns.purge_after,
+        ] {
+            word.put(0);
+        }
+        for stripe in &ns.stripes {
+            stripe.hits.put(0);
+            stripe.misses.put(0);
+        }
+        ns.next_expiry.put_f64(f64::INFINITY);
+        ns.ttl_tracked.put(u32::from(options.ttl != 0.0));
+        ns.pending.put(PENDING_NOTHING);
+        self.keep_name(name.as_bytes())
+    }
+
+    fn keep_name(&mut self, name: &[u8]) -> Step<()> {
+        if self.ns.name_first.get() != NIL {
+            return Ok(());
+        }
+        let blocks = First::Plain.blocks(name.len());
+        self.check_fits(blocks)?;
+        self.reserve(blocks)?;
+        self.freed = None;
+        let first = self.ns.stash_head.get();
+        let mut at = Cursor::at_start(self.segment, first, First::Plain)?;
+        at.write(name)?;
+        let last = at.block();
+        let link = self.link(last)?;
+        let mut change = self.begin();
+        change.set32(&self.ns.stash_head, link.get());
+        change.set32(
+            &self.ns.stash_count,
+            self.ns.stash_count.get().wrapping_sub(blocks),
+        );
+        change.set32(link, NIL);
+        change.set32(&self.ns.name_first, first);
+        change.set32(&self.ns.name_last, last);
+        change.set32(&self.ns.name_len, name.len() as u32);
+        Ok(change.commit()?)
+    }
+
+    /// The name it was made with; `None` for one that had to be cleared since.
+    pub(super) fn name(&self) -> Step<Option<String>> {
+        let first = self.ns.name_first.get();
+        if first == NIL {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        Cursor::at_start(self.segment, first, First::Plain)?
+            .append_to(self.ns.name_len.get() as usize, &mut bytes)?;
+        String::from_utf8(bytes).map(Some).map_err(|_| Stop::Damaged)
+    }
+
+    /// Gives every block back.
+    fn empty(&mut self) -> Step<()> {
+        self.drop_leases()?;
+        self.clear()?;
+        let first = self.ns.name_first.get();
+        if first != NIL {
+            let (last, blocks) = (
+                self.ns.name_last.get(),
+                First::Plain.blocks(self.ns.name_len.get() as usize),
+            );
+            let mut change = self.begin();
+            self.push_chain(&mut change, first, last, self.ns.stash_head.get())?;
+            change.set32(
+                &self.ns.stash_count,
+                self.ns.stash_count.get().wrapping_add(blocks),
+            );
+            change.set32(&self.ns.name_first, NIL);
+            change.set32(&self.ns.name_last, NIL);
+            change.set32(&self.ns.name_len, 0);
+            change.commit()?;
+        }
+        self.give_surplus(0)
+    }
+}

@@ -1,0 +1,194 @@
+//! One entry: finding it, reading it, and the packed fields of its header.
+
+use super::chain::{Cursor, First};
+use super::held::{Held, is_stale};
+use super::stop::{Step, Stop};
+use super::values::{Key, Value};
+use crate::shm::layout::{Entry, NIL};
+use crate::shm::segment::Segment;
+use crate::shm::word::Word32;
+
+/// Set in the key's tag of a lease, so that the lease of a key is never taken for its entry.
+pub(super) const LEASE_TAG: u8 = 0x80;
+
+const SIZE_BITS: u32 = 56;
+
+/// The packed fields of an entry's header.
+impl Entry {
+    #[inline(always)]
+    pub(super) fn key_word(tag: u8, len: usize) -> u32 {
+        ((len as u32) << 8) | u32::from(tag)
+    }
+
+    #[inline(always)]
+    pub(super) fn key_len(&self) -> usize {
+        (self.key.get() >> 8) as usize
+    }
+
+    #[inline(always)]
+    pub(super) fn key_tag(&self) -> u8 {
+        self.key.get() as u8
+    }
+
+    #[inline(always)]
+    pub(super) fn is_lease(&self) -> bool {
+        self.key_tag() & LEASE_TAG != 0
+    }
+
+    pub(super) fn size_word(tag: u8, size: u64) -> u64 {
+        (u64::from(tag) << SIZE_BITS) | size
+    }
+
+    #[inline(always)]
+    pub(super) fn value_tag(&self) -> u8 {
+        (self.size.get() >> SIZE_BITS) as u8
+    }
+
+    #[inline(always)]
+    pub(super) fn counted_size(&self) -> u64 {
+        self.size.get() & ((1 << SIZE_BITS) - 1)
+    }
+
+    pub(super) fn payload_len(&self) -> usize {
+        self.key_len() + self.value_len.get() as usize
+    }
+
+    pub(super) fn blocks(&self) -> u32 {
+        First::Entry.blocks(self.payload_len())
+    }
+
+    #[inline(always)]
+    pub(super) fn is_stale(&self, now: f64) -> bool {
+        is_stale(self.start.get_f64(), self.ttl.get_f64(), now)
+    }
+}
+
+/// An entry, and the word that links to it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) link: &'static Word32,
+    pub(super) id: u32,
+    pub(super) entry: &'static Entry,
+}
+
+/// A key with its hash, ready to be looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sought<'k> {
+    pub(super) key: Key<'k>,
+    pub(super) hash: u32,
+}
+
+impl Sought<'_> {
+    /// The lease of the same key.
+    pub(super) fn lease(self) -> Self {
+        Self {
+            key: Key {
+                tag: self.key.tag | LEASE_TAG,
+                bytes: self.key.bytes,
+            },
+            hash: self.hash,
+        }
+    }
+
+    fn first(&self) -> First {
+        if self.key.tag & LEASE_TAG == 0 {
+            First::Entry
+        } else {
+            First::Lease
+        }
+    }
+}
+
+impl Held<'_> {
+    /// Looks a key up. A chain longer than there are entries is a circle.
+    #[inline(always)]
+    pub(super) fn find(&self, sought: &Sought) -> Step<Option<Found>> {
+        let Some(link) = self.bucket(sought.hash)? else {
+            return Ok(None);
+        };
+        self.find_from(link, sought)
+    }
+
+    /// The same, from a word of the chain on: for leases, of which a key may have several.
+    pub(super) fn find_from(&self, mut link: &'static Word32, sought: &Sought) -> Step<Option<Found>> {
+        let word = Entry::key_word(sought.key.tag, sought.key.bytes.len());
+        let mut left = self.ns.count.get().saturating_add(self.ns.lease_count.get());
+        loop {
+            let id = link.get();
+            if id == NIL {
+                return Ok(None);
+            }
+            let entry = self.entry(id)?;
+            if entry.hash.get() == sought.hash && entry.key.get() == word {
+                let mut at = Cursor::at_start(self.segment, id, sought.first())?;
+                if at.equals(sought.key.bytes)? {
+                    return Ok(Some(Found { link, id, entry }));
+                }
+            }
+            if left == 0 {
+                return Err(Stop::Damaged);
+            }
+            left -= 1;
+            link = &entry.chain;
+        }
+    }
+
+    /// Finds the word that links to an entry that is known by its number.
+    pub(super) fn locate(&self, id: u32) -> Step<Found> {
+        let entry = self.entry(id)?;
+        let mut link = self.bucket(entry.hash.get())?.ok_or(Stop::Damaged)?;
+        for _ in 0..=self.ns.count.get().saturating_add(self.ns.lease_count.get()) {
+            let here = link.get();
+            if here == id {
+                return Ok(Found { link, id, entry });
+            }
+            link = &self.entry(here)?.chain;
+        }
+        Err(Stop::Damaged)
+    }
+
+    #[inline(always)]
+    pub(super) fn read_value(&self, found: &Found, out: &mut Vec<u8>) -> Step<u8> {
+        out.clear();
+        append_value(self.segment, found.id, found.entry, out)?;
+        Ok(found.entry.value_tag())
+    }
+
+    /// Whether what is stored is what lru-cache would find `===`: numbers by value, all else by tag and bytes.
+    pub(super) fn holds(&self, found: &Found, value: &Value) -> Step<bool> {
+        if found.entry.value_tag() != value.tag || found.entry.value_len.get() as usize != value.bytes.len() {
+            return Ok(false);
+        }
+        if value.tag == Value::NUMBER {
+            return Ok(self.read_number(found)? == number_of(value.bytes));
+        }
+        let mut at = Cursor::at_start(self.segment, found.id, First::Entry)?;
+        at.skip(found.entry.key_len())?;
+        at.equals(value.bytes)
+    }
+
+    /// The number in an entry, if it holds one.
+    pub(super) fn read_number(&self, found: &Found) -> Step<Option<f64>> {
+        if found.entry.value_tag() != Value::NUMBER {
+            return Ok(None);
+        }
+        let mut bytes = Vec::with_capacity(8);
+        append_value(self.segment, found.id, found.entry, &mut bytes)?;
+        Ok(number_of(&bytes))
+    }
+}
+
+fn number_of(bytes: &[u8]) -> Option<f64> {
+    bytes.try_into().ok().map(f64::from_le_bytes)
+}
+
+#[inline(always)]
+pub(super) fn append_value(segment: &Segment, id: u32, entry: &Entry, out: &mut Vec<u8>) -> Step<()> {
+    let mut at = Cursor::at_start(segment, id, First::Entry)?;
+    at.skip(entry.key_len())?;
+    at.append_to(entry.value_len.get() as usize, out)
+}
+
+pub(super) fn append_key(segment: &Segment, id: u32, entry: &Entry, out: &mut Vec<u8>) -> Step<()> {
+    Cursor::at_start(segment, id, First::Entry)?.append_to(entry.key_len(), out)
+}

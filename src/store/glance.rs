@@ -1,0 +1,198 @@
+//! Looking without taking the lock, so that any number of processes read one hot key at once.
+//!
+//! Invariants: a glance writes nothing to the namespace but its own hit counter. What it saw is true only if the
+//! journal's sequence number was even before and has not moved since; every link is checked before it is followed and
+//! every walk is bounded, because until then anything may have been reused under it. Whatever would change something
+//! (recency, age, a stale entry, an automatic purge) or is not sure is left to the locked path. A process that dies
+//! here held nothing.
+
+use super::cache::Cache;
+use super::entry::Sought;
+use super::options::{
+    ALLOW_STALE, GetOptions, HasOptions, PeekOptions, TTL_AUTOPURGE, UPDATE_AGE_ON_GET, UPDATE_AGE_ON_HAS,
+};
+use super::table::{bucket_of, descend};
+use crate::shm::layout::{
+    BLOCK_PAYLOAD, CHAIN_PAYLOAD_AT, ENTRY_PAYLOAD, ENTRY_PAYLOAD_AT, Entry, NIL, Namespace,
+};
+use crate::shm::region::Offset;
+use crate::shm::segment::Segment;
+use crate::sys::clock::monotonic_ms;
+
+/// Entries of one bucket that are looked at; a longer chain is the locked path's.
+const MOST_STEPS: usize = 32;
+/// Blocks of one value that are copied; a longer value is the locked path's.
+const MOST_BLOCKS: usize = 32;
+
+/// A namespace nobody keeps others away from. `None` from its methods means: not sure.
+struct Glimpse<'s> {
+    segment: &'s Segment,
+    ns: &'static Namespace,
+    flags: u32,
+}
+
+/// An entry that has the key, as far as can be seen.
+struct Seen {
+    entry: &'static Entry,
+    at: Offset,
+    stale: bool,
+}
+
+impl Cache {
+    #[inline(always)]
+    fn glance<R>(&self, look: impl FnOnce(&Glimpse) -> Option<R>) -> Option<R> {
+        let place = self.place();
+        let segment = self.store().segment();
+        let ns = segment.namespace(place.slot)?;
+        let before = ns.journal.sequence();
+        let flags = ns.limits.flags.get();
+        let settled = before & 1 == 0 && ns.generation.get() == place.generation && ns.pending.get() == 0;
+        if !settled || flags & TTL_AUTOPURGE != 0 {
+            return None;
+        }
+        let answer = look(&Glimpse { segment, ns, flags })?;
+        ns.journal.unmoved(before).then_some(answer)
+    }
+
+    /// A hit on the most recent entry, whose recency need not move; its value's tag.
+    #[inline(always)]
+    pub(super) fn glance_get(
+        &self,
+        sought: &Sought,
+        now: f64,
+        o: &GetOptions,
+        out: &mut Vec<u8>,
+    ) -> Option<u8> {
+        let (tag, ns) = self.glance(|glimpse| {
+            let seen = glimpse.most_recent(sought, now)?;
+            let renews = o
+                .update_age_on_get
+                .unwrap_or(glimpse.flags & UPDATE_AGE_ON_GET != 0);
+            if seen.stale || renews {
+                None
+            } else {
+                Some((glimpse.read(&seen, out)?, glimpse.ns))
+            }
+        })?;
+        ns.stripes[self.store().stripe()].hits.add(1);
+        Some(tag)
+    }
+
+    pub(super) fn glance_peek(
+        &self,
+        sought: &Sought,
+        now: f64,
+        o: &PeekOptions,
+        out: &mut Vec<u8>,
+    ) -> Option<Option<u8>> {
+        self.glance(|glimpse| match glimpse.find(sought, now)? {
+            None => Some(None),
+            Some(seen) if seen.stale && !o.allow_stale.unwrap_or(glimpse.flags & ALLOW_STALE != 0) => {
+                Some(None)
+            }
+            Some(seen) => glimpse.read(&seen, out).map(Some),
+        })
+    }
+
+    #[inline(always)]
+    pub(super) fn glance_has(&self, sought: &Sought, now: f64, o: &HasOptions) -> Option<bool> {
+        self.glance(|glimpse| match glimpse.find(sought, now)? {
+            Some(seen) if !seen.stale => {
+                let renews = o
+                    .update_age_on_has
+                    .unwrap_or(glimpse.flags & UPDATE_AGE_ON_HAS != 0);
+                (!renews).then_some(true)
+            }
+            _ => Some(false),
+        })
+    }
+}
+
+impl Glimpse<'_> {
+    #[inline(always)]
+    fn find(&self, sought: &Sought, now: f64) -> Option<Option<Seen>> {
+        let root = self.ns.table_root.get();
+        if root == NIL {
+            return Some(None);
+        }
+        let index = bucket_of(sought.hash, self.ns.buckets.get());
+        let mut id = descend(self.segment, root, self.ns.table_depth.get(), index)?.get();
+        let word = Entry::key_word(sought.key.tag, sought.key.bytes.len());
+        for _ in 0..MOST_STEPS {
+            if id == NIL {
+                return Some(None);
+            }
+            let entry: &'static Entry = self.segment.block(id)?;
+            if entry.hash.get() == sought.hash
+                && entry.key.get() == word
+                && let Some(seen) = self.compare(id, entry, sought, now)?
+            {
+                return Some(Some(seen));
+            }
+            id = entry.chain.get();
+        }
+        None
+    }
+
+    /// The most recent entry, if it is the one that is looked for: found without the table.
+    #[inline(always)]
+    fn most_recent(&self, sought: &Sought, now: f64) -> Option<Seen> {
+        let id = self.ns.head.get();
+        let entry: &'static Entry = self.segment.block(id)?;
+        let word = Entry::key_word(sought.key.tag, sought.key.bytes.len());
+        if entry.hash.get() != sought.hash || entry.key.get() != word {
+            return None;
+        }
+        self.compare(id, entry, sought, now)?
+    }
+
+    /// Whether an entry with the right hash has the right key, too.
+    #[inline(always)]
+    fn compare(&self, id: u32, entry: &'static Entry, sought: &Sought, now: f64) -> Option<Option<Seen>> {
+        if sought.key.bytes.len() > ENTRY_PAYLOAD {
+            return None;
+        }
+        let at = self.segment.geometry().block(id)?;
+        if !self
+            .segment
+            .region()
+            .equals(Offset(at.0 + ENTRY_PAYLOAD_AT), sought.key.bytes)?
+        {
+            return Some(None);
+        }
+        let stale = entry.ttl.get() != 0 && entry.is_stale(time(now));
+        Some(Some(Seen { entry, at, stale }))
+    }
+
+    #[inline(always)]
+    fn read(&self, seen: &Seen, out: &mut Vec<u8>) -> Option<u8> {
+        let (key, len) = (seen.entry.key_len(), seen.entry.value_len.get() as usize);
+        let here = len.min(ENTRY_PAYLOAD.checked_sub(key)?);
+        out.clear();
+        let at = Offset(seen.at.0 + ENTRY_PAYLOAD_AT + key as u64);
+        self.segment.region().append_unguarded(at, here, out)?;
+        if here < len {
+            self.read_on(seen.entry.next.get(), len, out)?;
+        }
+        Some(seen.entry.value_tag())
+    }
+
+    /// A value that goes on in further blocks.
+    fn read_on(&self, first: u32, len: usize, out: &mut Vec<u8>) -> Option<()> {
+        let mut id = first;
+        for _ in 0..MOST_BLOCKS {
+            let at = Offset(self.segment.geometry().block(id)?.0 + CHAIN_PAYLOAD_AT);
+            let piece = (len - out.len()).min(BLOCK_PAYLOAD);
+            self.segment.region().append_unguarded(at, piece, out)?;
+            if out.len() == len {
+                return Some(());
+            }
+            id = self.segment.link(id).ok()?.get();
+        }
+        None
+    }
+}
+
+fn time(now: f64) -> f64 {
+    if now.is_nan() { monotonic_ms() } else { now }
+}

@@ -1,0 +1,503 @@
+//! Single flight: one process computes a value, the others wait for it.
+//!
+//! A lease lies in the hash table beside the entry of its key and names its leader. A leader that finishes leaves its
+//! outcome in the lease for those who follow; the last of them takes the lease away.
+//!
+//! Invariants: a key has at most one lease that runs; one that is over stays beside it for as long as followers have
+//! yet to read its outcome. Only the holder of its token can finish a lease, and taking it over gives it a new token,
+//! so what a superseded leader brings is not stored. A leader that dies is noticed by the lock it held
+//! (`process.rs`), one that hangs by its deadline. Every change is one transaction; a death in the middle leaves a
+//! lease whose leader is dead, or none.
+
+use std::sync::Arc;
+
+use super::cache::Cache;
+use super::chain::{Cursor, First};
+use super::entry::{Found, Sought};
+use super::held::Held;
+use super::options::{ClaimOptions, SetOptions};
+use super::process::Registration;
+use super::repair::hold;
+use super::stop::{Step, Stop};
+use super::store::Store;
+use super::values::{Key, Value};
+use crate::error::Result;
+use crate::lru::{Slot, push_front, unlink};
+use crate::shm::layout::{Entry, Lease as LeaseBlock, NIL};
+use crate::sys::clock::monotonic_ms;
+
+const RUNNING: u32 = 1;
+const DONE: u32 = 2;
+const FAILED: u32 = 3;
+
+/// How long an outcome waits for followers that do not come.
+const KEEP_OUTCOME_MS: f64 = 5000.0;
+
+/// One claim on a key.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    key: Arc<[u8]>,
+    tag: u8,
+    token: u64,
+    flight: u64,
+}
+
+impl Lease {
+    pub(super) fn key(&self) -> Key<'_> {
+        Key {
+            tag: self.tag,
+            bytes: &self.key,
+        }
+    }
+
+    pub(super) fn name(&self) -> (u8, Arc<[u8]>, u64) {
+        (self.tag, Arc::clone(&self.key), self.flight)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Claim {
+    /// The value was there; this is its tag.
+    Hit(u8),
+    /// The caller computes the value, then calls `finish`, `fail` or `release`.
+    Leader(Lease),
+    /// Someone else does; `follow` tells when.
+    Follower(Lease),
+}
+
+/// What a follower is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Value {
+        tag: u8,
+        bytes: Vec<u8>,
+    },
+    Failed(Vec<u8>),
+    /// There is no leader any more: claim again.
+    Lost,
+}
+
+/// What a look at a followed lease shows.
+#[derive(Debug)]
+pub(super) enum Sight {
+    Over(Outcome),
+    /// The leader died; others who follow its leases may not know yet.
+    LeaderDied,
+    Running {
+        leader: Registration,
+        deadline: f64,
+    },
+}
+
+impl Cache {
+    /// With `NOW` for the time, the clock is always read: leases run on it.
+    pub fn claim(&self, key: Key, now: f64, options: &ClaimOptions, out: &mut Vec<u8>) -> Result<Claim> {
+        let sought = self.sought(key)?;
+        let store = self.store();
+        let me = store.watcher.registration(store);
+        let now = clock(now);
+        let stripe = store.stripe();
+        let taken = self.with(|held| {
+            if !options.force {
+                let now = held.tidy(now)?;
+                let got = held.get(&sought, now, &options.get, out)?;
+                held.count_lookup(stripe, got.is_some());
+                if let Some(tag) = got {
+                    return Ok(Taken::Hit(tag));
+                }
+            }
+            held.claim(store, &sought, now, options, me)
+        })?;
+        let lease = |Named { token, flight }| Lease {
+            key: key.bytes.into(),
+            tag: key.tag,
+            token,
+            flight,
+        };
+        Ok(match taken {
+            Taken::Hit(tag) => Claim::Hit(tag),
+            Taken::Leader(named) => Claim::Leader(lease(named)),
+            Taken::Follower(named) => Claim::Follower(lease(named)),
+        })
+    }
+
+    /// Stores the value, unless the lease was taken over meanwhile, and tells the followers. True if it was stored.
+    /// After the lease ran out the value is stored only where there is none. An error leaves the lease as it was.
+    pub fn finish(&self, lease: &Lease, value: Value, now: f64, options: &SetOptions) -> Result<bool> {
+        let sought = self.sought(lease.key())?;
+        let now = clock(now);
+        let (stored, waiters) = self.with(|held| {
+            let Some(found) = held.own_lease(&sought, lease.token)? else {
+                return Ok((false, 0));
+            };
+            let late = now > held.lease_block(found.id)?.deadline.get_f64();
+            let stored = if late {
+                held.set_if_absent(&sought, value, now, options)?
+            } else {
+                held.set(&sought, value, now, options)?
+            };
+            Ok((stored, held.settle(&sought, lease.token, DONE, value, now)?))
+        })?;
+        self.store().wake(waiters);
+        Ok(stored)
+    }
+
+    /// Tells the followers that there will be no value, and why.
+    pub fn fail(&self, lease: &Lease, error: &[u8], now: f64) -> Result<()> {
+        let sought = self.sought(lease.key())?;
+        let now = clock(now);
+        let value = Value { tag: 0, bytes: error };
+        let waiters = self.with(|held| held.settle(&sought, lease.token, FAILED, value, now))?;
+        self.store().wake(waiters);
+        Ok(())
+    }
+
+    /// Gives the lease up: whoever follows may lead.
+    pub fn release(&self, lease: &Lease) -> Result<()> {
+        let sought = self.sought(lease.key())?;
+        let waiters = self.with(|held| {
+            let Some(found) = held.own_lease(&sought, lease.token)? else {
+                return Ok(0);
+            };
+            let waiters = held.lease_block(found.id)?.waiters.get();
+            held.remove_lease(&found)?;
+            held.trim()?;
+            Ok(waiters)
+        })?;
+        self.store().wake(waiters);
+        Ok(())
+    }
+
+    /// Has `done` called once, on the store's own thread, when the lease is over.
+    pub fn follow(&self, lease: &Lease, done: Box<dyn FnOnce(Outcome) + Send>) -> Result<()> {
+        let store = self.store();
+        store.watcher.add(store, self, lease, done);
+        Ok(())
+    }
+
+    /// What has become of a lease that this process follows.
+    pub(super) fn look(&self, key: Key, flight: u64, now: f64, me: Registration) -> Result<Sight> {
+        let sought = self.sought(key)?;
+        let store = self.store();
+        self.with(|held| held.look(store, &sought, flight, now, me))
+    }
+}
+
+#[derive(Debug)]
+enum Taken {
+    Hit(u8),
+    Leader(Named),
+    Follower(Named),
+}
+
+/// What a lease is known by: to its leader by the token, to its followers by the flight.
+#[derive(Debug)]
+struct Named {
+    token: u64,
+    flight: u64,
+}
+
+impl Held<'_> {
+    fn lease_block(&self, id: u32) -> Step<&'static LeaseBlock> {
+        self.segment.block(id).ok_or(Stop::Damaged)
+    }
+
+    /// The first lease of a key that is as wanted.
+    fn lease_where(&self, sought: &Sought, wanted: impl Fn(&LeaseBlock) -> bool) -> Step<Option<Found>> {
+        let sought = sought.lease();
+        let mut next = self.find(&sought)?;
+        for _ in 0..=self.ns.lease_count.get() {
+            let Some(found) = next else { return Ok(None) };
+            if wanted(self.lease_block(found.id)?) {
+                return Ok(Some(found));
+            }
+            next = self.find_from(&found.entry.chain, &sought)?;
+        }
+        // More leases of one key than there are leases: the chain runs in a circle.
+        Err(Stop::Damaged)
+    }
+
+    fn running_lease(&self, sought: &Sought) -> Step<Option<Found>> {
+        self.lease_where(sought, |lease| lease.state.get() == RUNNING)
+    }
+
+    fn claim(
+        &mut self,
+        store: &Store,
+        sought: &Sought,
+        now: f64,
+        o: &ClaimOptions,
+        me: Registration,
+    ) -> Step<Taken> {
+        self.sweep_leases(store, now)?;
+        let Some(found) = self.running_lease(sought)? else {
+            return self.new_lease(&sought.lease(), now, o, me);
+        };
+        let lease = self.lease_block(found.id)?;
+        let runs = store.lives(leader_of(lease)) && now <= lease.deadline.get_f64();
+        if runs && !o.force {
+            lease.waiters.put(lease.waiters.get() | (1 << me.bit()));
+            return Ok(Taken::Follower(named(lease)));
+        }
+        let token = self.segment.header().lease_tokens.add(1);
+        let mut change = self.begin();
+        change.set64(&lease.token, token);
+        change.set64(&lease.deadline, (now + o.lease_ms).to_bits());
+        change.set32(&lease.owner, me.slot);
+        change.set32(&lease.owner_generation, me.generation);
+        change.commit()?;
+        Ok(Taken::Leader(named(lease)))
+    }
+
+    fn new_lease(&mut self, sought: &Sought, now: f64, o: &ClaimOptions, me: Registration) -> Step<Taken> {
+        self.ensure_table()?;
+        let blocks = First::Lease.blocks(sought.key.bytes.len());
+        self.check_fits(blocks)?;
+        self.reserve(blocks)?;
+        self.freed = None;
+        let token = self.segment.header().lease_tokens.add(1);
+        let id = self.ns.stash_head.get();
+        let lease = self.lease_block(id)?;
+        let mut at = Cursor::at_start(self.segment, id, First::Lease)?;
+        at.write(sought.key.bytes)?;
+        let last = at.block();
+        let link = self.bucket(sought.hash)?.ok_or(Stop::Damaged)?;
+        lease.chain.put(link.get());
+        lease.last.put(last);
+        lease.hash.put(sought.hash);
+        lease
+            .key
+            .put(Entry::key_word(sought.key.tag, sought.key.bytes.len()));
+        lease.state.put(RUNNING);
+        lease.deadline.put_f64(now + o.lease_ms);
+        lease.token.put(token);
+        lease.flight.put(token);
+        lease.waiters.put(0);
+        lease.owner.put(me.slot);
+        lease.owner_generation.put(me.generation);
+        lease.outcome_first.put(NIL);
+        lease.outcome_last.put(NIL);
+        lease.outcome.put(0);
+        let last_link = self.link(last)?;
+        let mut change = self.begin();
+        change.set32(link, id);
+        change.set32(&self.ns.stash_head, last_link.get());
+        change.set32(last_link, NIL);
+        change.set32(
+            &self.ns.stash_count,
+            self.ns.stash_count.get().wrapping_sub(blocks),
+        );
+        push_front(&mut self.leases(&mut change), Slot::new(id).ok_or(Stop::Damaged)?)?;
+        change.set32(&self.ns.lease_count, self.ns.lease_count.get().wrapping_add(1));
+        change.commit()?;
+        self.grow()?;
+        Ok(Taken::Leader(named(lease)))
+    }
+
+    /// The lease of a key, if it runs under this token.
+    fn own_lease(&self, sought: &Sought, token: u64) -> Step<Option<Found>> {
+        self.lease_where(sought, |lease| {
+            lease.token.get() == token && lease.state.get() == RUNNING
+        })
+    }
+
+    /// Ends a lease. With followers, the outcome stays for them; what has no room is left out, and they claim again.
+    /// Gives the bits of those to wake.
+    fn settle(&mut self, sought: &Sought, token: u64, state: u32, value: Value, now: f64) -> Step<u64> {
+        let Some(found) = self.own_lease(sought, token)? else {
+            return Ok(0);
+        };
+        let waiters = self.lease_block(found.id)?.waiters.get();
+        let blocks = First::Plain.blocks(value.bytes.len());
+        if waiters == 0 || self.check_fits(blocks).is_err() || self.reserve(blocks).is_err() {
+            let found = self.locate(found.id)?;
+            self.remove_lease(&found)?;
+            self.trim()?;
+            return Ok(waiters);
+        }
+        self.freed = None;
+        let lease = self.lease_block(found.id)?;
+        let first = self.ns.stash_head.get();
+        let mut at = Cursor::at_start(self.segment, first, First::Plain)?;
+        at.write(value.bytes)?;
+        let last = at.block();
+        let last_link = self.link(last)?;
+        let mut change = self.begin();
+        change.set32(&self.ns.stash_head, last_link.get());
+        change.set32(last_link, NIL);
+        change.set32(
+            &self.ns.stash_count,
+            self.ns.stash_count.get().wrapping_sub(blocks),
+        );
+        change.set32(&lease.outcome_first, first);
+        change.set32(&lease.outcome_last, last);
+        change.set64(
+            &lease.outcome,
+            ((value.bytes.len() as u64) << 8) | u64::from(value.tag),
+        );
+        change.set64(&lease.deadline, (now + KEEP_OUTCOME_MS).to_bits());
+        change.set32(&lease.state, state);
+        change.commit()?;
+        Ok(waiters)
+    }
+
+    fn look(
+        &mut self,
+        store: &Store,
+        sought: &Sought,
+        flight: u64,
+        now: f64,
+        me: Registration,
+    ) -> Step<Sight> {
+        let Some(found) = self.lease_where(sought, |lease| lease.flight.get() == flight)? else {
+            return Ok(Sight::Over(Outcome::Lost));
+        };
+        let lease = self.lease_block(found.id)?;
+        if lease.state.get() == RUNNING {
+            let (leader, deadline) = (leader_of(lease), lease.deadline.get_f64());
+            if !store.lives(leader) {
+                return Ok(Sight::LeaderDied);
+            }
+            let runs = now <= deadline;
+            return Ok(if runs {
+                Sight::Running { leader, deadline }
+            } else {
+                Sight::Over(Outcome::Lost)
+            });
+        }
+        let word = lease.outcome.get();
+        let mut bytes = Vec::new();
+        Cursor::at_start(self.segment, lease.outcome_first.get(), First::Plain)?
+            .append_to((word >> 8) as usize, &mut bytes)?;
+        let failed = lease.state.get() == FAILED;
+        let left = lease.waiters.get() & !(1 << me.bit());
+        lease.waiters.put(left);
+        if left == 0 {
+            self.remove_lease(&found)?;
+            self.trim()?;
+        }
+        Ok(Sight::Over(if failed {
+            Outcome::Failed(bytes)
+        } else {
+            Outcome::Value {
+                tag: word as u8,
+                bytes,
+            }
+        }))
+    }
+
+    fn remove_lease(&mut self, found: &Found) -> Step<()> {
+        let (ns, lease) = (self.ns, self.lease_block(found.id)?);
+        let outcome = lease.outcome_first.get();
+        let mut blocks = First::Lease.blocks(found.entry.key_len());
+        let mut rest = ns.stash_head.get();
+        let mut change = self.begin();
+        if outcome != NIL {
+            self.push_chain(&mut change, outcome, lease.outcome_last.get(), rest)?;
+            rest = outcome;
+            blocks += First::Plain.blocks((lease.outcome.get() >> 8) as usize);
+        }
+        self.push_chain(&mut change, found.id, lease.last.get(), rest)?;
+        change.set32(found.link, lease.chain.get());
+        unlink(
+            &mut self.leases(&mut change),
+            Slot::new(found.id).ok_or(Stop::Damaged)?,
+        )?;
+        change.set32(&ns.stash_count, ns.stash_count.get().wrapping_add(blocks));
+        change.set32(&ns.lease_count, ns.lease_count.get().wrapping_sub(1));
+        self.freed = None;
+        Ok(change.commit()?)
+    }
+
+    /// Takes away the oldest leases that nobody will: outcomes nobody came for, leaders that died.
+    fn sweep_leases(&mut self, store: &Store, now: f64) -> Step<()> {
+        for _ in 0..2 {
+            let id = self.ns.lease_tail.get();
+            if id == NIL {
+                return Ok(());
+            }
+            let lease = self.lease_block(id)?;
+            let over = if lease.state.get() == RUNNING {
+                !store.lives(leader_of(lease))
+            } else {
+                now > lease.deadline.get_f64()
+            };
+            if !over {
+                return Ok(());
+            }
+            let found = self.locate(id)?;
+            self.remove_lease(&found)?;
+        }
+        Ok(())
+    }
+
+    /// Takes away every lease whose leader died. True if there was one.
+    fn drop_dead_leases(&mut self, store: &Store) -> Step<bool> {
+        let mut id = self.ns.lease_head.get();
+        let mut any = false;
+        for _ in 0..self.ns.lease_count.get() {
+            let lease = self.lease_block(id)?;
+            let next = lease.after.get();
+            if lease.state.get() == RUNNING && !store.lives(leader_of(lease)) {
+                let found = self.locate(id)?;
+                self.remove_lease(&found)?;
+                any = true;
+            }
+            id = next;
+        }
+        self.trim()?;
+        Ok(any)
+    }
+
+    pub(super) fn drop_leases(&mut self) -> Step<()> {
+        while self.ns.lease_tail.get() != NIL {
+            let found = self.locate(self.ns.lease_tail.get())?;
+            self.remove_lease(&found)?;
+            self.trim()?;
+        }
+        Ok(())
+    }
+}
+
+fn clock(now: f64) -> f64 {
+    if now.is_nan() { monotonic_ms() } else { now }
+}
+
+fn named(lease: &LeaseBlock) -> Named {
+    Named {
+        token: lease.token.get(),
+        flight: lease.flight.get(),
+    }
+}
+
+fn leader_of(lease: &LeaseBlock) -> Registration {
+    Registration {
+        slot: lease.owner.get(),
+        generation: lease.owner_generation.get(),
+    }
+}
+
+impl Store {
+    /// Some process is known to have ended: frees what the dead led and wakes those who followed.
+    pub fn process_exited(&self) -> Result<()> {
+        let mut any = false;
+        for (slot, _) in self.live_slots() {
+            let leads = self
+                .segment()
+                .namespace(slot)
+                .is_some_and(|ns| ns.lease_count.get() > 0);
+            if !leads {
+                continue;
+            }
+            let mut held = hold(self.segment(), slot)?;
+            match held.drop_dead_leases(self) {
+                Ok(dropped) => any |= dropped,
+                Err(_) => held.condemn()?,
+            }
+        }
+        if any {
+            self.wake_everyone();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,255 @@
+//! What a namespace is made with, and what each operation may be given.
+
+use crate::error::{Code, Error, Result};
+use crate::shm::layout::Limits;
+
+pub(super) const ALLOW_STALE: u32 = 1;
+pub(super) const UPDATE_AGE_ON_GET: u32 = 2;
+pub(super) const UPDATE_AGE_ON_HAS: u32 = 4;
+pub(super) const NO_DELETE_ON_STALE_GET: u32 = 8;
+pub(super) const TTL_AUTOPURGE: u32 = 16;
+
+/// The options of lru-cache that a namespace knows. Zero and false mean what leaving them out means there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    pub max: u64,
+    pub max_size: u64,
+    pub max_entry_size: u64,
+    pub ttl: f64,
+    pub allow_stale: bool,
+    pub update_age_on_get: bool,
+    pub update_age_on_has: bool,
+    pub no_delete_on_stale_get: bool,
+    pub ttl_autopurge: bool,
+}
+
+/// The largest number that JavaScript can tell from its neighbours.
+const LARGEST: u64 = (1 << 53) - 1;
+
+impl Options {
+    pub fn validate(&self) -> Result<()> {
+        for (name, value) in [
+            ("max", self.max),
+            ("maxSize", self.max_size),
+            ("maxEntrySize", self.max_entry_size),
+        ] {
+            if value > LARGEST {
+                return Err(invalid(format!("{name} must be a safe integer, not {value}")));
+            }
+        }
+        check_ttl(self.ttl)?;
+        if self.max == 0 && self.max_size == 0 && self.ttl == 0.0 {
+            return Err(invalid(
+                "a cache needs at least one of max, maxSize and ttl to be bounded by".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The largest entry that fits: lru-cache takes maxSize where maxEntrySize is not given.
+    pub(super) fn largest_entry(&self) -> u64 {
+        match (self.max_entry_size, self.max_size) {
+            (0, size) | (size, 0) => size,
+            (entry, size) => entry.min(size),
+        }
+    }
+
+    fn flags(&self) -> u32 {
+        let bit = |on: bool, flag: u32| if on { flag } else { 0 };
+        bit(self.allow_stale, ALLOW_STALE)
+            | bit(self.update_age_on_get, UPDATE_AGE_ON_GET)
+            | bit(self.update_age_on_has, UPDATE_AGE_ON_HAS)
+            | bit(self.no_delete_on_stale_get, NO_DELETE_ON_STALE_GET)
+            | bit(self.ttl_autopurge, TTL_AUTOPURGE)
+    }
+
+    pub(super) fn write_to(&self, limits: &Limits) {
+        limits.max.put(self.max);
+        limits.max_size.put(self.max_size);
+        limits.max_entry_size.put(self.max_entry_size);
+        limits.ttl.put_f64(self.ttl);
+        limits.flags.put(self.flags());
+    }
+
+    pub(super) fn read_from(limits: &Limits) -> Self {
+        let flags = limits.flags.get();
+        Self {
+            max: limits.max.get(),
+            max_size: limits.max_size.get(),
+            max_entry_size: limits.max_entry_size.get(),
+            ttl: limits.ttl.get_f64(),
+            allow_stale: flags & ALLOW_STALE != 0,
+            update_age_on_get: flags & UPDATE_AGE_ON_GET != 0,
+            update_age_on_has: flags & UPDATE_AGE_ON_HAS != 0,
+            no_delete_on_stale_get: flags & NO_DELETE_ON_STALE_GET != 0,
+            ttl_autopurge: flags & TTL_AUTOPURGE != 0,
+        }
+    }
+
+    /// Refuses to join a namespace that was made differently, naming every difference.
+    pub(super) fn check_against(&self, existing: &Self, name: &str) -> Result<()> {
+        let number = |value: u64| {
+            if value == 0 {
+                "undefined".to_string()
+            } else {
+                value.to_string()
+            }
+        };
+        let numbers = [
+            ("max", number(existing.max), number(self.max)),
+            ("maxSize", number(existing.max_size), number(self.max_size)),
+            (
+                "maxEntrySize",
+                number(existing.max_entry_size),
+                number(self.max_entry_size),
+            ),
+            ("ttl", number(existing.ttl as u64), number(self.ttl as u64)),
+        ];
+        let flags = [
+            ("allowStale", existing.allow_stale, self.allow_stale),
+            (
+                "updateAgeOnGet",
+                existing.update_age_on_get,
+                self.update_age_on_get,
+            ),
+            (
+                "updateAgeOnHas",
+                existing.update_age_on_has,
+                self.update_age_on_has,
+            ),
+            (
+                "noDeleteOnStaleGet",
+                existing.no_delete_on_stale_get,
+                self.no_delete_on_stale_get,
+            ),
+            ("ttlAutopurge", existing.ttl_autopurge, self.ttl_autopurge),
+        ];
+        let differences: Vec<String> = numbers
+            .into_iter()
+            .chain(flags.map(|(option, old, new)| (option, old.to_string(), new.to_string())))
+            .filter(|(_, old, new)| old != new)
+            .map(|(option, old, new)| format!("{option}={old} (existing) != {new} (incoming)"))
+            .collect();
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "Conflicting options for namespace '{name}': {}",
+            differences.join(", ")
+        );
+        Err(Error::new(Code::ConflictingOptions, message))
+    }
+}
+
+pub(super) fn check_ttl(ttl: f64) -> Result<()> {
+    let fits = ttl == 0.0 || (ttl > 0.0 && ttl.fract() == 0.0 && ttl.is_finite());
+    if fits {
+        Ok(())
+    } else {
+        Err(invalid(format!(
+            "ttl must be a positive integer of milliseconds, not {ttl}"
+        )))
+    }
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(Code::InvalidArgument, message)
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GetOptions {
+    pub allow_stale: Option<bool>,
+    pub update_age_on_get: Option<bool>,
+    pub no_delete_on_stale_get: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PeekOptions {
+    pub allow_stale: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HasOptions {
+    pub update_age_on_has: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SetOptions {
+    /// `None`: the namespace's. Kept as it is: a negative one is stale at once, NaN never is.
+    pub ttl: Option<f64>,
+    pub start: Option<f64>,
+    pub size: Option<f64>,
+    pub no_update_ttl: bool,
+    /// The value is a primitive: if the one that is there is the same, its size stays, as lru-cache has it for `===`.
+    pub primitive: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct ClaimOptions {
+    /// Takes the lease from whoever has it, and does not look for a value first.
+    pub force: bool,
+    /// How long a leader may take before another may lead.
+    pub lease_ms: f64,
+    /// For the lookup that comes first.
+    pub get: GetOptions,
+}
+
+impl Default for ClaimOptions {
+    fn default() -> Self {
+        Self {
+            force: false,
+            lease_ms: 30_000.0,
+            get: GetOptions::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conflict_names_every_difference_in_the_documented_words() {
+        let existing = Options {
+            max: 10,
+            ..Options::default()
+        };
+        let incoming = Options {
+            max: 20,
+            ttl: 5.0,
+            allow_stale: true,
+            ..Options::default()
+        };
+        assert_eq!(
+            incoming.check_against(&existing, "n").unwrap_err().message,
+            "Conflicting options for namespace 'n': max=10 (existing) != 20 (incoming), \
+             ttl=undefined (existing) != 5 (incoming), allowStale=false (existing) != true (incoming)"
+        );
+        assert!(existing.check_against(&existing.clone(), "n").is_ok());
+    }
+
+    #[test]
+    fn an_unbounded_cache_and_a_fractional_ttl_are_refused() {
+        assert!(Options::default().validate().is_err());
+        assert!(
+            Options {
+                max: 1,
+                ..Options::default()
+            }
+            .validate()
+            .is_ok()
+        );
+        for ttl in [0.5, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(
+                Options {
+                    max: 1,
+                    ttl,
+                    ..Options::default()
+                }
+                .validate()
+                .is_err(),
+                "{ttl}"
+            );
+        }
+    }
+}

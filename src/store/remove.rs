@@ -1,0 +1,100 @@
+//! Taking entries out: delete, eviction, clear, pop.
+//!
+//! Removing one is one transaction. Clearing is as many as there are entries, so it leaves a note (`pending`) first:
+//! the next to take the lock of a process that died in it goes on clearing.
+
+use super::entry::{Found, Sought};
+use super::held::Held;
+use super::stop::{Step, Stop};
+use crate::lru::{Slot, unlink};
+use crate::shm::layout::NIL;
+
+/// `Namespace::pending`: nothing, or what repair has to finish.
+pub(super) const PENDING_NOTHING: u32 = 0;
+pub(super) const PENDING_CLEAR: u32 = 1;
+pub(super) const PENDING_CONDEMNED: u32 = 2;
+
+impl Held<'_> {
+    /// Takes an entry out; its blocks go to the stash.
+    #[inline(always)]
+    pub(super) fn remove(&mut self, found: &Found) -> Step<()> {
+        let (ns, entry) = (self.ns, found.entry);
+        let (last, blocks) = (entry.last.get(), entry.blocks());
+        let mut change = self.begin();
+        change.set32(found.link, entry.chain.get());
+        unlink(
+            &mut self.recency(&mut change),
+            Slot::new(found.id).ok_or(Stop::Damaged)?,
+        )?;
+        self.push_chain(&mut change, found.id, last, ns.stash_head.get())?;
+        change.set32(&ns.stash_count, ns.stash_count.get().wrapping_add(blocks));
+        change.set32(&ns.count, ns.count.get().wrapping_sub(1));
+        change.set64(
+            &ns.calculated_size,
+            ns.calculated_size.get().wrapping_sub(entry.counted_size()),
+        );
+        change.set64(&ns.bytes, ns.bytes.get().wrapping_sub(entry.payload_len() as u64));
+        self.freed = Some((last, blocks));
+        Ok(change.commit()?)
+    }
+
+    pub(super) fn delete(&mut self, sought: &Sought) -> Step<bool> {
+        let Some(found) = self.find(sought)? else {
+            return Ok(false);
+        };
+        self.remove(&found)?;
+        self.trim()?;
+        self.ns.deletes.put(self.ns.deletes.get().wrapping_add(1));
+        Ok(true)
+    }
+
+    /// Lets the least recent entry go.
+    pub(super) fn evict(&mut self) -> Step<()> {
+        let found = self.locate(self.ns.tail.get())?;
+        self.remove(&found)?;
+        self.ns.evictions.put(self.ns.evictions.get().wrapping_add(1));
+        Ok(())
+    }
+
+    pub(super) fn pop(&mut self, out: &mut Vec<u8>) -> Step<Option<u8>> {
+        let id = self.ns.tail.get();
+        if id == NIL {
+            return Ok(None);
+        }
+        let found = self.locate(id)?;
+        let tag = self.read_value(&found, out)?;
+        self.evict()?;
+        self.trim()?;
+        Ok(Some(tag))
+    }
+
+    /// Removes every entry. Leases stay: whoever computes a value goes on doing so.
+    pub(super) fn clear(&mut self) -> Step<()> {
+        self.ns.pending.put(PENDING_CLEAR);
+        self.finish_clear()
+    }
+
+    pub(super) fn finish_clear(&mut self) -> Step<()> {
+        while self.ns.tail.get() != NIL {
+            let found = self.locate(self.ns.tail.get())?;
+            self.remove(&found)?;
+            self.trim()?;
+        }
+        self.ns.next_expiry.put_f64(f64::INFINITY);
+        if self.ns.lease_count.get() == 0 {
+            self.fell()?;
+        }
+        self.trim()?;
+        self.ns.pending.put(PENDING_NOTHING);
+        Ok(())
+    }
+
+    pub(super) fn set_max(&mut self, max: u64) -> Step<()> {
+        while max != 0 && u64::from(self.ns.count.get()) > max {
+            self.evict()?;
+            self.trim()?;
+        }
+        self.ns.limits.max.put(max);
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+//! All entries at one moment, copied out under one hold of the lock.
+
+use super::entry::{append_key, append_value};
+use super::held::Held;
+use super::options::ALLOW_STALE;
+use super::stop::{Step, Stop};
+use super::values::{Content, Item, Snapshot, SnapshotOptions, Stale};
+use crate::shm::layout::{Entry, NIL};
+
+impl Held<'_> {
+    pub(super) fn snapshot(&mut self, now: f64, want: &SnapshotOptions) -> Step<Snapshot> {
+        let with_stale = match want.stale {
+            Stale::Include => true,
+            Stale::Skip => false,
+            Stale::AsConfigured => self.has_flag(ALLOW_STALE),
+        };
+        let mut snapshot = Snapshot {
+            ttl_tracked: self.ns.ttl_tracked.get() != 0,
+            size_tracked: self.counts_sizes(),
+            ..Snapshot::default()
+        };
+        let mut id = self.ns.head.get();
+        for _ in 0..self.ns.count.get() {
+            let entry = self.entry(id)?;
+            if with_stale || !entry.is_stale(now) {
+                self.copy_item(id, entry, want.content, &mut snapshot)?;
+            }
+            id = entry.after.get();
+        }
+        if id == NIL {
+            Ok(snapshot)
+        } else {
+            Err(Stop::Damaged)
+        }
+    }
+
+    fn copy_item(&self, id: u32, entry: &Entry, content: Content, snapshot: &mut Snapshot) -> Step<()> {
+        let from = snapshot.bytes.len();
+        if content != Content::Values {
+            append_key(self.segment, id, entry, &mut snapshot.bytes)?;
+        }
+        let middle = snapshot.bytes.len();
+        if content != Content::Keys {
+            append_value(self.segment, id, entry, &mut snapshot.bytes)?;
+        }
+        snapshot.items.push(Item {
+            key_tag: entry.key_tag(),
+            value_tag: entry.value_tag(),
+            key: from..middle,
+            value: middle..snapshot.bytes.len(),
+            start: entry.start.get_f64(),
+            ttl: entry.ttl.get_f64(),
+            size: entry.counted_size(),
+        });
+        Ok(())
+    }
+}

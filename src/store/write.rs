@@ -1,0 +1,336 @@
+//! Storing: set, setIfAbsent, incr.
+//!
+//! A new value is written into free blocks while they still lie in the stash, where nobody can see them; then one
+//! transaction takes them out of the stash, puts them into bucket and recency list, and the old value's blocks into
+//! the stash. A process that dies before that transaction has stored nothing; after it, everything.
+
+use super::chain::{Cursor, First};
+use super::entry::{Found, Sought};
+use super::held::Held;
+use super::options::SetOptions;
+use super::stop::{Step, Stop};
+use super::values::{LoadEntry, Value};
+use crate::error::{Code, Error};
+use crate::lru::{Slot, push_front, replace_at_front};
+use crate::shm::layout::{Entry, NIL};
+use crate::sys::clock::monotonic_ms;
+
+/// More than any cache's `maxSize`, and less than an entry's size field holds.
+const HUGE: u64 = 1 << 55;
+
+/// An entry to be stored, all questions answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Draft<'a> {
+    pub(super) sought: Sought<'a>,
+    pub(super) value: Value<'a>,
+    pub(super) start: f64,
+    pub(super) ttl: f64,
+    pub(super) size: u64,
+}
+
+impl Draft<'_> {
+    fn payload_len(&self) -> usize {
+        self.sought.key.bytes.len() + self.value.bytes.len()
+    }
+}
+
+impl Held<'_> {
+    pub(super) fn counts_sizes(&self) -> bool {
+        self.ns.limits.max_size.get() != 0 || self.ns.limits.max_entry_size.get() != 0
+    }
+
+    /// lru-cache's rule: a size where sizes are counted, and none where they are not.
+    #[inline(always)]
+    fn check_size(&self, size: Option<f64>) -> Step<u64> {
+        let given = size.filter(|size| *size != 0.0 && !size.is_nan());
+        match (self.counts_sizes(), given) {
+            (false, None) => Ok(0),
+            (true, Some(size)) if size > 0.0 && size.fract() == 0.0 && size.is_finite() => {
+                Ok((size as u64).min(HUGE))
+            }
+            (true, _) => Err(refused(
+                "this cache counts sizes (maxSize or maxEntrySize is set): every write needs `size`, a positive integer",
+            )),
+            (false, Some(_)) => Err(refused(
+                "`size` was given, but this cache counts no sizes: set maxSize or maxEntrySize, or leave it out",
+            )),
+        }
+    }
+
+    /// What `load` would refuse.
+    pub(super) fn check_loadable(&self, entry: &LoadEntry) -> Step<()> {
+        self.check_size(entry.options.size)?;
+        self.check_fits(First::Entry.blocks(entry.key.bytes.len() + entry.value.bytes.len()))
+    }
+
+    /// False when the entry is larger than any entry may be; an old one is gone then.
+    #[inline(always)]
+    pub(super) fn set(&mut self, sought: &Sought, value: Value, now: f64, o: &SetOptions) -> Step<bool> {
+        let size = self.check_size(o.size)?;
+        if size != 0 && size > self.limits().largest_entry() {
+            if let Some(found) = self.find(sought)? {
+                self.remove(&found)?;
+                self.trim()?;
+            }
+            return Ok(false);
+        }
+        let ttl = o.ttl.unwrap_or_else(|| self.ns.limits.ttl.get_f64());
+        let start = if ttl == 0.0 {
+            0.0
+        } else {
+            o.start.unwrap_or_else(|| self.moment(now))
+        };
+        let mut draft = Draft {
+            sought: *sought,
+            value,
+            start,
+            ttl,
+            size,
+        };
+        self.make_room(&draft)?;
+        match self.find(sought)? {
+            None => self.insert(&draft)?,
+            Some(found) => {
+                if o.no_update_ttl {
+                    (draft.start, draft.ttl) = (found.entry.start.get_f64(), found.entry.ttl.get_f64());
+                }
+                self.update(&draft, found, o.primitive)?;
+            }
+        }
+        self.count_set();
+        self.trim()?;
+        Ok(true)
+    }
+
+    /// When a TTL begins, for a caller that left the time to us in a namespace that had no TTLs until now.
+    fn moment(&self, now: f64) -> f64 {
+        if now.is_nan() { monotonic_ms() } else { now }
+    }
+
+    pub(super) fn set_if_absent(
+        &mut self,
+        sought: &Sought,
+        value: Value,
+        now: f64,
+        o: &SetOptions,
+    ) -> Step<bool> {
+        self.check_size(o.size)?;
+        if self.find(sought)?.is_some_and(|found| !found.entry.is_stale(now)) {
+            return Ok(false);
+        }
+        self.set(sought, value, now, o)
+    }
+
+    /// Adds to a number. A counter that is there keeps its TTL and, unless one is given, its size.
+    pub(super) fn incr(&mut self, sought: &Sought, amount: f64, now: f64, o: &SetOptions) -> Step<f64> {
+        let Some(found) = self.find(sought)?.filter(|found| !found.entry.is_stale(now)) else {
+            return self.store_number(sought, amount, now, o);
+        };
+        let Some(number) = self.read_number(&found)? else {
+            let message = "incr and decr need a number, and the value of this key is none";
+            return Err(Stop::Refused(Error::new(Code::NotANumber, message)));
+        };
+        let kept = Some(found.entry.counted_size() as f64).filter(|_| self.counts_sizes());
+        let o = SetOptions {
+            size: o.size.or(kept),
+            no_update_ttl: true,
+            ..*o
+        };
+        self.store_number(sought, number + amount, now, &o)
+    }
+
+    fn store_number(&mut self, sought: &Sought, number: f64, now: f64, o: &SetOptions) -> Step<f64> {
+        let value = Value {
+            tag: Value::NUMBER,
+            bytes: &number.to_le_bytes(),
+        };
+        self.set(sought, value, now, o)?;
+        Ok(number)
+    }
+
+    #[inline(always)]
+    fn count_set(&self) {
+        self.ns.sets.put(self.ns.sets.get().wrapping_add(1));
+    }
+
+    /// Sees to the blocks an entry needs, before anything is looked up: entries may have to go for it.
+    #[inline(always)]
+    fn make_room(&mut self, draft: &Draft) -> Step<()> {
+        self.ensure_table()?;
+        let blocks = First::Entry.blocks(draft.payload_len());
+        if blocks > 1 {
+            self.check_fits(blocks)?;
+        }
+        self.reserve(blocks)
+    }
+
+    pub(super) fn check_fits(&self, blocks: u32) -> Step<()> {
+        let capacity = self.segment.geometry().block_capacity;
+        if blocks <= capacity - capacity / 16 {
+            return Ok(());
+        }
+        let message = format!(
+            "the entry takes {blocks} blocks of 128 bytes, and the whole cache has {capacity}; raise `memory` in bootstrap()"
+        );
+        Err(Stop::Refused(Error::new(Code::ValueTooLarge, message)))
+    }
+
+    fn insert(&mut self, draft: &Draft) -> Step<()> {
+        let max = self.ns.limits.max.get();
+        while max != 0 && u64::from(self.ns.count.get()) >= max {
+            self.evict()?;
+        }
+        self.evict_for_size(draft.size, 0, NIL)?;
+        let link = self.bucket(draft.sought.hash)?.ok_or(Stop::Damaged)?;
+        self.put(draft, link, None)?;
+        self.grow()
+    }
+
+    fn update(&mut self, draft: &Draft, found: Found, primitive: bool) -> Step<()> {
+        let old_size = found.entry.counted_size();
+        if primitive && self.counts_sizes() && self.holds(&found, &draft.value)? {
+            // lru-cache sees the same value and leaves its size alone; the number already there keeps its sign.
+            self.touch(found.id)?;
+            self.note_ttl(draft);
+            return self.retime(&found, draft);
+        }
+        if draft.size != 0 {
+            self.touch(found.id)?;
+            self.evict_for_size(draft.size, old_size, found.id)?;
+        }
+        // Evicting may have changed the link that leads here.
+        let found = if draft.size != 0 {
+            self.locate(found.id)?
+        } else {
+            found
+        };
+        self.put(draft, found.link, Some(found))
+    }
+
+    fn retime(&mut self, found: &Found, draft: &Draft) -> Step<()> {
+        let mut change = self.begin();
+        change.set64(&found.entry.start, draft.start.to_bits());
+        change.set64(&found.entry.ttl, draft.ttl.to_bits());
+        Ok(change.commit()?)
+    }
+
+    /// Lets the least recent entries go until `size` fits in the place of `old`; never the entry `spared`.
+    #[inline(always)]
+    fn evict_for_size(&mut self, size: u64, old: u64, spared: u32) -> Step<()> {
+        let most = self.ns.limits.max_size.get();
+        if most == 0 {
+            return Ok(());
+        }
+        while self
+            .ns
+            .calculated_size
+            .get()
+            .wrapping_sub(old)
+            .saturating_add(size)
+            > most
+        {
+            let last = self.ns.tail.get();
+            if last == NIL || last == spared {
+                return Ok(());
+            }
+            self.evict()?;
+        }
+        Ok(())
+    }
+
+    /// Remembers that there are TTLs, and when the first may end.
+    #[inline(always)]
+    fn note_ttl(&self, draft: &Draft) {
+        if draft.ttl == 0.0 {
+            return;
+        }
+        if self.ns.ttl_tracked.get() == 0 {
+            self.ns.ttl_tracked.put(1);
+        }
+        let end = draft.start + draft.ttl;
+        if self.autopurges() && end < self.ns.next_expiry.get_f64() {
+            self.ns.next_expiry.put_f64(end);
+        }
+    }
+
+    /// Writes the draft into free blocks and puts them where `link` leads, in the place of `old`.
+    #[inline(always)]
+    fn put(
+        &mut self,
+        draft: &Draft,
+        link: &'static crate::shm::word::Word32,
+        old: Option<Found>,
+    ) -> Step<()> {
+        let (id, last, blocks) = self.write_draft(draft)?;
+        let entry = self.entry(id)?;
+        entry
+            .chain
+            .put(old.map_or(link.get(), |old| old.entry.chain.get()));
+        self.note_ttl(draft);
+        let ns = self.ns;
+        let slot = Slot::new(id).ok_or(Stop::Damaged)?;
+        let last_link = self.link(last)?;
+        let rest = last_link.get();
+        let bytes = draft.payload_len() as u64;
+        let mut change = self.begin();
+        change.set32(link, id);
+        change.set32(last_link, NIL);
+        let stash = ns.stash_count.get().wrapping_sub(blocks);
+        let (size, total) = (ns.calculated_size.get(), ns.bytes.get());
+        if let Some(old) = old {
+            let old_last = old.entry.last.get();
+            replace_at_front(
+                &mut self.recency(&mut change),
+                Slot::new(old.id).ok_or(Stop::Damaged)?,
+                slot,
+            )?;
+            self.push_chain(&mut change, old.id, old_last, rest)?;
+            change.set32(&ns.stash_count, stash.wrapping_add(old.entry.blocks()));
+            change.set64(
+                &ns.calculated_size,
+                size.wrapping_sub(old.entry.counted_size())
+                    .wrapping_add(draft.size),
+            );
+            change.set64(
+                &ns.bytes,
+                total
+                    .wrapping_sub(old.entry.payload_len() as u64)
+                    .wrapping_add(bytes),
+            );
+            self.freed = Some((old_last, old.entry.blocks()));
+        } else {
+            push_front(&mut self.recency(&mut change), slot)?;
+            change.set32(&ns.stash_head, rest);
+            change.set32(&ns.stash_count, stash);
+            change.set32(&ns.count, ns.count.get().wrapping_add(1));
+            change.set64(&ns.calculated_size, size.wrapping_add(draft.size));
+            change.set64(&ns.bytes, total.wrapping_add(bytes));
+            self.freed = None;
+        }
+        Ok(change.commit()?)
+    }
+
+    /// Fills the first blocks of the stash, leaving them there. Gives the first, the last and how many.
+    #[inline(always)]
+    fn write_draft(&mut self, draft: &Draft) -> Step<(u32, u32, u32)> {
+        let id = self.ns.stash_head.get();
+        let entry = self.entry(id)?;
+        let key = draft.sought.key;
+        let mut at = Cursor::at_start(self.segment, id, First::Entry)?;
+        at.write(key.bytes)?;
+        at.write(draft.value.bytes)?;
+        let last = at.block();
+        entry.last.put(last);
+        entry.hash.put(draft.sought.hash);
+        entry.key.put(Entry::key_word(key.tag, key.bytes.len()));
+        entry.value_len.put(draft.value.bytes.len() as u32);
+        entry.start.put_f64(draft.start);
+        entry.ttl.put_f64(draft.ttl);
+        entry.size.put(Entry::size_word(draft.value.tag, draft.size));
+        Ok((id, last, First::Entry.blocks(draft.payload_len())))
+    }
+}
+
+fn refused(message: &str) -> Stop {
+    Stop::Refused(Error::new(Code::InvalidSize, message))
+}

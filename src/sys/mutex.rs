@@ -1,0 +1,175 @@
+//! A mutex that lives in shared memory and outlives its holder.
+//!
+//! It is the C library's robust, process-shared mutex: the kernel walks a dying thread's list of them and hands
+//! each to its next taker with `OwnerDied`. Uncontended, taking it is one compare-and-swap.
+//!
+//! Invariant: a word that was once `init`ed stays a mutex for the life of every process that maps it, because the
+//! kernel may still write to it while a thread is dying.
+
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// What a taker learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acquired {
+    /// The lock is held, and the last holder let it go properly.
+    Sound,
+    /// The lock is held, and its last holder died with it.
+    OwnerDied,
+    /// Not held: someone else has it (only from `try_lock`).
+    Busy,
+    /// Not held and never to be: a holder that was told of a death let go without saying it had repaired.
+    Lost,
+}
+
+/// Room for any C library's mutex, on cache lines of its own.
+#[repr(C, align(64))]
+pub struct SharedMutex {
+    inner: UnsafeCell<libc::pthread_mutex_t>,
+}
+
+const _: () = assert!(size_of::<SharedMutex>() == 64);
+
+// SAFETY: the whole point of a process-shared mutex is to be used from many threads.
+unsafe impl Sync for SharedMutex {}
+// SAFETY: it names no thread until it is held.
+unsafe impl Send for SharedMutex {}
+
+impl std::fmt::Debug for SharedMutex {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("SharedMutex")
+    }
+}
+
+const SPINS: u32 = 60;
+const LONGEST_SLEEP_NS: libc::c_long = 5_000_000;
+
+/// Where each C library keeps the word that names the owner.
+const OWNER_WORD: usize = if cfg!(target_env = "musl") { 4 } else { 0 };
+
+impl SharedMutex {
+    /// Which C library's mutex this build puts into memory; two builds that differ cannot share a segment.
+    pub const KIND: u32 =
+        (size_of::<libc::pthread_mutex_t>() as u32) | ((OWNER_WORD as u32) << 16) | (1 << 24);
+
+    /// Makes zeroed or dead memory a mutex.
+    ///
+    /// # Safety
+    ///
+    /// Nobody may hold or be waiting for it, in any process.
+    pub unsafe fn init(&self) -> bool {
+        let mut attributes = std::mem::MaybeUninit::<libc::pthread_mutexattr_t>::uninit();
+        let attributes = attributes.as_mut_ptr();
+        // SAFETY: `attributes` points to room for one.
+        let made = unsafe { libc::pthread_mutexattr_init(attributes) };
+        // SAFETY: initialised by the call above, or the result is not used.
+        let shared = unsafe { libc::pthread_mutexattr_setpshared(attributes, libc::PTHREAD_PROCESS_SHARED) };
+        // SAFETY: as above.
+        let robust = unsafe { libc::pthread_mutexattr_setrobust(attributes, libc::PTHREAD_MUTEX_ROBUST) };
+        // SAFETY: the caller promises that nobody uses the mutex; the attributes are initialised.
+        let ready = unsafe { libc::pthread_mutex_init(self.inner.get(), attributes) };
+        made == 0 && shared == 0 && robust == 0 && ready == 0
+    }
+
+    #[inline]
+    pub fn lock(&self) -> Acquired {
+        for _ in 0..SPINS {
+            match self.try_lock() {
+                Acquired::Busy => std::hint::spin_loop(),
+                other => return other,
+            }
+        }
+        self.lock_slowly()
+    }
+
+    /// Sleeps for it, but never for long at a time. A waiter that is killed after it was woken and before it took the
+    /// lock takes the wake-up with it, if a third process got the lock in between: that one does not know of any
+    /// sleeper, and nobody wakes the next. The kernel makes up for this only where the lock is free.
+    #[cold]
+    fn lock_slowly(&self) -> Acquired {
+        loop {
+            let mut until = libc::timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            };
+            // SAFETY: `until` is live and writable. This clock is the one that the call below reads.
+            unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &mut until) };
+            until.tv_nsec += LONGEST_SLEEP_NS;
+            if until.tv_nsec >= 1_000_000_000 {
+                until.tv_sec += 1;
+                until.tv_nsec -= 1_000_000_000;
+            }
+            // SAFETY: `self` is a mutex for as long as it is mapped (the module's invariant), `until` is live.
+            let result = unsafe { libc::pthread_mutex_timedlock(self.inner.get(), &until) };
+            if result != libc::ETIMEDOUT {
+                return Self::read(result);
+            }
+        }
+    }
+
+    #[inline]
+    pub fn try_lock(&self) -> Acquired {
+        // SAFETY: as in `lock`.
+        Self::read(unsafe { libc::pthread_mutex_trylock(self.inner.get()) })
+    }
+
+    #[inline]
+    fn read(result: libc::c_int) -> Acquired {
+        match result {
+            0 => Acquired::Sound,
+            libc::EOWNERDEAD => Acquired::OwnerDied,
+            libc::EBUSY => Acquired::Busy,
+            _ => Acquired::Lost,
+        }
+    }
+
+    /// Says that what the dead owner left was repaired.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread holds the lock, got it with `OwnerDied`, and has repaired what it guards.
+    pub unsafe fn repaired(&self) {
+        // SAFETY: the caller's promise is the function's whole condition.
+        unsafe { libc::pthread_mutex_consistent(self.inner.get()) };
+    }
+
+    /// # Safety
+    ///
+    /// The calling thread holds the lock.
+    #[inline]
+    pub unsafe fn unlock(&self) {
+        // SAFETY: the caller's promise is the function's whole condition.
+        unsafe { libc::pthread_mutex_unlock(self.inner.get()) };
+    }
+
+    fn owner_word(&self) -> &AtomicU32 {
+        let word = self
+            .inner
+            .get()
+            .cast::<u8>()
+            .wrapping_add(OWNER_WORD)
+            .cast::<u32>();
+        // SAFETY: inside the mutex, aligned; the C library and the kernel touch it with atomic operations only.
+        unsafe { AtomicU32::from_ptr(word) }
+    }
+
+    /// Whether a living thread holds it. A reused thread id cannot deceive: the kernel marks the word at death.
+    pub fn is_held(&self) -> bool {
+        let word = self.owner_word().load(Ordering::Acquire);
+        word & libc::FUTEX_TID_MASK != 0 && word & libc::FUTEX_OWNER_DIED == 0
+    }
+
+    /// The word and value to sleep on so as to be woken when the holder dies; `None` when it is dead already.
+    pub fn death_watch(&self) -> Option<(&AtomicU32, u32)> {
+        let word = self.owner_word();
+        if !self.is_held() {
+            return None;
+        }
+        // The kernel wakes a sleeper at the owner's death only if this bit says that there is one.
+        let before = word.fetch_or(libc::FUTEX_WAITERS, Ordering::AcqRel);
+        if before & libc::FUTEX_TID_MASK == 0 || before & libc::FUTEX_OWNER_DIED != 0 {
+            return None;
+        }
+        Some((word, before | libc::FUTEX_WAITERS))
+    }
+}

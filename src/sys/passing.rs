@@ -1,0 +1,242 @@
+//! Getting hold of another process's descriptor: through `/proc`, or handed over a socket.
+//!
+//! The socket is in the abstract namespace, so no file is left by any death. Whoever connects must run as the same
+//! user; the check is the kernel's word (SO_PEERCRED), not the peer's. Nothing here is held across a call, so a
+//! death of either side ends the exchange and no more.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::time::Duration;
+
+use super::memory::SharedMemory;
+
+const PATIENCE: Duration = Duration::from_millis(2000);
+
+/// Where a process's memory can be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    pub pid: u32,
+    pub fd: i32,
+    /// Of the abstract socket.
+    pub name: Vec<u8>,
+}
+
+/// A way to get at offered memory, with a name for messages.
+pub type Strategy = (&'static str, fn(&Offer) -> io::Result<SharedMemory>);
+
+/// In the order in which to try them.
+pub const STRATEGIES: &[Strategy] = &[
+    ("/proc", |offer| {
+        SharedMemory::open(open_by_path(offer.pid, offer.fd)?)
+    }),
+    ("SCM_RIGHTS", |offer| SharedMemory::open(fetch(&offer.name)?)),
+];
+
+/// Begins to offer memory to this process's children, and gives the descriptor's number. A socket that cannot be
+/// had (a sandbox) leaves the first strategy.
+pub fn offer(memory: &SharedMemory, name: &[u8]) -> io::Result<i32> {
+    let fd = memory.fd().try_clone_to_owned()?;
+    let number = memory.fd().as_raw_fd();
+    if let Ok(listener) = listen(name) {
+        std::thread::Builder::new()
+            .name("flotilla-offer".into())
+            .stack_size(64 << 10)
+            .spawn(move || {
+                // One caller's failure is that caller's: it goes on to its next strategy.
+                for stream in listener.incoming().flatten() {
+                    let _ = hand_over(&stream, fd.as_fd());
+                }
+            })?;
+    }
+    Ok(number)
+}
+
+/// Opens descriptor `fd` of process `pid` by its path in `/proc`.
+pub fn open_by_path(pid: u32, fd: i32) -> io::Result<OwnedFd> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(format!("/proc/{pid}/fd/{fd}"))?;
+    Ok(file.into())
+}
+
+/// Listens on an abstract name.
+pub fn listen(name: &[u8]) -> io::Result<UnixListener> {
+    UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)
+}
+
+/// Serves one caller: the descriptor, if the caller runs as our user; nothing otherwise.
+pub fn hand_over(stream: &UnixStream, fd: BorrowedFd<'_>) -> io::Result<()> {
+    stream.set_write_timeout(Some(PATIENCE))?;
+    if peer_uid(stream)? != own_uid() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    send_fd(stream, fd)
+}
+
+/// Asks whoever listens on `name` for its descriptor. The listener, too, must run as our user.
+pub fn fetch(name: &[u8]) -> io::Result<OwnedFd> {
+    let stream = UnixStream::connect_addr(&SocketAddr::from_abstract_name(name)?)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    if peer_uid(&stream)? != own_uid() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    receive_fd(&stream)
+}
+
+fn own_uid() -> u32 {
+    // SAFETY: cannot fail and touches no memory.
+    unsafe { libc::geteuid() }
+}
+
+fn peer_uid(stream: &UnixStream) -> io::Result<u32> {
+    let mut peer = libc::ucred {
+        pid: 0,
+        uid: 0,
+        gid: 0,
+    };
+    let mut len = size_of::<libc::ucred>() as libc::socklen_t;
+    let at = (&raw mut peer).cast();
+    // SAFETY: `peer` and `len` are live and writable, and `len` is the size of `peer`.
+    let done = unsafe {
+        libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            at,
+            &mut len,
+        )
+    };
+    if done < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(peer.uid)
+    }
+}
+
+/// Room for one control message with one descriptor, aligned as the kernel wants it.
+#[repr(C, align(8))]
+struct Control([u8; 64]);
+
+fn message(byte: &mut libc::iovec, control: &mut Control) -> libc::msghdr {
+    // SAFETY: all zero is a valid value of this plain struct.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    header.msg_iov = byte;
+    header.msg_iovlen = 1;
+    header.msg_control = control.0.as_mut_ptr().cast();
+    // SAFETY: arithmetic on a constant.
+    header.msg_controllen = unsafe { libc::CMSG_SPACE(size_of::<RawFd>() as u32) } as _;
+    header
+}
+
+fn send_fd(stream: &UnixStream, fd: BorrowedFd<'_>) -> io::Result<()> {
+    let mut payload = [1u8];
+    let mut byte = libc::iovec {
+        iov_base: payload.as_mut_ptr().cast(),
+        iov_len: 1,
+    };
+    let mut control = Control([0; 64]);
+    let header = message(&mut byte, &mut control);
+    // SAFETY: the header names a control buffer with room for one message, so there is a first one.
+    let first = unsafe { libc::CMSG_FIRSTHDR(&header) };
+    let mut filled = empty_control();
+    filled.cmsg_level = libc::SOL_SOCKET;
+    filled.cmsg_type = libc::SCM_RIGHTS;
+    // SAFETY: arithmetic on a constant.
+    filled.cmsg_len = unsafe { libc::CMSG_LEN(size_of::<RawFd>() as u32) } as _;
+    // SAFETY: `first` points into `control`, which is aligned for it and has room.
+    unsafe { first.write(filled) };
+    // SAFETY: the data of a message that was just given its header lies inside `control`.
+    let data = unsafe { libc::CMSG_DATA(first) };
+    // SAFETY: as above; the room is that of one descriptor.
+    unsafe { data.cast::<RawFd>().write_unaligned(fd.as_raw_fd()) };
+    // SAFETY: header, payload and control are live for the call.
+    let sent = unsafe { libc::sendmsg(stream.as_raw_fd(), &header, libc::MSG_NOSIGNAL) };
+    if sent == 1 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+const fn empty_control() -> libc::cmsghdr {
+    // SAFETY: all zero is a valid value of this plain struct.
+    unsafe { std::mem::zeroed() }
+}
+
+fn receive_fd(stream: &UnixStream) -> io::Result<OwnedFd> {
+    let mut payload = [0u8];
+    let mut byte = libc::iovec {
+        iov_base: payload.as_mut_ptr().cast(),
+        iov_len: 1,
+    };
+    let mut control = Control([0; 64]);
+    let mut header = message(&mut byte, &mut control);
+    // SAFETY: header, payload and control are live and writable for the call.
+    let got = unsafe { libc::recvmsg(stream.as_raw_fd(), &mut header, libc::MSG_CMSG_CLOEXEC) };
+    if got < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel filled the header; a null result means that no control message came.
+    let first = unsafe { libc::CMSG_FIRSTHDR(&header) };
+    // SAFETY: either null, or a control message inside `control`.
+    let Some(arrived) = (unsafe { first.as_ref() }) else {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    };
+    if arrived.cmsg_level != libc::SOL_SOCKET || arrived.cmsg_type != libc::SCM_RIGHTS {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    // SAFETY: `first` is a control message inside `control`.
+    let data = unsafe { libc::CMSG_DATA(first) };
+    // SAFETY: an SCM_RIGHTS message holds at least one descriptor.
+    let raw = unsafe { data.cast::<RawFd>().read_unaligned() };
+    // SAFETY: the kernel just made this descriptor for us; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Seek, Write};
+
+    #[test]
+    fn a_descriptor_travels_over_the_socket() {
+        let mut file = std::fs::File::from(memfd());
+        file.write_all(b"payload").unwrap();
+        let name = format!("flotilla-test-{}", std::process::id()).into_bytes();
+        let listener = listen(&name).unwrap();
+        let fetched = std::thread::scope(|scope| {
+            let fetcher = scope.spawn(|| fetch(&name).unwrap());
+            let (stream, _) = listener.accept().unwrap();
+            hand_over(&stream, file.as_fd()).unwrap();
+            fetcher.join().unwrap()
+        });
+        let mut same = std::fs::File::from(fetched);
+        same.rewind().unwrap();
+        let mut text = String::new();
+        same.read_to_string(&mut text).unwrap();
+        assert!(text.starts_with("payload"));
+    }
+
+    #[test]
+    fn a_descriptor_is_opened_by_its_path() {
+        let fd = memfd();
+        assert!(open_by_path(std::process::id(), fd.as_raw_fd()).is_ok());
+    }
+
+    #[test]
+    fn nobody_listening_is_an_error_and_not_a_hang() {
+        assert!(fetch(b"flotilla-test-nobody-listens-here").is_err());
+    }
+
+    fn memfd() -> OwnedFd {
+        SharedMemory::create(4096)
+            .unwrap()
+            .fd()
+            .try_clone_to_owned()
+            .unwrap()
+    }
+}

@@ -1,0 +1,41 @@
+//! Who a process is, where no other process needs to be told apart.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub pid: u32,
+    pub started: u64,
+}
+
+impl Identity {
+    pub fn of_self() -> Self {
+        Self {
+            pid: std::process::id(),
+            started: 1,
+        }
+    }
+
+    pub fn is_alive(self) -> bool {
+        self == Self::of_self()
+    }
+}
+
+pub fn parent() -> u32 {
+    0
+}
+
+pub fn random() -> io::Result<[u8; 16]> {
+    let word = || RandomState::new().build_hasher().finish();
+    let mut bytes = [0u8; 16];
+    bytes[..8].copy_from_slice(&word().to_le_bytes());
+    bytes[8..].copy_from_slice(&word().to_le_bytes());
+    Ok(bytes)
+}
+
+#[cfg(any(test, feature = "failpoint"))]
+pub fn die() -> ! {
+    std::process::abort()
+}

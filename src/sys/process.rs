@@ -1,0 +1,113 @@
+//! Who a process is: its id together with the moment it started, so that a reused id is never taken for its old owner.
+
+use std::io;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub pid: u32,
+    /// In the kernel's clock ticks since boot.
+    pub started: u64,
+}
+
+impl Identity {
+    pub fn of_self() -> Self {
+        let pid = std::process::id();
+        Self {
+            pid,
+            started: started(pid).unwrap_or(0),
+        }
+    }
+
+    /// Whether this very process, not a later one of the same id, still runs.
+    pub fn is_alive(self) -> bool {
+        started(self.pid).is_ok_and(|at| at == self.started)
+    }
+}
+
+/// When a process started. A zombie no longer counts as running.
+pub fn started(pid: u32) -> io::Result<u64> {
+    let line = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let broken = || io::Error::from(io::ErrorKind::InvalidData);
+    // The name, in parentheses, may itself hold spaces and parentheses: count from its end.
+    let (_, rest) = line.rsplit_once(')').ok_or_else(broken)?;
+    let mut fields = rest.split_ascii_whitespace();
+    if matches!(fields.next(), Some("Z" | "X")) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    fields
+        .nth(18)
+        .and_then(|field| field.parse().ok())
+        .ok_or_else(broken)
+}
+
+pub fn parent() -> u32 {
+    std::os::unix::process::parent_id()
+}
+
+/// Random bytes from the kernel.
+pub fn random() -> io::Result<[u8; 16]> {
+    let mut bytes = [0u8; 16];
+    // SAFETY: the kernel writes at most 16 bytes into a buffer of 16.
+    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    if got == bytes.len() as isize {
+        Ok(bytes)
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Ends this process as `kill -9` does: nothing is unwound, flushed or released.
+#[cfg(any(test, feature = "failpoint"))]
+pub fn die() -> ! {
+    // SAFETY: a signal to ourselves; it touches no memory.
+    unsafe { libc::raise(libc::SIGKILL) };
+    std::process::abort()
+}
+
+/// Runs `body` in a forked child that never returns into the caller's code. Gives the child's wait status.
+#[cfg(any(test, feature = "failpoint"))]
+pub fn in_forked_child(body: impl FnOnce()) -> io::Result<i32> {
+    // SAFETY: the child runs `body` alone and ends without returning; callers keep `body` to plain memory work.
+    let pid = unsafe { libc::fork() };
+    if pid < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if pid == 0 {
+        body();
+        // SAFETY: ends the child at once, without running the parent's exit handlers.
+        unsafe { libc::_exit(0) };
+    }
+    let mut status = 0;
+    // SAFETY: waits for our own child; `status` is live and writable.
+    let done = unsafe { libc::waitpid(pid, &mut status, 0) };
+    if done < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_told_from_a_later_one_with_its_id() {
+        let me = Identity::of_self();
+        assert!(me.is_alive());
+        assert!(
+            !Identity {
+                started: me.started + 1,
+                ..me
+            }
+            .is_alive()
+        );
+    }
+
+    #[test]
+    fn a_child_that_was_killed_reports_it() {
+        let status = in_forked_child(|| die()).unwrap();
+        assert_eq!(status & 0x7f, libc::SIGKILL);
+        assert_eq!(in_forked_child(|| ()).unwrap(), 0);
+    }
+}

@@ -1,0 +1,335 @@
+//! Namespaces and single flight within one process: joining, destroying, and who leads when.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use flotilla::error::Code;
+use flotilla::store::{
+    Cache, Claim, ClaimOptions, GetOptions, Key, Lease, Options, Outcome, SegmentOptions, SetOptions, Store,
+    Value,
+};
+
+const KEY: Key<'static> = Key {
+    tag: 2,
+    bytes: b"computed",
+};
+
+fn cache() -> (Arc<Store>, Cache) {
+    let store = Store::create(&SegmentOptions { capacity: 4 << 20 }).unwrap();
+    let cache = store
+        .open(
+            "flights",
+            &Options {
+                max: 10,
+                ..Options::default()
+            },
+        )
+        .unwrap();
+    (store, cache)
+}
+
+fn value(bytes: &[u8]) -> Value<'_> {
+    Value { tag: 3, bytes }
+}
+
+fn set() -> SetOptions {
+    SetOptions::default()
+}
+
+fn claim_with(cache: &Cache, options: &ClaimOptions) -> Claim {
+    cache.claim(KEY, Cache::NOW, options, &mut Vec::new()).unwrap()
+}
+
+fn claim(cache: &Cache) -> Claim {
+    claim_with(cache, &ClaimOptions::default())
+}
+
+fn lead(cache: &Cache, options: &ClaimOptions) -> Lease {
+    match claim_with(cache, options) {
+        Claim::Leader(lease) => lease,
+        other => panic!("{other:?} instead of the lead"),
+    }
+}
+
+fn follow(cache: &Cache) -> mpsc::Receiver<Outcome> {
+    let Claim::Follower(lease) = claim(cache) else {
+        panic!("not a follower")
+    };
+    let (tell, told) = mpsc::channel();
+    cache
+        .follow(&lease, Box::new(move |outcome| tell.send(outcome).unwrap()))
+        .unwrap();
+    told
+}
+
+fn soon(told: &mpsc::Receiver<Outcome>) -> Outcome {
+    told.recv_timeout(Duration::from_secs(20))
+        .expect("nobody woke the follower")
+}
+
+fn stored(cache: &Cache) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    cache
+        .get(KEY, Cache::NOW, &GetOptions::default(), &mut out)
+        .unwrap()
+        .map(|_| out)
+}
+
+const FORCE: ClaimOptions = ClaimOptions {
+    force: true,
+    lease_ms: 30_000.0,
+    get: GetOptions {
+        allow_stale: None,
+        update_age_on_get: None,
+        no_delete_on_stale_get: None,
+    },
+};
+
+#[test]
+fn one_leads_the_others_get_its_value_and_then_it_is_there() {
+    let (store, cache) = cache();
+    let lease = lead(&cache, &ClaimOptions::default());
+    let followers: Vec<_> = (0..5).map(|_| follow(&cache)).collect();
+    assert!(
+        cache
+            .finish(&lease, value(b"result"), Cache::NOW, &set())
+            .unwrap()
+    );
+    for told in &followers {
+        assert_eq!(
+            soon(told),
+            Outcome::Value {
+                tag: 3,
+                bytes: b"result".to_vec()
+            }
+        );
+    }
+    assert!(matches!(claim(&cache), Claim::Hit(3)));
+    assert_eq!(stored(&cache).unwrap(), b"result");
+    store.validate().unwrap();
+}
+
+#[test]
+fn followers_get_a_value_that_could_not_be_stored() {
+    let store = Store::create(&SegmentOptions { capacity: 4 << 20 }).unwrap();
+    let options = Options {
+        max: 10,
+        max_entry_size: 5,
+        ..Options::default()
+    };
+    let cache = store.open("flights", &options).unwrap();
+    let lease = lead(&cache, &ClaimOptions::default());
+    let told = follow(&cache);
+    let too_large = SetOptions {
+        size: Some(9.0),
+        ..set()
+    };
+    assert!(
+        !cache
+            .finish(&lease, value(b"large"), Cache::NOW, &too_large)
+            .unwrap()
+    );
+    assert_eq!(
+        soon(&told),
+        Outcome::Value {
+            tag: 3,
+            bytes: b"large".to_vec()
+        }
+    );
+    assert_eq!(stored(&cache), None);
+}
+
+#[test]
+fn a_failure_reaches_the_followers_and_the_next_may_lead() {
+    let (store, cache) = cache();
+    let lease = lead(&cache, &ClaimOptions::default());
+    let told = follow(&cache);
+    cache.fail(&lease, b"no luck", Cache::NOW).unwrap();
+    assert_eq!(soon(&told), Outcome::Failed(b"no luck".to_vec()));
+    lead(&cache, &ClaimOptions::default());
+    store.validate().unwrap();
+}
+
+#[test]
+fn a_leader_that_gives_up_frees_its_followers_to_claim() {
+    let (_store, cache) = cache();
+    let lease = lead(&cache, &ClaimOptions::default());
+    let told = follow(&cache);
+    cache.release(&lease).unwrap();
+    assert_eq!(soon(&told), Outcome::Lost);
+    lead(&cache, &ClaimOptions::default());
+}
+
+#[test]
+fn a_leader_that_hangs_loses_its_lease_and_its_late_result_does_not_replace_a_newer_one() {
+    let (_store, cache) = cache();
+    let slow = lead(
+        &cache,
+        &ClaimOptions {
+            lease_ms: 40.0,
+            ..ClaimOptions::default()
+        },
+    );
+    let told = follow(&cache);
+    assert_eq!(soon(&told), Outcome::Lost);
+    let second = lead(&cache, &ClaimOptions::default());
+    assert!(
+        cache
+            .finish(&second, value(b"newer"), Cache::NOW, &set())
+            .unwrap()
+    );
+    assert!(!cache.finish(&slow, value(b"late"), Cache::NOW, &set()).unwrap());
+    assert_eq!(stored(&cache).unwrap(), b"newer");
+}
+
+#[test]
+fn a_late_result_with_nothing_newer_is_stored_and_one_over_a_plain_set_is_not() {
+    let (_store, cache) = cache();
+    let brief = ClaimOptions {
+        lease_ms: 1.0,
+        ..ClaimOptions::default()
+    };
+    let later = flotilla::sys::clock::monotonic_ms() + 1000.0;
+    let lease = lead(&cache, &brief);
+    assert!(cache.finish(&lease, value(b"late"), later, &set()).unwrap());
+    assert_eq!(stored(&cache).unwrap(), b"late");
+    cache.delete(KEY, Cache::NOW).unwrap();
+    let lease = lead(&cache, &brief);
+    cache.set(KEY, value(b"plain"), Cache::NOW, &set()).unwrap();
+    assert!(!cache.finish(&lease, value(b"late"), later, &set()).unwrap());
+    assert_eq!(stored(&cache).unwrap(), b"plain");
+}
+
+#[test]
+fn a_forced_claim_takes_the_lead_and_followers_get_the_forced_result() {
+    let (_store, cache) = cache();
+    let first = lead(&cache, &ClaimOptions::default());
+    let told = follow(&cache);
+    let forced = lead(&cache, &FORCE);
+    assert!(
+        !cache
+            .finish(&first, value(b"superseded"), Cache::NOW, &set())
+            .unwrap()
+    );
+    let another = follow(&cache);
+    assert!(
+        cache
+            .finish(&forced, value(b"forced"), Cache::NOW, &set())
+            .unwrap()
+    );
+    for told in [told, another] {
+        assert_eq!(
+            soon(&told),
+            Outcome::Value {
+                tag: 3,
+                bytes: b"forced".to_vec()
+            }
+        );
+    }
+    assert_eq!(stored(&cache).unwrap(), b"forced");
+}
+
+#[test]
+fn clear_leaves_leases_alone_and_destroy_ends_them() {
+    let (store, cache) = cache();
+    let lease = lead(&cache, &ClaimOptions::default());
+    let told = follow(&cache);
+    cache.clear().unwrap();
+    store.validate().unwrap();
+    assert!(told.recv_timeout(Duration::from_millis(30)).is_err());
+    cache.destroy().unwrap();
+    assert_eq!(soon(&told), Outcome::Lost);
+    assert!(!cache.finish(&lease, value(b"late"), Cache::NOW, &set()).unwrap());
+    assert_eq!(stored(&cache), None);
+    store.validate().unwrap();
+}
+
+#[test]
+fn a_thousand_keys_in_flight_at_once() {
+    let (store, cache) = cache();
+    let names: Vec<String> = (0..1000).map(|index| index.to_string()).collect();
+    let key = |name: &'_ str| -> Vec<u8> { name.as_bytes().to_vec() };
+    let mut leases = Vec::new();
+    for name in &names {
+        let bytes = key(name);
+        let claimed = cache.claim(
+            Key {
+                tag: 2,
+                bytes: &bytes,
+            },
+            Cache::NOW,
+            &ClaimOptions::default(),
+            &mut Vec::new(),
+        );
+        let Claim::Leader(lease) = claimed.unwrap() else {
+            panic!("not the leader")
+        };
+        leases.push(lease);
+    }
+    store.validate().unwrap();
+    for lease in &leases {
+        assert!(cache.finish(lease, value(b"v"), Cache::NOW, &set()).unwrap());
+    }
+    assert_eq!(cache.size(Cache::NOW).unwrap(), 10);
+    store.validate().unwrap();
+}
+
+#[test]
+fn a_namespace_is_joined_by_its_name_with_equal_options_only() {
+    let (store, cache) = cache();
+    let again = store
+        .open(
+            "flights",
+            &Options {
+                max: 10,
+                ..Options::default()
+            },
+        )
+        .unwrap();
+    cache.set(KEY, value(b"x"), Cache::NOW, &set()).unwrap();
+    assert_eq!(stored(&again).unwrap(), b"x");
+    let error = store
+        .open(
+            "flights",
+            &Options {
+                max: 20,
+                ..Options::default()
+            },
+        )
+        .unwrap_err();
+    assert_eq!(error.code, Code::ConflictingOptions);
+    assert_eq!(
+        error.message,
+        "Conflicting options for namespace 'flights': max=10 (existing) != 20 (incoming)"
+    );
+    // What was tuned since does not count: a worker that starts again has the options of its code.
+    cache.set_max(7, Cache::NOW).unwrap();
+    assert!(
+        store
+            .open(
+                "flights",
+                &Options {
+                    max: 10,
+                    ..Options::default()
+                }
+            )
+            .is_ok()
+    );
+    assert_eq!(store.lookup("flights").unwrap().unwrap().max().unwrap(), 7);
+    assert!(store.lookup("nothing").unwrap().is_none());
+}
+
+#[test]
+fn a_destroyed_namespace_is_made_again_with_its_original_options() {
+    let (store, cache) = cache();
+    cache.set(KEY, value(b"x"), Cache::NOW, &set()).unwrap();
+    cache.set_max(3, Cache::NOW).unwrap();
+    assert!(cache.destroy().unwrap());
+    assert!(!cache.destroy().unwrap());
+    assert_eq!(stored(&cache), None);
+    assert_eq!(cache.max().unwrap(), 10);
+    assert_eq!(cache.stats().unwrap().sets, 0);
+    assert_eq!(store.namespaces().unwrap(), ["flights"]);
+}
