@@ -11,7 +11,7 @@
 //! | `bindings` | Node's side: translates, and does nothing else | every room |
 //!
 //! Two walls stand in every build. `libc` is named in `sys` alone, and `napi` in `bindings` alone, so every
-//! other room can be tested, fuzzed and run under Miri without Node. `unsafe` is denied for the whole crate;
+//! other room can be tested, fuzzed and run under Miri without Node. The lint `unsafe_code` is denied for the whole crate;
 //! the few rooms that need it say so where they are declared here. The test `tests/walls.rs` reads the source
 //! and fails when a wall is broken.
 //!
