@@ -8,6 +8,7 @@
 //! | `lru` | which entry was used last and which longest ago, wherever the entries live | nothing |
 //! | `store` | the shared cache: namespaces, operations, eviction, leases, repair | `shm`, `lru`, `sys` for the clock |
 //! | `scope` | the manager of per-request scopes | `lru` |
+//! | `balance` | the balancer: what a connection says first, which worker it goes to | `shm`, `sys` |
 //! | `bindings` | Node's side: translates, and does nothing else | every room |
 //!
 //! Two walls stand in every build. `libc` is named in `sys` alone, and `napi` in `bindings` alone, so every
@@ -17,6 +18,7 @@
 //!
 //! `bindings` exists only with the feature `addon`, which `npm run build` turns on.
 
+pub mod balance;
 pub mod error;
 pub mod lru;
 pub mod scope;

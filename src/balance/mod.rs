@@ -1,0 +1,7 @@
+//! The balancer: which worker a connection goes to, and how it gets there.
+//!
+//! `head` and `score` are pure: bytes in, a request out; figures in, a choice out. They hold nothing between two
+//! calls, so a death in them loses nothing.
+
+pub mod head;
+pub mod score;
