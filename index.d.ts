@@ -25,6 +25,7 @@ export type FlotillaErrorCode =
   | 'FLOTILLA_ERR_SIGNAL_CYCLE'
   | 'FLOTILLA_ERR_DUPLICATE_KEY'
   | 'FLOTILLA_ERR_SCOPE_DESTROYED'
+  | 'FLOTILLA_ERR_NO_CANDIDATES'
   | 'FLOTILLA_ERR_INTERNAL'
   | 'FLOTILLA_ERR_NODE_VERSION'
   | 'FLOTILLA_ERR_PLATFORM_UNSUPPORTED'
@@ -658,9 +659,9 @@ export type ParsedRequest = {
   path?: string;
   /** Such as `"1.1"`. */
   httpVersion?: string;
-  /** The `Host` header. */
+  /** The `Host` header; on a TLS connection the host that the client asks for (SNI). */
   host?: string;
-  /** Names in lower case, values without surrounding space. */
+  /** Names in lower case, values without surrounding space; repeated ones joined as Node joins them. */
   headers: Record<string, string>;
   /** The client's address. */
   remoteAddress?: string;

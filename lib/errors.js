@@ -75,6 +75,14 @@ const table = {
     remedy: 'The message names the argument, what was passed and what it takes.',
     message: (name, expected, actual) => `${name} must be ${expected}; it is ${actual}`,
   },
+  FLOTILLA_ERR_NO_CANDIDATES: {
+    fault: 'caller',
+    retryCanHelp: true,
+    base: Error,
+    meaning: 'A strategy was called without a worker to choose.',
+    remedy: 'Call it with at least one candidate; where none is ready yet, wait until one is.',
+    message: () => 'There is no worker to choose: candidates is empty. Wait until one is ready',
+  },
   FLOTILLA_ERR_INTERNAL: {
     fault: 'flotilla',
     retryCanHelp: false,

@@ -9,6 +9,8 @@ const { oneInstance } = require('./instance.js');
 const library = oneInstance(() => {
   const express = require('./server/express.js');
   const { LRUCacheClustered } = require('./cache/lru-cache-clustered.js');
+  const strategies = require('./server/load-balancers.js');
+  const telemetry = require('./server/telemetry.js');
   return {
     ...require('./pending.js'),
     ...require('./signals/core.js'),
@@ -20,7 +22,14 @@ const library = oneInstance(() => {
     LRUCacheForClustersAsPromised: LRUCacheClustered,
     memoize: require('./cache/memoize.js').memoize,
     wrap: require('./cache/wrap.js').wrap,
-    noopTelemetrySink: require('./server/telemetry.js').noopTelemetrySink,
+    createOpenTelemetrySink: telemetry.createOpenTelemetrySink,
+    noopTelemetrySink: telemetry.noopTelemetrySink,
+    createResourceAwareLoadBalancer: strategies.createResourceAwareLoadBalancer,
+    defaultLoadBalancer: strategies.defaultLoadBalancer,
+    leastConnectionsLoadBalancer: strategies.leastConnectionsLoadBalancer,
+    leastLoadedLoadBalancer: strategies.leastLoadedLoadBalancer,
+    resourceAwareLoadBalancer: strategies.resourceAwareLoadBalancer,
+    roundRobinLoadBalancer: strategies.roundRobinLoadBalancer,
     express,
     expressDefault: express,
     default: express,

@@ -17,15 +17,8 @@ function pending(name) {
 }
 
 module.exports = {
-  createOpenTelemetrySink: pending('createOpenTelemetrySink'),
-  createResourceAwareLoadBalancer: pending('createResourceAwareLoadBalancer'),
-  defaultLoadBalancer: pending('defaultLoadBalancer'),
   getServerConfig: pending('getServerConfig'),
-  leastConnectionsLoadBalancer: pending('leastConnectionsLoadBalancer'),
-  leastLoadedLoadBalancer: pending('leastLoadedLoadBalancer'),
-  resourceAwareLoadBalancer: pending('resourceAwareLoadBalancer'),
   restartServer: pending('restartServer'),
-  roundRobinLoadBalancer: pending('roundRobinLoadBalancer'),
   setServerConfig: pending('setServerConfig'),
   startServer: pending('startServer'),
   stopServer: pending('stopServer'),

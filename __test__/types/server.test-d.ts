@@ -2,6 +2,7 @@
 
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Meter } from '@opentelemetry/api';
 import type realExpress from 'express';
 import {
   type BackendCandidate,
@@ -320,6 +321,7 @@ describe('telemetry', () => {
       prefix: 'app.',
       descriptions: { connections: 'connections assigned' },
     });
+    expectTypeOf<Meter>().toExtend<TelemetryMeter>();
     expectTypeOf(createOpenTelemetrySink).parameter(0).toEqualTypeOf<{
       meter: TelemetryMeter;
       prefix?: string;

@@ -30,6 +30,21 @@ export interface ScopeManager {
   size(): number;
 }
 
+// The balancer's choices and heads, for `lib/server/`.
+
+/** `table` holds six figures a candidate. The place of the chosen one, or -1. */
+export declare function chooseBackend(
+  strategy: number,
+  turn: number,
+  count: number,
+  table: Float64Array,
+  weights: Float64Array,
+): number;
+export declare function lookAtHead(bytes: Uint8Array, limit: number): number;
+/** `[length, minorVersion, ...]`, then where each part begins and ends: method, target, names and values. */
+export declare function readHead(bytes: Uint8Array): number[] | null;
+export declare function readServerName(bytes: Uint8Array, limit: number): string | null;
+
 // The shared cache. What follows is called by `lib/cache/` alone, which has checked the arguments.
 
 /** A key: whatever is none is refused with `FLOTILLA_ERR_INVALID_ARGUMENT`. */

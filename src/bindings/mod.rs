@@ -4,6 +4,7 @@
 //! checks arguments and words errors. No function may let a panic cross into Node, and none may hold a lock
 //! while it calls Node-API.
 
+pub mod balance;
 #[allow(unsafe_code, reason = "each operation of the cache is a raw call of Node-API")]
 pub mod cache;
 pub mod error;
