@@ -19,7 +19,13 @@ pub mod mutex;
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
 pub mod passing;
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
+pub mod pipe;
+#[cfg(all(target_os = "linux", not(flotilla_portable)))]
+pub mod poll;
+#[cfg(all(target_os = "linux", not(flotilla_portable)))]
 pub mod process;
+#[cfg(all(target_os = "linux", not(flotilla_portable)))]
+pub mod socket;
 
 #[cfg(not(all(target_os = "linux", not(flotilla_portable))))]
 #[path = "portable/futex.rs"]
@@ -34,5 +40,14 @@ pub mod mutex;
 #[path = "portable/passing.rs"]
 pub mod passing;
 #[cfg(not(all(target_os = "linux", not(flotilla_portable))))]
+#[path = "portable/pipe.rs"]
+pub mod pipe;
+#[cfg(not(all(target_os = "linux", not(flotilla_portable))))]
+#[path = "portable/poll.rs"]
+pub mod poll;
+#[cfg(not(all(target_os = "linux", not(flotilla_portable))))]
 #[path = "portable/process.rs"]
 pub mod process;
+#[cfg(not(all(target_os = "linux", not(flotilla_portable))))]
+#[path = "portable/socket.rs"]
+pub mod socket;
