@@ -273,6 +273,69 @@ const table = {
     message: (reason) =>
       `LRUCacheClustered.bootstrap came too late: ${reason}. Call it once, before the first cache is made and before cluster.fork()`,
   },
+  FLOTILLA_ERR_SERVER_STARTED: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: '`start()` was called on a server that is started.',
+    remedy:
+      'Call it once; `restart()` replaces what runs, and `stop()` makes a server ready for another start.',
+    message: () => 'Server already started',
+  },
+  FLOTILLA_ERR_SERVER_NOT_READY: {
+    fault: 'caller',
+    retryCanHelp: true,
+    base: Error,
+    meaning: 'A server was not ready, or its checks were not well, within `readyTimeoutMs`.',
+    remedy: 'Look at the checks that the `cause` names; raise `readyTimeoutMs` if they only need longer.',
+    message: () => 'Server failed to become ready',
+  },
+  FLOTILLA_ERR_RESOURCE_FAILED: {
+    fault: 'caller',
+    retryCanHelp: true,
+    base: Error,
+    meaning:
+      'A resource of a context failed to open or to close. The `cause` is what it threw. ' +
+      'If one fails to open, those before it have been closed; if one fails to close, the others were closed all the same.',
+    remedy: 'Mend what the message names. After a failed open, `start()` can be called again.',
+    message: (name, step, reason) => `The resource "${name}" failed to ${step}: ${reason}`,
+  },
+  FLOTILLA_ERR_APP_FAILED: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning:
+      'The application could not be made: its factory threw, or returned nothing that answers requests.',
+    remedy: 'Mend what the message names; the `cause` is what was thrown.',
+    message: (reason) => `The application could not be made: ${reason}`,
+  },
+  FLOTILLA_ERR_ADDRESS_IN_USE: {
+    fault: 'caller',
+    retryCanHelp: true,
+    base: Error,
+    meaning: 'Another program, or another server of this one, listens on the address.',
+    remedy: 'Stop the other one, or choose another port; port 0 is any free one.',
+    message: (address) =>
+      `Cannot listen on ${address}: it is in use. Stop what uses it, or choose another port`,
+  },
+  FLOTILLA_ERR_LISTEN_FAILED: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'The system refused to listen on the address. The `cause` has its reason.',
+    remedy: 'Check the address; ports below 1024 need a privilege.',
+    message: (address, reason) => `Cannot listen on ${address}: ${reason}`,
+  },
+  FLOTILLA_ERR_SHUTDOWN_TIMEOUT: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning:
+      'Something did not end within `gracefulShutdownTimeoutMs`, and was not waited for any longer: ' +
+      'requests were cut, or a resource is still open.',
+    remedy: 'The message names it. Make it end sooner, or raise `gracefulShutdownTimeoutMs`.',
+    message: (milliseconds, culprit) => `Gave up after ${milliseconds} ms: ${culprit}`,
+  },
 };
 
 /**

@@ -30,6 +30,7 @@ const library = oneInstance(() => {
     leastLoadedLoadBalancer: strategies.leastLoadedLoadBalancer,
     resourceAwareLoadBalancer: strategies.resourceAwareLoadBalancer,
     roundRobinLoadBalancer: strategies.roundRobinLoadBalancer,
+    ...require('./lifecycle/index.js'),
     express,
     expressDefault: express,
     default: express,

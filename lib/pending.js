@@ -23,8 +23,5 @@ module.exports = {
   startServer: pending('startServer'),
   stopServer: pending('stopServer'),
 
-  createContext: pending('createContext'),
-  createServer: pending('createServer'),
-  createServers: pending('createServers'),
   testServer: pending('testServer'),
 };

@@ -1,0 +1,87 @@
+/** The door of the lifecycle: what an option may be, and the error for what it may not. */
+
+const { createError } = require('../errors.js');
+const { describe, invalidArgument: invalid } = require('../signals/graph.js');
+
+const LARGEST_PORT = 65_535;
+/** The longest time that a timer of Node's can wait. */
+const LONGEST_WAIT = 2 ** 31 - 1;
+
+/**
+ * @param {string} name
+ * @param {unknown} value
+ * @param {number} largest
+ */
+function wholeNumber(name, value, largest) {
+  const expected = `a whole number from 0 to ${largest}`;
+  if (typeof value !== 'number') throw invalid(name, expected, value);
+  if (Number.isInteger(value) && value >= 0 && value <= largest) return value;
+  throw createError('FLOTILLA_ERR_OUT_OF_RANGE', [name, expected, describe(value)]);
+}
+
+/**
+ * @param {string} name
+ * @param {unknown} value
+ */
+const port = (name, value) => wholeNumber(name, value, LARGEST_PORT);
+
+/**
+ * @param {string} name
+ * @param {unknown} value
+ */
+const milliseconds = (name, value) => wholeNumber(name, value, LONGEST_WAIT);
+
+/**
+ * @param {string} name
+ * @param {unknown} value
+ * @returns {boolean}
+ */
+function flag(name, value) {
+  if (typeof value === 'boolean') return value;
+  throw invalid(name, 'true or false', value);
+}
+
+/**
+ * @param {string} name
+ * @param {unknown} value
+ * @returns {string}
+ */
+function text(name, value) {
+  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
+  throw invalid(name, 'a string that is not empty', value);
+}
+
+/**
+ * @param {string} name
+ * @param {unknown} value
+ * @returns {any}
+ */
+function callable(name, value) {
+  if (typeof value === 'function') return value;
+  throw invalid(name, 'a function', value);
+}
+
+/**
+ * @param {string} name
+ * @param {unknown} value
+ * @returns {any}
+ */
+function record(name, value) {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw invalid(name, 'an object', value);
+}
+
+/**
+ * A port as an environment variable has it.
+ *
+ * @param {string} name
+ * @param {string} value
+ */
+function portOfVariable(name, value) {
+  const number = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
+  if (number <= LARGEST_PORT) return number;
+  const details = [`the environment variable ${name}`, 'a port', describe(value)];
+  throw createError('FLOTILLA_ERR_INVALID_ARGUMENT', details);
+}
+
+module.exports = { callable, flag, invalid, milliseconds, port, portOfVariable, record, text };

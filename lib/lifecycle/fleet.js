@@ -1,0 +1,135 @@
+/**
+ * One or several servers over one context, as one thing that starts, restarts and stops: all of them or none.
+ *
+ * Calls that overlap have their turns one after the other. A stop does not wait for ever for its turn: if what is
+ * before it does not end in time, the stop fails and names it.
+ */
+
+/** @import { AnyContext } from './context.js' */
+/** @import { Instance as Service } from './service.js' */
+
+const { createError } = require('../errors.js');
+const { freshContext, usableContext } = require('./context.js');
+const signals = require('./signals.js');
+const { Turns } = require('./turns.js');
+const within = require('./within.js');
+
+/** @param {PromiseSettledResult<unknown>[]} results */
+function throwFirst(results) {
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/** @typedef {Fleet} Instance */
+
+class Fleet {
+  #turns = new Turns();
+  #context;
+  #services;
+  /** @type {import('./signals.js').Listed} */
+  #listed;
+
+  /**
+   * @param {AnyContext} context
+   * @param {Service[]} services
+   */
+  constructor(context, services) {
+    this.#context = context;
+    this.#services = services;
+    this.#listed = {
+      stop: () => this.stop(this.#services),
+      restart: () => this.restart(this.#services),
+      logger: services[0].options.logger,
+    };
+  }
+
+  /** Whether signals are this fleet's follows from whether one of its servers wants them and is not stopped. */
+  #heedSignals() {
+    const wanted = this.#services.some(({ started, options }) => started && options.installSignalHandlers);
+    if (wanted) signals.enlist(this.#listed);
+    else signals.delist(this.#listed);
+  }
+
+  /** @param {Service[]} services those of this fleet that are meant */
+  start(services) {
+    return this.#turns.take(async () => {
+      if (services.some(({ started }) => started)) throw createError('FLOTILLA_ERR_SERVER_STARTED');
+      await this.#start(services);
+    });
+  }
+
+  /** @param {Service[]} services */
+  async #start(services) {
+    this.#context = usableContext(this.#context);
+    const starts = services.map((service) => service.start(this.#context));
+    this.#heedSignals();
+    const results = await Promise.allSettled(starts);
+    try {
+      if (results.some(({ status }) => status === 'rejected')) await this.#stop(services);
+      throwFirst(results);
+    } finally {
+      this.#heedSignals();
+    }
+  }
+
+  /** @param {Service[]} services */
+  async stop(services) {
+    let begun = () => {};
+    const turn = /** @type {Promise<void>} */ (
+      new Promise((resolve) => {
+        begun = resolve;
+      })
+    );
+    const stopped = this.#turns.take(() => {
+      begun();
+      return this.#stop(services);
+    });
+    // Whoever waits learns of it from the promise that is returned; here nobody may be listening yet.
+    stopped.catch(() => {});
+    const patience = Math.max(...services.map(({ options }) => options.gracefulShutdownTimeoutMs));
+    await within(patience, turn, () => {
+      throw createError('FLOTILLA_ERR_SHUTDOWN_TIMEOUT', [`${patience}`, services[0].culprit()]);
+    });
+    return stopped;
+  }
+
+  /** @param {Service[]} services */
+  async #stop(services) {
+    const results = await Promise.allSettled(services.map((service) => service.stop()));
+    this.#heedSignals();
+    throwFirst(results);
+    return results.every((result) => result.status === 'fulfilled' && result.value);
+  }
+
+  /** @param {Service[]} services */
+  restart(services) {
+    return this.#turns.take(async () => {
+      const started = services.filter((service) => service.started);
+      // As the document has it, a restart stops and starts: a server that is stopped it only starts.
+      if (started.length === 0) return this.#start(services);
+      await this.#restart(started);
+    });
+  }
+
+  /** @param {Service[]} services */
+  async #restart(services) {
+    const fresh = freshContext(this.#context);
+    const results = await Promise.allSettled(services.map((service) => service.prepare(fresh)));
+    if (results.some(({ status }) => status === 'rejected')) {
+      await Promise.all(services.map((service) => service.abandon()));
+      throwFirst(results);
+    }
+    this.#context = fresh;
+    await Promise.all(services.map((service) => service.replace()));
+  }
+
+  /** @param {Service[]} services */
+  async drain(services) {
+    // The turn is for beginning to drain; waiting in it would keep a stop from ever cutting what does not end.
+    await this.#turns.take(async () => {
+      for (const service of services) service.drain();
+    });
+    await Promise.all(services.map((service) => service.drained()));
+  }
+}
+
+module.exports = { Fleet };

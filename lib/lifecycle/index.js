@@ -1,0 +1,6 @@
+/** The lifecycle: contexts, servers over them, and servers for tests. */
+
+module.exports = {
+  createContext: require('./context.js').createContext,
+  ...require('./servers.js'),
+};

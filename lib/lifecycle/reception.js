@@ -1,0 +1,274 @@
+/**
+ * Where every request of a server comes in, whichever generation's HTTP server read it: an endpoint answers, or
+ * the refusal of a server that drains, or the application of the present generation.
+ *
+ * Each generation has an HTTP server of its own, which parses what its connections send, with its own limits and
+ * certificates. The events of those servers are taken over, so that a connection of an old generation serves the
+ * new one from its next request on, and no connection has to be closed for a restart. Every connection is known
+ * here until it is closed.
+ */
+
+/** @import { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http' */
+/** @import { Duplex } from 'node:stream' */
+/** @import { AddressInfo, Socket } from 'node:net' */
+/** @import { Instance as Endpoints } from './endpoints.js' */
+/** @import { Instance as Generation } from './generation.js' */
+
+const { Server: TlsServer } = require('node:tls');
+const { Borrowed } = require('./borrowed.js');
+
+/** @typedef {(...args: any[]) => any} Emit */
+/** @typedef {InstanceType<typeof Borrowed>} Loan */
+/**
+ * @typedef {object} Connection
+ * @property {Socket} socket what requests come over: the TLS socket, where there is one
+ * @property {number} exchanges how many of its requests are being answered
+ * @property {number} mark how many bytes had been read when it last fell idle
+ * @property {boolean} upgraded
+ */
+
+const refusal = 'Server is draining';
+const bareRefusal = `HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${refusal.length}\r\n\r\n${refusal}`;
+
+/** @param {ServerResponse} response */
+function refuse(response) {
+  const http2 = response.req.httpVersionMajor >= 2;
+  response.writeHead(503, { ...(http2 ? {} : { Connection: 'close' }), 'Content-Type': 'text/plain' });
+  response.end(refusal);
+}
+
+/**
+ * Whether nothing is under way on it: no request is answered, and none has begun to arrive.
+ *
+ * @param {Connection} connection
+ */
+function isIdle({ socket, exchanges, mark, upgraded }) {
+  return exchanges === 0 && !upgraded && socket.bytesRead === mark;
+}
+
+/** @typedef {Reception} Instance */
+
+class Reception {
+  /** @type {Generation | undefined} */
+  current;
+  draining = false;
+  /** @type {Map<Duplex, Connection>} */
+  #connections = new Map();
+  /** @type {Set<Socket>} every socket, also below TLS and HTTP/2 */
+  #sockets = new Set();
+  /** @type {Set<import('node:http2').Http2Session>} */
+  #sessions = new Set();
+  /** @type {Map<HttpServer, Loan>} the servers of the present generation, and of old ones with connections */
+  #servers = new Map();
+  /** @type {Duplex | undefined} whose arrival is being told */
+  #arriving;
+  /** @type {(() => void)[]} */
+  #waiting = [];
+
+  /** @param {Endpoints} endpoints */
+  constructor(endpoints) {
+    this.endpoints = endpoints;
+  }
+
+  /**
+   * Lets a generation answer all requests from now on.
+   *
+   * @param {Generation} generation
+   * @param {() => AddressInfo | string | null} [address] where its server seems to listen, if it does not
+   */
+  admit(generation, address) {
+    this.current = generation;
+    this.draining = false;
+    if (!this.#servers.has(generation.server)) this.#takeOver(generation.server);
+    if (address) this.#servers.get(generation.server)?.pretendToListen(address);
+    for (const server of this.#servers.keys()) this.#letGo(server);
+  }
+
+  /** @param {HttpServer} server */
+  #takeOver(server) {
+    const borrowed = new Borrowed(server);
+    const { emit } = borrowed;
+    this.#servers.set(server, borrowed);
+    // Below TLS there is another socket, whose bytes say nothing about requests.
+    const secure = server instanceof TlsServer;
+    /** @type {Record<string, Emit>} */
+    const taken = {
+      connection: (socket) => this.#arrive(server, socket, !secure, () => emit('connection', socket)),
+      secureConnection: (socket) =>
+        this.#arrive(server, socket, true, () => emit('secureConnection', socket)),
+      session: (session) => this.#follow(session) && emit('session', session),
+    };
+    for (const event of ['request', 'checkContinue', 'checkExpectation']) {
+      taken[event] = (request, response) => this.#receive(event, request, response);
+    }
+    for (const event of ['upgrade', 'connect']) {
+      taken[event] = (request, socket, head) => this.#upgrade(event, request, socket, head);
+    }
+    borrowed.divert(taken);
+  }
+
+  /**
+   * A server whose generation has been replaced is closed when its last connection is.
+   *
+   * @param {HttpServer} server
+   */
+  #letGo(server) {
+    const borrowed = this.#servers.get(server);
+    if (server === this.current?.server || borrowed?.sockets !== 0) return;
+    this.#servers.delete(server);
+    borrowed.giveBack();
+  }
+
+  /**
+   * @param {HttpServer} server
+   * @param {Socket} socket
+   * @param {boolean} carriesRequests
+   * @param {() => boolean} tell
+   */
+  #arrive(server, socket, carriesRequests, tell) {
+    const borrowed = /** @type {Loan} */ (this.#servers.get(server));
+    borrowed.sockets += 1;
+    this.#sockets.add(socket);
+    if (carriesRequests) {
+      this.#connections.set(socket, { socket, exchanges: 0, mark: socket.bytesRead, upgraded: false });
+    }
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.#connections.delete(socket);
+      borrowed.sockets -= 1;
+      this.#letGo(server);
+      this.#look();
+    });
+    this.#arriving = socket;
+    try {
+      return tell();
+    } finally {
+      this.#arriving = undefined;
+    }
+  }
+
+  /** @param {import('node:http2').Http2Session} session on the connection that has just arrived */
+  #follow(session) {
+    if (this.#arriving) this.#connections.delete(this.#arriving);
+    this.#sessions.add(session);
+    session.once('close', () => this.#sessions.delete(session));
+    return true;
+  }
+
+  /**
+   * @param {string} event
+   * @param {IncomingMessage} request
+   * @param {ServerResponse} response
+   */
+  #receive(event, request, response) {
+    const generation = /** @type {Generation} */ (this.current);
+    const connection = this.#connections.get(request.socket);
+    const exchange = { request, response };
+    if (connection) connection.exchanges += 1;
+    response.once('close', () => {
+      generation.end(exchange);
+      if (connection) this.#fallIdle(connection);
+      this.#look();
+    });
+    const asked = this.endpoints.asked(request);
+    if (asked) {
+      this.endpoints.answer(asked, response);
+      return true;
+    }
+    if (this.draining) {
+      refuse(response);
+      return true;
+    }
+    generation.begin(exchange);
+    return this.#pass(generation.server, event, request, response);
+  }
+
+  /**
+   * Tells the server of the present generation, which need not be the one that read the request.
+   *
+   * @param {HttpServer} server
+   * @param {string} event
+   * @param {IncomingMessage} request
+   * @param {ServerResponse} response
+   */
+  #pass(server, event, request, response) {
+    const { emit } = /** @type {Loan} */ (this.#servers.get(server));
+    if (event === 'request' || server.listenerCount(event) > 0) return emit(event, request, response);
+    // The server that read it had a listener for this, and the present one leaves it to Node.
+    if (event === 'checkContinue') response.writeContinue();
+    return emit('request', request, response);
+  }
+
+  /** @param {Connection} connection */
+  #fallIdle(connection) {
+    connection.exchanges -= 1;
+    if (connection.exchanges > 0) return;
+    connection.mark = connection.socket.bytesRead;
+    if (this.draining && !connection.upgraded) connection.socket.destroySoon();
+  }
+
+  /**
+   * @param {string} event
+   * @param {IncomingMessage} request
+   * @param {Socket} socket
+   * @param {Buffer} head
+   */
+  #upgrade(event, request, socket, head) {
+    if (this.draining) {
+      socket.end(bareRefusal);
+      return true;
+    }
+    const { server } = /** @type {Generation} */ (this.current);
+    const connection = this.#connections.get(socket);
+    if (connection) connection.upgraded = true;
+    this.current?.upgrade(request, socket);
+    socket.once('close', () => this.#look());
+    const { emit } = /** @type {Loan} */ (this.#servers.get(server));
+    if (!emit(event, request, socket, head)) socket.destroy();
+    return true;
+  }
+
+  /** Refuses new requests, and closes each connection as it falls idle. */
+  drain() {
+    this.draining = true;
+    this.current?.windUp({ closing: true });
+    for (const connection of this.#connections.values()) {
+      if (isIdle(connection)) connection.socket.destroySoon();
+    }
+    for (const session of this.#sessions) session.close();
+  }
+
+  get #quiet() {
+    if (this.current?.busy) return false;
+    return [...this.#connections.values()].every((each) => each.exchanges === 0 && isIdle(each));
+  }
+
+  #look() {
+    if (this.#waiting.length === 0 || !this.#quiet) return;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Resolves when no request is under way, or on its way in. */
+  quiet() {
+    return /** @type {Promise<void>} */ (
+      new Promise((resolve) => {
+        this.#waiting.push(resolve);
+        this.#look();
+      })
+    );
+  }
+
+  /** Closes every connection that is left, whatever it is doing. */
+  async closeAll() {
+    const closed = [...this.#sockets].map((socket) => {
+      const gone = new Promise((resolve) => socket.once('close', resolve));
+      socket.destroy();
+      return gone;
+    });
+    await Promise.all(closed);
+    this.current = undefined;
+    for (const server of this.#servers.keys()) this.#letGo(server);
+  }
+}
+
+module.exports = { Reception };

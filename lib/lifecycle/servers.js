@@ -1,0 +1,42 @@
+/** `createServer` and `createServers`: one server over a context, or several, together and each by its name. */
+
+const check = require('./check.js');
+const { lifetimeOf } = require('./context.js');
+const { Fleet } = require('./fleet.js');
+const { resolveOptions } = require('./options.js');
+const { Lifecycle, Server } = require('./server.js');
+const { Service } = require('./service.js');
+
+/** @param {any} servers */
+function checkNames(servers) {
+  const names = Object.keys(check.record('servers', servers));
+  if (names.length === 0) throw check.invalid('servers', 'an object with a server or more', servers);
+  const taken = names.find((name) => name in Lifecycle.prototype || name === 'then');
+  if (taken === undefined) return names;
+  const methods = Object.getOwnPropertyNames(Lifecycle.prototype).filter((name) => name !== 'constructor');
+  throw check.invalid('the name of a server', `none of ${methods.join(', ')}, then`, taken);
+}
+
+/** @type {typeof import('../../index.js').createServer} */
+function createServer(context, options = {}) {
+  lifetimeOf(context);
+  const service = new Service(resolveOptions(context, options));
+  return /** @type {any} */ (new Server(new Fleet(context, [service]), service));
+}
+
+/** @type {typeof import('../../index.js').createServers} */
+function createServers(context, servers) {
+  lifetimeOf(context);
+  const names = checkNames(servers);
+  const services = names.map(
+    (name) => new Service(resolveOptions(context, /** @type {any} */ (servers)[name])),
+  );
+  const fleet = new Fleet(context, services);
+  const all = new Lifecycle(fleet, services);
+  for (const [index, name] of names.entries()) {
+    Object.defineProperty(all, name, { value: new Server(fleet, services[index]), enumerable: true });
+  }
+  return /** @type {any} */ (all);
+}
+
+module.exports = { createServer, createServers };

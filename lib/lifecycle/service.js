@@ -1,0 +1,388 @@
+/**
+ * One server in this process, step by step. Whoever calls sees to it that steps do not overlap.
+ *
+ * What a step opens it closes again if it fails, so that a server is always either serving or stopped. The new
+ * generation of a restart is complete and well before it gets its first request, and the old one is closed after
+ * its last. If the process dies, the system closes the sockets, and nothing of ours is left anywhere.
+ */
+
+/** @import { ServerState } from '../../index.js' */
+/** @import { AnyContext } from './context.js' */
+/** @import { Options } from './options.js' */
+
+const { EventEmitter } = require('node:events');
+const path = require('node:path');
+const { setTimeout: pause } = require('node:timers/promises');
+const { createError } = require('../errors.js');
+const { makeApplication } = require('./application.js');
+const { Borrowed } = require('./borrowed.js');
+const { acquire, lifetimeOf, release } = require('./context.js');
+const { Endpoints } = require('./endpoints.js');
+const { Generation } = require('./generation.js');
+const { Listener } = require('./listener.js');
+const { addressOf } = require('./options.js');
+const { Reception } = require('./reception.js');
+const within = require('./within.js');
+
+const healthPollMs = 100;
+/** Resources get this long to close, also where requests have used the whole grace period up. */
+const leastClosingMs = 1000;
+
+/** @param {InstanceType<typeof Generation>} generation */
+const isWell = async ({ health }) => Object.values(await health.outcomes()).every((outcome) => outcome);
+
+/** @typedef {Service} Instance */
+
+class Service {
+  events = new EventEmitter();
+  /** @type {ServerState} */
+  state = 'stopped';
+  /** @type {InstanceType<typeof Generation> | undefined} */
+  generation;
+  /** @type {InstanceType<typeof Listener> | undefined} */
+  #listener;
+  /** @type {{ close: () => void, listener: InstanceType<typeof Listener> } | undefined} */
+  #health;
+  /** @type {InstanceType<typeof Reception>} */
+  #reception;
+  /** @type {InstanceType<typeof Generation> | undefined} what a restart has made so far */
+  #prepared;
+  /** @type {ServerState} */
+  #before = 'ready';
+  /** @type {AnyContext | undefined} the context that a step is busy with */
+  #busyWith;
+
+  /** @param {Options} options */
+  constructor(options) {
+    this.options = options;
+    const condition = {
+      isReady: () => (this.state === 'ready' || this.state === 'restarting') && !this.#reception.draining,
+      report: () => this.#report(),
+    };
+    const { port: own, ...paths } = options.endpoints;
+    this.endpoints = new Endpoints(paths, condition);
+    this.#reception = new Reception(own === undefined ? this.endpoints : new Endpoints(false, condition));
+  }
+
+  get started() {
+    return this.state !== 'stopped';
+  }
+
+  async #report() {
+    if (this.generation) return this.generation.health.report();
+    const { uptime, memoryUsage } = process;
+    return {
+      status: /** @type {const} */ ('unhealthy'),
+      checks: {},
+      uptime: uptime(),
+      memory: memoryUsage(),
+    };
+  }
+
+  getPort() {
+    const address = this.#listener?.address();
+    return address && typeof address === 'object' ? address.port : this.options.port;
+  }
+
+  /**
+   * @param {keyof import('../../index.js').LifecycleEvents} name
+   * @param {unknown[]} args
+   */
+  tell(name, ...args) {
+    if (name === 'error' && this.events.listenerCount('error') === 0) {
+      this.options.logger.error('Flotilla:', ...args);
+      return;
+    }
+    try {
+      this.events.emit(name, ...args);
+    } catch (cause) {
+      process.emitWarning(new Error(`A listener of the server's "${name}" event threw`, { cause }));
+    }
+  }
+
+  /** @returns {string} what a step that takes too long is waiting for */
+  culprit() {
+    return (this.#busyWith && lifetimeOf(this.#busyWith).step) || 'the application is not ready';
+  }
+
+  /**
+   * Opens a context and makes the application from it. Brings a generation that can answer requests.
+   *
+   * @param {AnyContext} context
+   */
+  async #generate(context) {
+    this.#busyWith = context;
+    await acquire(context);
+    try {
+      const application = await makeApplication(this.options.app, context);
+      return new Generation(context, application, this.options.healthCheckTimeoutMs);
+    } catch (error) {
+      await this.#giveBack(context);
+      throw error;
+    }
+  }
+
+  /** @param {AnyContext} context one that has not served */
+  async #giveBack(context) {
+    await release(context, { served: false }).catch((error) => this.tell('error', error));
+  }
+
+  /** @param {InstanceType<typeof Generation>} generation one that has not served */
+  async #discard(generation) {
+    await generation.application.close().catch((error) => this.tell('error', error));
+    await this.#giveBack(generation.context);
+  }
+
+  /** @param {InstanceType<typeof Generation>} generation */
+  async #untilWell(generation) {
+    const end = performance.now() + this.options.readyTimeoutMs;
+    for (;;) {
+      const left = Math.max(end - performance.now(), 0);
+      if (await within(left, isWell(generation), () => false)) return;
+      if (performance.now() >= end) throw await this.#notReady(generation);
+      await pause(Math.min(healthPollMs, left), undefined, { ref: false });
+    }
+  }
+
+  /** @param {InstanceType<typeof Generation> | undefined} generation */
+  async #notReady(generation) {
+    const outcomes = (await generation?.health.outcomes()) ?? {};
+    const failed = Object.keys(outcomes).filter((name) => !outcomes[name]);
+    const cause = failed.length > 0 ? new Error(`Not well: ${failed.join(', ')}`) : undefined;
+    return createError('FLOTILLA_ERR_SERVER_NOT_READY', [], { cause });
+  }
+
+  /**
+   * @param {AnyContext} context one that can be opened
+   * @param {number} [fd] a listening socket that was handed to this process
+   */
+  async start(context, fd) {
+    this.state = 'starting';
+    /** @type {InstanceType<typeof Generation> | undefined} */
+    let generation;
+    try {
+      generation = await this.#generate(context);
+      await this.#listen(generation, fd);
+      await this.#untilWell(generation);
+    } catch (error) {
+      await this.#close();
+      if (generation) await this.#discard(generation);
+      this.state = 'stopped';
+      throw error;
+    }
+    this.state = 'ready';
+    this.tell('ready');
+  }
+
+  /**
+   * @param {InstanceType<typeof Generation>} generation
+   * @param {number} [fd]
+   */
+  async #listen(generation, fd) {
+    await this.#openHealthPort();
+    this.generation = generation;
+    const accept = (/** @type {import('node:net').Socket} */ socket) => {
+      if (!this.generation?.server.emit('connection', socket)) socket.destroy();
+    };
+    this.#listener = new Listener(accept, (error) => this.tell('error', error));
+    await this.#listener.open(fd === undefined ? addressOf(this.options) : { fd });
+    this.#admit(generation);
+  }
+
+  async #openHealthPort() {
+    const { host, endpoints } = this.options;
+    if (endpoints.port === undefined) return;
+    const borrowed = new Borrowed(this.endpoints.server());
+    const listener = new Listener(
+      (socket) => borrowed.emit('connection', socket),
+      (error) => this.tell('error', error),
+    );
+    const closeConnections = borrowed.server.closeAllConnections.bind(borrowed.server);
+    this.#health = {
+      listener,
+      close() {
+        closeConnections();
+        borrowed.giveBack();
+      },
+    };
+    await listener.open({ host: path.isAbsolute(host) ? '127.0.0.1' : host, port: endpoints.port });
+    borrowed.pretendToListen(() => listener.address());
+  }
+
+  /** @param {InstanceType<typeof Generation>} generation */
+  #admit(generation) {
+    this.generation = generation;
+    this.#reception.admit(generation, () => this.#listener?.address() ?? null);
+  }
+
+  /** Closes the sockets that listen, and every connection. */
+  async #close() {
+    const closed = [this.#listener?.close(), this.#health?.listener.close()];
+    await this.#reception.closeAll();
+    this.#health?.close();
+    await Promise.all(closed);
+    this.#listener = this.#health = this.generation = undefined;
+  }
+
+  /**
+   * The first half of a restart: a new generation, complete and well. If this fails, nothing has changed.
+   *
+   * @param {AnyContext} context a fresh one
+   */
+  async prepare(context) {
+    this.#before = this.state;
+    this.state = 'restarting';
+    try {
+      const generation = await this.#generate(context);
+      this.#prepared = generation;
+      await this.#untilWell(generation);
+    } catch (error) {
+      await this.abandon();
+      throw error;
+    }
+  }
+
+  /** Takes back what `prepare` did. */
+  async abandon() {
+    const generation = this.#prepared;
+    this.#prepared = undefined;
+    if (this.state === 'restarting') this.state = this.#before;
+    if (generation) await this.#discard(generation);
+  }
+
+  /** The second half: the new generation answers from now on, and the old one ends after its last answer. */
+  async replace() {
+    const old = /** @type {InstanceType<typeof Generation>} */ (this.generation);
+    const next = /** @type {InstanceType<typeof Generation>} */ (this.#prepared);
+    this.#prepared = undefined;
+    this.#admit(next);
+    try {
+      await this.#finish(
+        old.finished(),
+        () => old.cut(),
+        () => old.windUp({ closing: false }),
+      );
+      await this.#release(old);
+    } catch (error) {
+      // The new one serves: the restart has succeeded, whatever becomes of the old one.
+      this.tell('error', /** @type {Error} */ (error));
+    }
+    this.state = 'ready';
+    this.tell('restarted');
+  }
+
+  /**
+   * Gives what is under way the time it may take, and cuts it then.
+   *
+   * @param {Promise<void>} finished
+   * @param {() => string} cut
+   * @param {() => void} hasten
+   * @returns {Promise<boolean>} whether every request was answered
+   */
+  async #finish(finished, cut, hasten) {
+    const { gracefulShutdownTimeoutMs: grace } = this.options;
+    hasten();
+    const inTime = await within(
+      grace,
+      finished.then(() => true),
+      () => false,
+    );
+    const lost = inTime ? '' : cut();
+    if (lost === '') return true;
+    this.tell(
+      'error',
+      createError('FLOTILLA_ERR_SHUTDOWN_TIMEOUT', [`${grace}`, `no answer yet to ${lost}`]),
+    );
+    return false;
+  }
+
+  /**
+   * Closes an application and what it stood on.
+   *
+   * @param {InstanceType<typeof Generation>} generation
+   * @param {number} [ms]
+   */
+  async #release({ application, context }, ms = this.options.gracefulShutdownTimeoutMs) {
+    this.#busyWith = context;
+    let culprit = 'the application has not closed';
+    const released = (async () => {
+      /** @type {unknown[]} */
+      const failures = [];
+      await application.close().catch((error) => failures.push(error));
+      culprit = '';
+      await release(context, { served: true }).catch((error) => failures.push(error));
+      if (failures.length > 0) throw failures[0];
+    })();
+    await within(ms, released, () => {
+      // It may still fail later, when nobody waits for it any more.
+      released.catch((error) => this.tell('error', error));
+      throw createError('FLOTILLA_ERR_SHUTDOWN_TIMEOUT', [`${ms}`, culprit || this.culprit()]);
+    });
+  }
+
+  /** Refuses new work. What is under way goes on. */
+  drain() {
+    if (this.state !== 'ready') return;
+    this.state = 'draining';
+    this.tell('draining');
+    this.#reception.drain();
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async drained() {
+    if (this.generation) await this.#reception.quiet();
+  }
+
+  /**
+   * @returns {Promise<boolean>} whether every request that was under way got its answer
+   */
+  async stop() {
+    const generation = this.generation;
+    if (!generation) return true;
+    const begun = await this.#announce();
+    const { gracefulShutdownTimeoutMs: grace } = this.options;
+    const answered = await this.#finish(
+      this.#reception.quiet(),
+      () => generation.cut(),
+      () => this.#reception.drain(),
+    );
+    this.state = 'stopping';
+    const listenerClosed = this.#listener?.close();
+    const left = Math.max(grace - (performance.now() - begun), Math.min(grace, leastClosingMs));
+    try {
+      await this.#reception.closeAll();
+      await listenerClosed;
+      await this.#release(generation, left);
+    } finally {
+      await this.#close();
+      this.state = 'stopped';
+      this.tell('stopped');
+    }
+    return answered;
+  }
+
+  /** Says that the end has come, and goes on serving as long as the configuration asks for. */
+  async #announce() {
+    const { shutdownDelayMs } = this.options;
+    if (this.state !== 'draining') {
+      this.state = 'draining';
+      this.tell('draining');
+      if (shutdownDelayMs > 0) await pause(shutdownDelayMs);
+    }
+    return performance.now();
+  }
+
+  /** Resolves when the server is ready and its checks are well. */
+  async waitForReady() {
+    const end = performance.now() + this.options.readyTimeoutMs;
+    for (;;) {
+      const { generation, state } = this;
+      if (generation && (state === 'ready' || state === 'restarting')) return this.#untilWell(generation);
+      const left = end - performance.now();
+      if (left <= 0) throw await this.#notReady(generation);
+      await pause(Math.min(healthPollMs, left));
+    }
+  }
+}
+
+module.exports = { Service };
