@@ -88,17 +88,10 @@ class Generation {
     );
   }
 
-  /**
-   * Tells what would not end by itself to end.
-   *
-   * @param {{ closing: boolean }} how whether connections shall end with the answers that are under way
-   */
-  windUp({ closing }) {
-    for (const { request, response } of this.#exchanges) {
+  /** Tells what would not end by itself to end. */
+  windUp() {
+    for (const { response } of this.#exchanges) {
       if (isEventStream(response)) endEventStream(response);
-      else if (closing && !response.headersSent && request.httpVersionMajor < 2) {
-        response.setHeader('Connection', 'close');
-      }
     }
     for (const [socket, { webSocket, writtenBefore }] of this.#upgrades) {
       if (webSocket) sendCloseFrame(socket, writtenBefore);

@@ -16,16 +16,10 @@
 
 const { Server: TlsServer } = require('node:tls');
 const { Borrowed } = require('./borrowed.js');
+const { Connection } = require('./connection.js');
 
 /** @typedef {(...args: any[]) => any} Emit */
 /** @typedef {InstanceType<typeof Borrowed>} Loan */
-/**
- * @typedef {object} Connection
- * @property {Socket} socket what requests come over: the TLS socket, where there is one
- * @property {number} exchanges how many of its requests are being answered
- * @property {number} mark how many bytes had been read when it last fell idle
- * @property {boolean} upgraded
- */
 
 const refusal = 'Server is draining';
 const bareRefusal = `HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${refusal.length}\r\n\r\n${refusal}`;
@@ -33,17 +27,9 @@ const bareRefusal = `HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nCo
 /** @param {ServerResponse} response */
 function refuse(response) {
   const http2 = response.req.httpVersionMajor >= 2;
-  response.writeHead(503, { ...(http2 ? {} : { Connection: 'close' }), 'Content-Type': 'text/plain' });
+  const headers = { 'Content-Type': 'text/plain', 'Content-Length': refusal.length };
+  response.writeHead(503, http2 ? headers : { ...headers, Connection: 'close' });
   response.end(refusal);
-}
-
-/**
- * Whether nothing is under way on it: no request is answered, and none has begun to arrive.
- *
- * @param {Connection} connection
- */
-function isIdle({ socket, exchanges, mark, upgraded }) {
-  return exchanges === 0 && !upgraded && socket.bytesRead === mark;
 }
 
 /** @typedef {Reception} Instance */
@@ -52,7 +38,7 @@ class Reception {
   /** @type {Generation | undefined} */
   current;
   draining = false;
-  /** @type {Map<Duplex, Connection>} */
+  /** @type {Map<Duplex, InstanceType<typeof Connection>>} */
   #connections = new Map();
   /** @type {Set<Socket>} every socket, also below TLS and HTTP/2 */
   #sockets = new Set();
@@ -130,7 +116,7 @@ class Reception {
     borrowed.sockets += 1;
     this.#sockets.add(socket);
     if (carriesRequests) {
-      this.#connections.set(socket, { socket, exchanges: 0, mark: socket.bytesRead, upgraded: false });
+      this.#connections.set(socket, new Connection(socket));
     }
     socket.once('close', () => {
       this.#sockets.delete(socket);
@@ -164,12 +150,14 @@ class Reception {
     const generation = /** @type {Generation} */ (this.current);
     const connection = this.#connections.get(request.socket);
     const exchange = { request, response };
-    if (connection) connection.exchanges += 1;
-    response.once('close', () => {
+    const ended = () => {
       generation.end(exchange);
-      if (connection) this.#fallIdle(connection);
+      if (this.draining) connection?.finish();
       this.#look();
-    });
+    };
+    // A stream of HTTP/2 has no connection to itself.
+    if (connection) connection.begin(exchange, ended);
+    else response.once('close', ended);
     const asked = this.endpoints.asked(request);
     if (asked) {
       this.endpoints.answer(asked, response);
@@ -199,14 +187,6 @@ class Reception {
     return emit('request', request, response);
   }
 
-  /** @param {Connection} connection */
-  #fallIdle(connection) {
-    connection.exchanges -= 1;
-    if (connection.exchanges > 0) return;
-    connection.mark = connection.socket.bytesRead;
-    if (this.draining && !connection.upgraded) connection.socket.destroySoon();
-  }
-
   /**
    * @param {string} event
    * @param {IncomingMessage} request
@@ -231,16 +211,15 @@ class Reception {
   /** Refuses new requests, and closes each connection as it falls idle. */
   drain() {
     this.draining = true;
-    this.current?.windUp({ closing: true });
-    for (const connection of this.#connections.values()) {
-      if (isIdle(connection)) connection.socket.destroySoon();
-    }
+    this.current?.windUp();
+    for (const connection of this.#connections.values()) connection.finish();
     for (const session of this.#sessions) session.close();
   }
 
   get #quiet() {
     if (this.current?.busy) return false;
-    return [...this.#connections.values()].every((each) => each.exchanges === 0 && isIdle(each));
+    for (const { idle } of this.#connections.values()) if (!idle) return false;
+    return true;
   }
 
   #look() {

@@ -260,7 +260,7 @@ class Service {
       await this.#finish(
         old.finished(),
         () => old.cut(),
-        () => old.windUp({ closing: false }),
+        () => old.windUp(),
       );
       await this.#release(old);
     } catch (error) {

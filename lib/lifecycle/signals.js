@@ -47,6 +47,8 @@ async function end(signal) {
 }
 
 function renew() {
+  // What is being stopped must not be started again.
+  if (stopping) return;
   for (const { restart, logger } of listed) {
     restart().catch((error) =>
       logger.error('Flotilla: the restart failed, and the old generation serves on:', error),

@@ -1,5 +1,6 @@
 /**
- * What a promise brings, or what `late` makes when the time is over first. The timer keeps no process alive.
+ * What a promise brings, or what `late` makes when the time is over first. Until one of
+ * them happens the process stays alive: if nothing else keeps it, somebody still waits to hear of this.
  *
  * @template T
  * @template L
@@ -17,7 +18,6 @@ function within(ms, promise, late) {
         reject(error);
       }
     }, ms);
-    timer.unref();
     promise.then(
       (value) => {
         clearTimeout(timer);

@@ -1,0 +1,60 @@
+/**
+ * One connection that requests come over, and what is under way on it.
+ *
+ * Requests that were sent one behind the other are answered in their order, so there can be several at once. When
+ * the connection dies, all of them have ended, also those whose turn to be answered never came.
+ */
+
+/** @import { Socket } from 'node:net' */
+/** @import { Exchange } from './generation.js' */
+
+/** @typedef {Connection} Instance */
+
+class Connection {
+  /** @type {Map<Exchange, () => void>} what is under way, in the order of the requests, and who hears of its end */
+  #exchanges = new Map();
+  /** Whether it speaks something else than HTTP by now. */
+  upgraded = false;
+  /** How many bytes had been read when it last fell idle. */
+  #mark;
+
+  /** @param {Socket} socket what requests come over: the TLS socket, where there is one */
+  constructor(socket) {
+    this.socket = socket;
+    this.#mark = socket.bytesRead;
+    socket.once('close', () => {
+      for (const exchange of this.#exchanges.keys()) this.#end(exchange);
+    });
+  }
+
+  /**
+   * @param {Exchange} exchange
+   * @param {() => void} ended
+   */
+  begin(exchange, ended) {
+    this.#exchanges.set(exchange, ended);
+    exchange.response.once('close', () => this.#end(exchange));
+  }
+
+  /** @param {Exchange} exchange */
+  #end(exchange) {
+    const ended = this.#exchanges.get(exchange);
+    if (!this.#exchanges.delete(exchange)) return;
+    if (this.#exchanges.size === 0) this.#mark = this.socket.bytesRead;
+    ended?.();
+  }
+
+  /** Whether nothing is under way: no request is answered, and none has begun to arrive. */
+  get idle() {
+    return this.#exchanges.size === 0 && !this.upgraded && this.socket.bytesRead === this.#mark;
+  }
+
+  /** Lets it end: now if it is idle, else with the answer to the last request it has brought. */
+  finish() {
+    if (this.idle) this.socket.destroySoon();
+    const last = [...this.#exchanges.keys()].at(-1)?.response;
+    if (last && !last.headersSent) last.setHeader('Connection', 'close');
+  }
+}
+
+module.exports = { Connection };
