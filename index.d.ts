@@ -53,6 +53,7 @@ export type FlotillaErrorCode =
   | 'FLOTILLA_ERR_APP_FAILED'
   | 'FLOTILLA_ERR_ADDRESS_IN_USE'
   | 'FLOTILLA_ERR_LISTEN_FAILED'
+  | 'FLOTILLA_ERR_TEST_UNKNOWN'
   | 'FLOTILLA_ERR_SHUTDOWN_TIMEOUT';
 
 /**
@@ -1186,8 +1187,22 @@ export function createServers<C extends ContextCore<any>, N extends string>(
   servers: { [K in N]: K extends keyof Lifecycle ? never : ServerOptions<C> },
 ): LifecycleServers<N>;
 
-/** Options of `testServer`. The port is always a free one. */
-export type TestServerOptions = Omit<ServerOptions, 'app' | 'port'>;
+/** What a test runner passes to a test: the context of vitest, or that of node:test. */
+export type TestContextLike =
+  | { onTestFinished(callback: () => Promise<void>): unknown }
+  | { after(callback: () => Promise<void>): unknown };
+
+/**
+ * Options of `testServer`. The port is always a free one, and the server lives in the process of the test, as the
+ * application does: it has no workers.
+ */
+export type TestServerOptions = Omit<ServerOptions, 'app' | 'port' | 'workers'> & {
+  /**
+   * The test that the server is for. Needed where the runner cannot tell: in vitest for tests that run at the same
+   * time, in node:test for hooks.
+   */
+  test?: TestContextLike;
+};
 
 /** A server made for one test. */
 export interface TestServer extends LifecycleServer {
@@ -1197,6 +1212,6 @@ export interface TestServer extends LifecycleServer {
 
 /**
  * Starts an application on a free port of this machine, and stops it when the test has ended, in vitest and
- * in node:test.
+ * in node:test. Where neither runs, stopping it is up to the caller.
  */
 export function testServer(app: ServerApp, options?: TestServerOptions): Promise<TestServer>;

@@ -326,6 +326,17 @@ const table = {
     remedy: 'Check the address; ports below 1024 need a privilege.',
     message: (address, reason) => `Cannot listen on ${address}: ${reason}`,
   },
+  FLOTILLA_ERR_TEST_UNKNOWN: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: '`testServer` could not tell which test it was called in, and so not when to stop the server.',
+    remedy:
+      'Pass it what the runner passes to the test: `testServer(app, { test: t })`. ' +
+      'For a server that several tests share, use `createServer`, and stop it in a hook.',
+    message: (reason) =>
+      `testServer cannot tell when to stop: ${reason}. Pass it the context of the test: testServer(app, { test: t })`,
+  },
   FLOTILLA_ERR_SHUTDOWN_TIMEOUT: {
     fault: 'caller',
     retryCanHelp: false,

@@ -22,6 +22,4 @@ module.exports = {
   setServerConfig: pending('setServerConfig'),
   startServer: pending('startServer'),
   stopServer: pending('stopServer'),
-
-  testServer: pending('testServer'),
 };

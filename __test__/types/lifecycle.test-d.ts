@@ -1,6 +1,7 @@
 /** The lifecycle against document 002 and the design. */
 
 import { createServer as createHttpServer } from 'node:http';
+import { test as nodeTest } from 'node:test';
 import {
   type Context,
   type ContextConfig,
@@ -235,7 +236,11 @@ describe('testServer', () => {
     expectTypeOf(testServer(express())).toEqualTypeOf<Promise<TestServer>>();
     expectTypeOf<TestServer>().toExtend<LifecycleServer>();
     expectTypeOf<TestServer['url']>().toEqualTypeOf<string>();
-    expectTypeOf(testServer).toBeCallableWith((_request, response) => response.end(), { workers: 2 });
+    expectTypeOf(testServer).toBeCallableWith((_request, response) => response.end(), { shutdownDelayMs: 1 });
+    test('of vitest', (context) => void testServer(express(), { test: context }));
+    nodeTest('of node', (context) => void testServer(express(), { test: context }));
+    // @ts-expect-error
+    testServer(express(), { workers: 2 });
     // @ts-expect-error
     testServer(express(), { port: 3000 });
     // @ts-expect-error

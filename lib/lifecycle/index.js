@@ -3,4 +3,5 @@
 module.exports = {
   createContext: require('./context.js').createContext,
   ...require('./servers.js'),
+  testServer: require('./test-server.js').testServer,
 };
