@@ -155,7 +155,8 @@ describe('stop', () => {
     onTestFinished(() => never.open());
     const { server } = lifecycleServer(hello, {
       config: { resources: { queue: { open: () => never.opened } } },
-      gracefulShutdownTimeoutMs: 100,
+      gracefulShutdownTimeoutMs: 25,
+      readyTimeoutMs: 50,
     });
     const started = server.start();
     await expect(server.stop()).rejects.toMatchObject({

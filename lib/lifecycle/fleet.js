@@ -11,6 +11,7 @@
 const { createError } = require('../errors.js');
 const { freshContext, usableContext } = require('./context.js');
 const signals = require('./signals.js');
+const systemd = require('./systemd.js');
 const { Turns } = require('./turns.js');
 const within = require('./within.js');
 
@@ -20,6 +21,15 @@ function throwFirst(results) {
 }
 
 /** @typedef {Fleet} Instance */
+
+/**
+ * How long a start or a restart takes at most, before whoever wants to stop stops waiting for it.
+ *
+ * @param {import('./options.js').Options} options
+ */
+function longestStep({ readyTimeoutMs, gracefulShutdownTimeoutMs }) {
+  return readyTimeoutMs + 2 * gracefulShutdownTimeoutMs;
+}
 
 class Fleet {
   #turns = new Turns();
@@ -49,6 +59,20 @@ class Fleet {
     else signals.delist(this.#listed);
   }
 
+  get #supervised() {
+    return this.#services.some(({ options }) => options.systemd);
+  }
+
+  /**
+   * A supervisor hears of the whole: what happens to some of the servers alone does not concern it.
+   *
+   * @param {() => void} tell
+   * @param {Service[]} [services] all that it is about
+   */
+  #tellSupervisor(tell, services = this.#services.filter(({ started }) => started)) {
+    if (this.#supervised && services.length === this.#services.length) tell();
+  }
+
   /** @param {Service[]} services those of this fleet that are meant */
   start(services) {
     return this.#turns.take(async () => {
@@ -60,7 +84,8 @@ class Fleet {
   /** @param {Service[]} services */
   async #start(services) {
     this.#context = usableContext(this.#context);
-    const starts = services.map((service) => service.start(this.#context));
+    const sockets = this.#supervised ? systemd.takeSockets(services.map(({ name }) => name)) : [];
+    const starts = services.map((service, index) => service.start(this.#context, sockets[index]));
     this.#heedSignals();
     const results = await Promise.allSettled(starts);
     try {
@@ -69,6 +94,7 @@ class Fleet {
     } finally {
       this.#heedSignals();
     }
+    this.#tellSupervisor(systemd.ready);
   }
 
   /** @param {Service[]} services */
@@ -85,7 +111,7 @@ class Fleet {
     });
     // Whoever waits learns of it from the promise that is returned; here nobody may be listening yet.
     stopped.catch(() => {});
-    const patience = Math.max(...services.map(({ options }) => options.gracefulShutdownTimeoutMs));
+    const patience = Math.max(...services.map(({ options }) => longestStep(options)));
     await within(patience, turn, () => {
       throw createError('FLOTILLA_ERR_SHUTDOWN_TIMEOUT', [`${patience}`, services[0].culprit()]);
     });
@@ -94,6 +120,9 @@ class Fleet {
 
   /** @param {Service[]} services */
   async #stop(services) {
+    const others = this.#services.filter((service) => !services.includes(service));
+    const last = services.some(({ started }) => started) && !others.some(({ started }) => started);
+    if (last) this.#tellSupervisor(systemd.stopping, this.#services);
     const results = await Promise.allSettled(services.map((service) => service.stop()));
     this.#heedSignals();
     throwFirst(results);
@@ -106,7 +135,13 @@ class Fleet {
       const started = services.filter((service) => service.started);
       // As the document has it, a restart stops and starts: a server that is stopped it only starts.
       if (started.length === 0) return this.#start(services);
-      await this.#restart(started);
+      this.#tellSupervisor(systemd.reloading);
+      try {
+        await this.#restart(started);
+      } finally {
+        // Also after a restart that failed: the old generation serves on.
+        this.#tellSupervisor(systemd.ready);
+      }
     });
   }
 

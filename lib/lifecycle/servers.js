@@ -29,7 +29,7 @@ function createServers(context, servers) {
   lifetimeOf(context);
   const names = checkNames(servers);
   const services = names.map(
-    (name) => new Service(resolveOptions(context, /** @type {any} */ (servers)[name])),
+    (name) => new Service(resolveOptions(context, /** @type {any} */ (servers)[name]), name),
   );
   const fleet = new Fleet(context, services);
   const all = new Lifecycle(fleet, services);

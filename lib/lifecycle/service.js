@@ -52,8 +52,12 @@ class Service {
   /** @type {AnyContext | undefined} the context that a step is busy with */
   #busyWith;
 
-  /** @param {Options} options */
-  constructor(options) {
+  /**
+   * @param {Options} options
+   * @param {string} [name] among the servers of one fleet
+   */
+  constructor(options, name = '') {
+    this.name = name;
     this.options = options;
     const condition = {
       isReady: () => (this.state === 'ready' || this.state === 'restarting') && !this.#reception.draining,

@@ -45,6 +45,9 @@ export declare function lookAtHead(bytes: Uint8Array, limit: number): number;
 export declare function readHead(bytes: Uint8Array): number[] | null;
 export declare function readServerName(bytes: Uint8Array, limit: number): string | null;
 
+/** Sends a message to the socket of the supervisor of this process. Whether that could be done. */
+export declare function supervisorNotify(socket: string, message: string): boolean;
+
 // The shared cache. What follows is called by `lib/cache/` alone, which has checked the arguments.
 
 /** A key: whatever is none is refused with `FLOTILLA_ERR_INVALID_ARGUMENT`. */

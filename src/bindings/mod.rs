@@ -12,4 +12,5 @@ pub mod error;
 mod js;
 #[allow(unsafe_code, reason = "calls Node-API directly, where a request pays for it")]
 pub mod scope;
+pub mod supervisor;
 pub mod versions;

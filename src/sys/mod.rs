@@ -26,6 +26,8 @@ pub mod poll;
 pub mod process;
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
 pub mod socket;
+#[cfg(all(target_os = "linux", not(flotilla_portable)))]
+pub mod supervisor;
 
 #[cfg(not(all(target_os = "linux", not(flotilla_portable))))]
 #[path = "portable/futex.rs"]
@@ -51,3 +53,6 @@ pub mod process;
 #[cfg(not(all(target_os = "linux", not(flotilla_portable))))]
 #[path = "portable/socket.rs"]
 pub mod socket;
+#[cfg(not(all(target_os = "linux", not(flotilla_portable))))]
+#[path = "portable/supervisor.rs"]
+pub mod supervisor;
