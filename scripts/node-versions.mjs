@@ -33,7 +33,13 @@ function withNode(program) {
 for (const major of supported) {
   const program = install(major);
   console.log(`Node.js ${output(program, ['--version'])}`);
-  const tests = ['__test__/package', '__test__/errors', '__test__/scope', '__test__/examples'];
+  const tests = [
+    '__test__/package',
+    '__test__/errors',
+    '__test__/scope',
+    '__test__/lifecycle',
+    '__test__/examples',
+  ];
   const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
   const args = ['run', '--typecheck.enabled=false', '--reporter=dot', ...tests];
   run(program, [vitest, ...args], { env: withNode(program) });

@@ -4,6 +4,7 @@
 /** @import { AnyContext } from './context.js' */
 
 const path = require('node:path');
+const { createError } = require('../errors.js');
 const check = require('./check.js');
 
 /**
@@ -104,6 +105,9 @@ function decideHost(configured) {
  */
 function resolveOptions(context, given) {
   check.record('options', given);
+  if (given.workers !== undefined) {
+    throw createError('FLOTILLA_ERR_NOT_IMPLEMENTED', ['createServer with workers']);
+  }
   const app = given.app ?? context.config.app;
   if (app === undefined) {
     throw check.invalid('app', 'given, in the options or in the configuration of the context', app);
