@@ -326,6 +326,15 @@ const table = {
     remedy: 'Check the address; ports below 1024 need a privilege.',
     message: (address, reason) => `Cannot listen on ${address}: ${reason}`,
   },
+  FLOTILLA_ERR_WORKER_FAILED: {
+    fault: 'caller',
+    retryCanHelp: true,
+    base: Error,
+    meaning:
+      'A worker of a clustered server ended unasked, was not ready in time, or failed with an error of the program.',
+    remedy: 'Look at what the worker wrote before; one that was serving has been replaced.',
+    message: (reason) => `A worker failed: ${reason}`,
+  },
   FLOTILLA_ERR_TEST_UNKNOWN: {
     fault: 'caller',
     retryCanHelp: false,

@@ -8,6 +8,19 @@
 /** @import { Socket } from 'node:net' */
 /** @import { Exchange } from './generation.js' */
 
+/** @type {WeakSet<Socket>} */
+const begun = new WeakSet();
+
+/** How long a connection that cannot be moved may stay idle in a server that ends, before it is closed. */
+const lingerMs = 1000;
+
+/**
+ * Says of a socket that a part of a request was read from it before it came here.
+ *
+ * @param {Socket} socket
+ */
+const hasBegun = (socket) => void begun.add(socket);
+
 /** @typedef {Connection} Instance */
 
 class Connection {
@@ -21,7 +34,7 @@ class Connection {
   /** @param {Socket} socket what requests come over: the TLS socket, where there is one */
   constructor(socket) {
     this.socket = socket;
-    this.#mark = socket.bytesRead;
+    this.#mark = begun.has(socket) ? -1 : socket.bytesRead;
     socket.once('close', () => {
       for (const exchange of this.#exchanges.keys()) this.#end(exchange);
     });
@@ -49,12 +62,32 @@ class Connection {
     return this.#exchanges.size === 0 && !this.upgraded && this.socket.bytesRead === this.#mark;
   }
 
+  get #plain() {
+    return !('encrypted' in this.socket);
+  }
+
+  /** Whether another process can go on with it: what TLS has negotiated is this one's alone. */
+  get movable() {
+    return this.idle && this.#plain;
+  }
+
   /** Lets it end: now if it is idle, else with the answer to the last request it has brought. */
   finish() {
     if (this.idle) this.socket.destroySoon();
+    else this.#closeWithLast();
+  }
+
+  /** Lets it end without refusing anything, if it can never be moved. */
+  part() {
+    if (this.#plain || this.upgraded) return;
+    this.#closeWithLast();
+    setTimeout(() => this.idle && this.socket.destroySoon(), lingerMs).unref();
+  }
+
+  #closeWithLast() {
     const last = [...this.#exchanges.keys()].at(-1)?.response;
     if (last && !last.headersSent) last.setHeader('Connection', 'close');
   }
 }
 
-module.exports = { Connection };
+module.exports = { Connection, hasBegun };

@@ -10,6 +10,7 @@
 /** @import { Resource } from '../../index.js' */
 
 const check = require('./check.js');
+const { seat } = require('./cluster/seat.js');
 const { createError } = require('../errors.js');
 
 /** @typedef {{ config: any, generation: number, destroy(): Promise<void>, [resource: string]: any }} AnyContext */
@@ -194,7 +195,8 @@ function makeContext(config, generation) {
 function createContext(config = /** @type {any} */ ({})) {
   checkConfig(config);
   const decided = Object.freeze({ ...config, port: decidePort(config.port) });
-  return /** @type {any} */ (makeContext(decided, 1));
+  // A worker has the generation that it was started for.
+  return /** @type {any} */ (makeContext(decided, seat?.generation ?? 1));
 }
 
 /** @param {unknown} context */

@@ -6,7 +6,7 @@
  */
 
 /** @import { AnyContext } from './context.js' */
-/** @import { Instance as Service } from './service.js' */
+/** @import { AnyService as Service } from './life.js' */
 
 const { createError } = require('../errors.js');
 const { freshContext, usableContext } = require('./context.js');

@@ -36,10 +36,11 @@ class Listener {
   /**
    * @param {(socket: import('node:net').Socket) => void} accept
    * @param {(error: Error) => void} onError told of what goes wrong while it listens
+   * @param {import('node:net').ServerOpts} [options]
    */
-  constructor(accept, onError) {
+  constructor(accept, onError, options) {
     // The same as Node's HTTP server asks for its own: http decides itself what half-open means.
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, accept);
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, ...options }, accept);
     this.onError = onError;
   }
 

@@ -3,8 +3,8 @@
 /** @import { LoggerLike } from '../../index.js' */
 /** @import { AnyContext } from './context.js' */
 
+const { availableParallelism } = require('node:os');
 const path = require('node:path');
-const { createError } = require('../errors.js');
 const check = require('./check.js');
 
 /**
@@ -20,6 +20,10 @@ const check = require('./check.js');
  * @property {boolean} installSignalHandlers
  * @property {boolean} systemd
  * @property {LoggerLike} logger
+ * @property {boolean} clustered
+ * @property {number} workers how many, in a clustered server
+ * @property {boolean} respawnWorkers
+ * @property {Record<string, string>} workerEnv
  */
 
 const defaultTimes = {
@@ -92,6 +96,21 @@ function on(name, value) {
   return value === undefined ? true : check.flag(name, value);
 }
 
+/** @param {unknown} given */
+function workers(given) {
+  if (given === undefined || given === 'auto') return availableParallelism();
+  if (Number.isInteger(given) && /** @type {number} */ (given) >= 1) return /** @type {number} */ (given);
+  throw check.invalid('workers', "a whole number, 1 or more, or 'auto'", given);
+}
+
+/** @param {unknown} given */
+function workerEnv(given) {
+  if (given === undefined) return {};
+  const strings = Object.values(check.record('workerEnv', given)).every((value) => typeof value === 'string');
+  if (strings) return { .../** @type {Record<string, string>} */ (given) };
+  throw check.invalid('workerEnv', 'an object of strings', given);
+}
+
 /** @param {string | undefined} configured */
 function decideHost(configured) {
   if (configured !== undefined) return check.text('host', configured);
@@ -105,9 +124,6 @@ function decideHost(configured) {
  */
 function resolveOptions(context, given) {
   check.record('options', given);
-  if (given.workers !== undefined) {
-    throw createError('FLOTILLA_ERR_NOT_IMPLEMENTED', ['createServer with workers']);
-  }
   const app = given.app ?? context.config.app;
   if (app === undefined) {
     throw check.invalid('app', 'given, in the options or in the configuration of the context', app);
@@ -121,6 +137,10 @@ function resolveOptions(context, given) {
     installSignalHandlers: on('installSignalHandlers', given.installSignalHandlers),
     systemd: on('systemd', given.systemd),
     logger: logger(given.logger),
+    clustered: given.workers !== undefined,
+    workers: workers(given.workers),
+    respawnWorkers: on('respawnWorkers', given.respawnWorkers),
+    workerEnv: workerEnv(given.workerEnv),
   };
 }
 

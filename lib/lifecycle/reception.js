@@ -40,16 +40,18 @@ class Reception {
   draining = false;
   /** @type {Map<Duplex, InstanceType<typeof Connection>>} */
   #connections = new Map();
-  /** @type {Set<Socket>} every socket, also below TLS and HTTP/2 */
-  #sockets = new Set();
+  /** @type {Map<Socket, () => void>} every socket, also below TLS and HTTP/2, and what to do when it is gone */
+  #sockets = new Map();
   /** @type {Set<import('node:http2').Http2Session>} */
   #sessions = new Set();
   /** @type {Map<HttpServer, Loan>} the servers of the present generation, and of old ones with connections */
   #servers = new Map();
   /** @type {Duplex | undefined} whose arrival is being told */
   #arriving;
-  /** @type {(() => void)[]} */
+  /** @type {{ until: () => boolean, resolve: () => void }[]} */
   #waiting = [];
+  /** @type {((socket: Socket) => void) | undefined} who goes on with connections that are idle, where this ends */
+  #give;
 
   /** @param {Endpoints} endpoints */
   constructor(endpoints) {
@@ -114,17 +116,14 @@ class Reception {
   #arrive(server, socket, carriesRequests, tell) {
     const borrowed = /** @type {Loan} */ (this.#servers.get(server));
     borrowed.sockets += 1;
-    this.#sockets.add(socket);
     if (carriesRequests) {
       this.#connections.set(socket, new Connection(socket));
     }
-    socket.once('close', () => {
-      this.#sockets.delete(socket);
-      this.#connections.delete(socket);
+    this.#sockets.set(socket, () => {
       borrowed.sockets -= 1;
       this.#letGo(server);
-      this.#look();
     });
+    socket.once('close', () => this.forget(socket));
     this.#arriving = socket;
     try {
       return tell();
@@ -153,6 +152,7 @@ class Reception {
     const ended = () => {
       generation.end(exchange);
       if (this.draining) connection?.finish();
+      else if (this.#give && connection) this.#handOn(connection);
       this.#look();
     };
     // A stream of HTTP/2 has no connection to itself.
@@ -168,6 +168,7 @@ class Reception {
       return true;
     }
     generation.begin(exchange);
+    if (this.#give) connection?.part();
     return this.#pass(generation.server, event, request, response);
   }
 
@@ -223,23 +224,71 @@ class Reception {
   }
 
   #look() {
-    if (this.#waiting.length === 0 || !this.#quiet) return;
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    for (const waiting of this.#waiting) if (waiting.until()) waiting.resolve();
+    this.#waiting = this.#waiting.filter(({ until }) => !until());
+  }
+
+  /**
+   * @param {() => boolean} until
+   * @returns {Promise<void>}
+   */
+  #wait(until) {
+    return new Promise((resolve) => {
+      this.#waiting.push({ until, resolve });
+      this.#look();
+    });
   }
 
   /** Resolves when no request is under way, or on its way in. */
   quiet() {
-    return /** @type {Promise<void>} */ (
-      new Promise((resolve) => {
-        this.#waiting.push(resolve);
-        this.#look();
-      })
-    );
+    return this.#wait(() => this.#quiet);
+  }
+
+  /** Resolves when no connection is left. */
+  empty() {
+    return this.#wait(() => this.#sockets.size === 0);
+  }
+
+  /**
+   * Gives each connection away as it falls idle. One that cannot be given away ends with its next answer, or when it
+   * has stayed idle for a while.
+   *
+   * @param {(socket: Socket) => void} give
+   */
+  part(give) {
+    this.#give = give;
+    this.current?.windUp();
+    for (const connection of this.#connections.values()) this.#handOn(connection);
+    for (const session of this.#sessions) session.close();
+  }
+
+  /** @param {InstanceType<typeof Connection>} connection */
+  #handOn(connection) {
+    if (connection.movable) this.#give?.(connection.socket);
+    else connection.part();
+  }
+
+  /**
+   * A connection that is closed, or was given away, is nobody's business here any more.
+   *
+   * @param {Socket} socket
+   */
+  forget(socket) {
+    const gone = this.#sockets.get(socket);
+    this.#sockets.delete(socket);
+    this.#connections.delete(socket);
+    gone?.();
+    this.#look();
+  }
+
+  /** @param {Socket} socket */
+  isMovable(socket) {
+    return this.#connections.get(socket)?.movable ?? false;
   }
 
   /** Closes every connection that is left, whatever it is doing. */
   async closeAll() {
-    const closed = [...this.#sockets].map((socket) => {
+    const closed = [...this.#sockets.keys()].map((socket) => {
       const gone = new Promise((resolve) => socket.once('close', resolve));
       socket.destroy();
       return gone;

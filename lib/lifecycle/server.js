@@ -1,6 +1,6 @@
 /** The public faces of a fleet: all of its servers together, and each by itself. */
 
-/** @import { Instance as Service } from './service.js' */
+/** @import { AnyService as Service } from './life.js' */
 /** @import { Instance as Fleet } from './fleet.js' */
 
 /** Node 20.3 has no `Symbol.asyncDispose` of its own; a compiler’s stand-in for `await using` looks for this one. */

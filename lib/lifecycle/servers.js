@@ -6,6 +6,26 @@ const { Fleet } = require('./fleet.js');
 const { resolveOptions } = require('./options.js');
 const { Lifecycle, Server } = require('./server.js');
 const { Service } = require('./service.js');
+const { AbsentService } = require('./cluster/absent-service.js');
+const { ClusteredService } = require('./cluster/clustered-service.js');
+const { nextServer, seat } = require('./cluster/seat.js');
+const { WorkerService } = require('./cluster/worker-service.js');
+
+/**
+ * A server as this process has it: whole, or its part in a clustered one.
+ *
+ * @param {any} context
+ * @param {any} given
+ * @param {string} [name]
+ * @returns {import('./life.js').AnyService}
+ */
+function makeService(context, given, name) {
+  const options = resolveOptions(context, given);
+  const number = nextServer();
+  if (seat?.server === number) return new WorkerService(options, name, seat);
+  if (seat) return new AbsentService(options, name);
+  return options.clustered ? new ClusteredService(options, name, number) : new Service(options, name);
+}
 
 /** @param {any} servers */
 function checkNames(servers) {
@@ -20,7 +40,7 @@ function checkNames(servers) {
 /** @type {typeof import('../../index.js').createServer} */
 function createServer(context, options = {}) {
   lifetimeOf(context);
-  const service = new Service(resolveOptions(context, options));
+  const service = makeService(context, options);
   return /** @type {any} */ (new Server(new Fleet(context, [service]), service));
 }
 
@@ -28,9 +48,7 @@ function createServer(context, options = {}) {
 function createServers(context, servers) {
   lifetimeOf(context);
   const names = checkNames(servers);
-  const services = names.map(
-    (name) => new Service(resolveOptions(context, /** @type {any} */ (servers)[name]), name),
-  );
+  const services = names.map((name) => makeService(context, /** @type {any} */ (servers)[name], name));
   const fleet = new Fleet(context, services);
   const all = new Lifecycle(fleet, services);
   for (const [index, name] of names.entries()) {

@@ -10,15 +10,14 @@
 /** @import { AnyContext } from './context.js' */
 /** @import { Options } from './options.js' */
 
-const { EventEmitter } = require('node:events');
-const path = require('node:path');
 const { setTimeout: pause } = require('node:timers/promises');
 const { createError } = require('../errors.js');
 const { makeApplication } = require('./application.js');
-const { Borrowed } = require('./borrowed.js');
 const { acquire, lifetimeOf, release } = require('./context.js');
 const { Endpoints } = require('./endpoints.js');
 const { Generation } = require('./generation.js');
+const { HealthPort } = require('./health-port.js');
+const { Life } = require('./life.js');
 const { Listener } = require('./listener.js');
 const { addressOf } = require('./options.js');
 const { Reception } = require('./reception.js');
@@ -31,18 +30,24 @@ const leastClosingMs = 1000;
 /** @param {InstanceType<typeof Generation>} generation */
 const isWell = async ({ health }) => Object.values(await health.outcomes()).every((outcome) => outcome);
 
+/**
+ * Where connections come from.
+ *
+ * @typedef {object} Entrance
+ * @property {(address: import('./listener.js').Address) => Promise<void>} open
+ * @property {() => import('node:net').AddressInfo | string | null} address
+ * @property {() => Promise<void>} close
+ */
+
 /** @typedef {Service} Instance */
 
-class Service {
-  events = new EventEmitter();
-  /** @type {ServerState} */
-  state = 'stopped';
+class Service extends Life {
   /** @type {InstanceType<typeof Generation> | undefined} */
   generation;
-  /** @type {InstanceType<typeof Listener> | undefined} */
+  /** @type {Entrance | undefined} */
   #listener;
-  /** @type {{ close: () => void, listener: InstanceType<typeof Listener> } | undefined} */
-  #health;
+  /** @type {InstanceType<typeof HealthPort> | undefined} */
+  #healthPort;
   /** @type {InstanceType<typeof Reception>} */
   #reception;
   /** @type {InstanceType<typeof Generation> | undefined} what a restart has made so far */
@@ -56,52 +61,39 @@ class Service {
    * @param {Options} options
    * @param {string} [name] among the servers of one fleet
    */
-  constructor(options, name = '') {
-    this.name = name;
-    this.options = options;
+  constructor(options, name) {
+    super(options, name);
     const condition = {
-      isReady: () => (this.state === 'ready' || this.state === 'restarting') && !this.#reception.draining,
-      report: () => this.#report(),
+      isReady: () => this.wantsRequests && !this.#reception.draining,
+      report: () => this.report(),
     };
     const { port: own, ...paths } = options.endpoints;
     this.endpoints = new Endpoints(paths, condition);
     this.#reception = new Reception(own === undefined ? this.endpoints : new Endpoints(false, condition));
   }
 
-  get started() {
-    return this.state !== 'stopped';
-  }
-
-  async #report() {
+  /** @returns {Promise<import('../../index.js').HealthReport>} */
+  async report() {
     if (this.generation) return this.generation.health.report();
     const { uptime, memoryUsage } = process;
-    return {
-      status: /** @type {const} */ ('unhealthy'),
-      checks: {},
-      uptime: uptime(),
-      memory: memoryUsage(),
-    };
+    return { status: 'unhealthy', checks: {}, uptime: uptime(), memory: memoryUsage() };
+  }
+
+  /**
+   * @param {(socket: import('node:net').Socket) => void} accept
+   * @returns {Entrance}
+   */
+  entrance(accept) {
+    return new Listener(accept, (error) => this.tell('error', error));
+  }
+
+  async healthPort() {
+    return HealthPort.open(this.options, this.endpoints, (error) => this.tell('error', error));
   }
 
   getPort() {
     const address = this.#listener?.address();
     return address && typeof address === 'object' ? address.port : this.options.port;
-  }
-
-  /**
-   * @param {keyof import('../../index.js').LifecycleEvents} name
-   * @param {unknown[]} args
-   */
-  tell(name, ...args) {
-    if (name === 'error' && this.events.listenerCount('error') === 0) {
-      this.options.logger.error('Flotilla:', ...args);
-      return;
-    }
-    try {
-      this.events.emit(name, ...args);
-    } catch (cause) {
-      process.emitWarning(new Error(`A listener of the server's "${name}" event threw`, { cause }));
-    }
   }
 
   /** @returns {string} what a step that takes too long is waiting for */
@@ -183,34 +175,14 @@ class Service {
    * @param {number} [fd]
    */
   async #listen(generation, fd) {
-    await this.#openHealthPort();
+    this.#healthPort = await this.healthPort();
     this.generation = generation;
     const accept = (/** @type {import('node:net').Socket} */ socket) => {
       if (!this.generation?.server.emit('connection', socket)) socket.destroy();
     };
-    this.#listener = new Listener(accept, (error) => this.tell('error', error));
+    this.#listener = this.entrance(accept);
     await this.#listener.open(fd === undefined ? addressOf(this.options) : { fd });
     this.#admit(generation);
-  }
-
-  async #openHealthPort() {
-    const { host, endpoints } = this.options;
-    if (endpoints.port === undefined) return;
-    const borrowed = new Borrowed(this.endpoints.server());
-    const listener = new Listener(
-      (socket) => borrowed.emit('connection', socket),
-      (error) => this.tell('error', error),
-    );
-    const closeConnections = borrowed.server.closeAllConnections.bind(borrowed.server);
-    this.#health = {
-      listener,
-      close() {
-        closeConnections();
-        borrowed.giveBack();
-      },
-    };
-    await listener.open({ host: path.isAbsolute(host) ? '127.0.0.1' : host, port: endpoints.port });
-    borrowed.pretendToListen(() => listener.address());
   }
 
   /** @param {InstanceType<typeof Generation>} generation */
@@ -221,11 +193,11 @@ class Service {
 
   /** Closes the sockets that listen, and every connection. */
   async #close() {
-    const closed = [this.#listener?.close(), this.#health?.listener.close()];
+    const closed = this.#listener?.close();
     await this.#reception.closeAll();
-    this.#health?.close();
-    await Promise.all(closed);
-    this.#listener = this.#health = this.generation = undefined;
+    await closed;
+    await this.#healthPort?.close();
+    this.#listener = this.#healthPort = this.generation = undefined;
   }
 
   /**
@@ -338,17 +310,19 @@ class Service {
   }
 
   /**
+   * @param {((socket: import('node:net').Socket) => void)} [give] who goes on with connections that are idle; without
+   *   it they are closed, and new requests refused
    * @returns {Promise<boolean>} whether every request that was under way got its answer
    */
-  async stop() {
+  async stop(give) {
     const generation = this.generation;
     if (!generation) return true;
-    const begun = await this.#announce();
+    const begun = await this.#announce(give ? 0 : this.options.shutdownDelayMs);
     const { gracefulShutdownTimeoutMs: grace } = this.options;
     const answered = await this.#finish(
-      this.#reception.quiet(),
+      give ? this.#reception.empty() : this.#reception.quiet(),
       () => generation.cut(),
-      () => this.#reception.drain(),
+      () => (give ? this.#reception.part(give) : this.#reception.drain()),
     );
     this.state = 'stopping';
     const listenerClosed = this.#listener?.close();
@@ -365,15 +339,31 @@ class Service {
     return answered;
   }
 
-  /** Says that the end has come, and goes on serving as long as the configuration asks for. */
-  async #announce() {
-    const { shutdownDelayMs } = this.options;
+  /**
+   * Says that the end has come, and goes on serving for a while.
+   *
+   * @param {number} shutdownDelayMs
+   */
+  async #announce(shutdownDelayMs) {
     if (this.state !== 'draining') {
       this.state = 'draining';
       this.tell('draining');
       if (shutdownDelayMs > 0) await pause(shutdownDelayMs);
     }
     return performance.now();
+  }
+
+  /**
+   * @param {import('node:net').Socket} socket
+   * @returns {boolean} whether it can go on with another server now
+   */
+  isMovable(socket) {
+    return this.#reception.isMovable(socket);
+  }
+
+  /** @param {import('node:net').Socket} socket one that goes on with another server */
+  forget(socket) {
+    this.#reception.forget(socket);
   }
 
   /** Resolves when the server is ready and its checks are well. */

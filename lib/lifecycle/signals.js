@@ -9,6 +9,8 @@
 
 /** @import { LoggerLike } from '../../index.js' */
 
+const { seat } = require('./cluster/seat.js');
+
 /**
  * @typedef {object} Listed
  * @property {() => Promise<boolean>} stop brings whether all went well
@@ -35,6 +37,8 @@ async function stopsWell({ stop, logger }) {
 
 /** @param {NodeJS.Signals} signal */
 async function end(signal) {
+  // A terminal sends it to the workers too; they end when their primary tells them to.
+  if (seat) return;
   const now = performance.now();
   if (stopping) {
     const samePress = signal === 'SIGINT' && stopping.signal === 'SIGINT' && now - stopping.at < samePressMs;
@@ -48,7 +52,7 @@ async function end(signal) {
 
 function renew() {
   // What is being stopped must not be started again.
-  if (stopping) return;
+  if (stopping || seat) return;
   for (const { restart, logger } of listed) {
     restart().catch((error) =>
       logger.error('Flotilla: the restart failed, and the old generation serves on:', error),

@@ -7,6 +7,7 @@
  */
 
 const addon = require('../native/loader.js');
+const { seat } = require('./cluster/seat.js');
 
 const firstPassed = 3;
 
@@ -46,7 +47,8 @@ function takeSockets(names) {
 /** @param {string} message */
 function notify(message) {
   const { NOTIFY_SOCKET } = process.env;
-  if (NOTIFY_SOCKET) addon.supervisorNotify(NOTIFY_SOCKET, message);
+  // It is about the primary, which speaks for its workers.
+  if (NOTIFY_SOCKET && !seat) addon.supervisorNotify(NOTIFY_SOCKET, message);
 }
 
 const ready = () => notify('READY=1');

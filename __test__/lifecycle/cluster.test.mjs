@@ -1,0 +1,340 @@
+// A clustered server: real workers, real signals, and clients that notice nothing.
+
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { WebSocket } from 'ws';
+import { connected, keptConnection, request, untilEnd } from '../fixtures/lifecycle.mjs';
+import { start } from '../fixtures/processes.mjs';
+
+const program = fileURLToPath(new URL('../fixtures/lifecycle-cluster.mjs', import.meta.url));
+const restarts = Number(process.env.FLOTILLA_TEST_RESTARTS ?? 5);
+
+/** The program, started and serving. */
+async function serving(options = {}, environment = {}) {
+  const running = start(process.execPath, [program, JSON.stringify(options)], {
+    env: { ...process.env, ...environment },
+  });
+  const [, port] = await running.prints(/primary: port (\d+)/);
+  let warned = '';
+  running.child.stderr.on('data', (text) => {
+    warned += text;
+  });
+  const url = (path = '/') => `http://127.0.0.1:${port}${path}`;
+  return {
+    ...running,
+    port: Number(port),
+    url,
+    signal: (name) => process.kill(running.child.pid, name),
+    /** Who answers on a connection of its own. */
+    ask: async (path = '/', options = {}) =>
+      JSON.parse((await request(url(path), { agent: false, ...options })).text),
+    /** Waits for what a process writes as an error. */
+    warns: async (pattern) => {
+      while (!pattern.test(warned)) await once(running.child.stderr, 'data');
+    },
+  };
+}
+
+const isAlive = (pid) => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+/** Waits until something holds. */
+async function until(holds) {
+  while (!(await holds())) await pause(5);
+}
+
+/** Clients that send all the time over connections that they keep, half of it with bodies, and never retry. */
+function load(url, clients = 6) {
+  const state = { sent: 0, running: true, generations: new Set() };
+  const all = Array.from({ length: clients }, async (_, client) => {
+    const agent = keptConnection();
+    for (let turn = 0; state.running; turn++) {
+      const body = turn % 2 === 0 ? `${client}.${turn}`.padEnd(1 + ((turn * 7919) % 20_000), '.') : '';
+      const answer = await request(url(), { agent, body });
+      const { generation, body: echoed } = JSON.parse(answer.text);
+      expect([answer.status, echoed === body, answer.reused]).toEqual([200, true, turn > 0]);
+      state.sent += 1;
+      state.generations.add(generation);
+    }
+  });
+  const stop = () => {
+    state.running = false;
+    return Promise.all(all);
+  };
+  return { state, stop };
+}
+
+describe.runIf(process.platform !== 'win32')('a clustered server', () => {
+  it('answers from every worker, each with resources of its own, and the primary has none', async () => {
+    const { ask, child } = await serving();
+    const pids = new Set();
+    for (let turn = 0; turn < 6; turn++) pids.add((await ask('/', { method: 'POST', body: 'x' })).pid);
+    expect([pids.size, pids.has(child.pid)]).toEqual([2, false]);
+  });
+
+  it.each([
+    ['a program that throws', { load: 1 }, 'no such module', 'FLOTILLA_ERR_WORKER_FAILED'],
+    [
+      'a resource that does not open',
+      { open: 1 },
+      'failed to open: no such host',
+      'FLOTILLA_ERR_RESOURCE_FAILED',
+    ],
+    ['checks that are not well', { check: 1 }, 'failed to become ready', 'FLOTILLA_ERR_SERVER_NOT_READY'],
+  ])('does not start with %s, and says why', async (_what, faults, reason, code) => {
+    const { ended } = start(process.execPath, [program, JSON.stringify({ faults, readyTimeoutMs: 200 })]);
+    const { code: exit, stdout, stderr } = await ended;
+    expect([exit, stdout.includes('port')]).toEqual([1, false]);
+    expect(stderr).toContain(reason);
+    expect(stderr).toContain(code);
+    // What was opened was closed.
+    expect(stdout.match(/opened/g)?.length).toBe(stdout.match(/closed/g)?.length);
+  });
+
+  it(`is restarted ${restarts} times under load, and no request fails and no connection is closed`, async () => {
+    const { url, signal, prints, ask } = await serving();
+    const { state, stop } = load(url);
+    for (let turn = 1; turn <= restarts; turn++) {
+      const before = state.sent;
+      await until(() => state.sent > before + 50);
+      signal('SIGUSR2');
+      await prints(new RegExp(`(primary: restarted[\\s\\S]*){${turn}}`));
+    }
+    const before = state.sent;
+    await until(() => state.sent > before + 50);
+    await stop();
+    expect([(await ask()).generation, state.generations.has(restarts + 1)]).toEqual([restarts + 1, true]);
+  });
+
+  it.each([
+    ['throws', { load: 2 }],
+    ['does not open its resource', { open: 2 }],
+    ['is not well', { check: 2 }],
+  ])('keeps its workers where new code %s', async (_what, faults) => {
+    const { url, signal, ask, warns, child, ended } = await serving({ faults, readyTimeoutMs: 300 });
+    const old = new Set([(await ask()).pid, (await ask()).pid]);
+    const { state, stop } = load(url, 2);
+    signal('SIGUSR2');
+    await warns(/restart failed, and the old generation serves on/);
+    const before = state.sent;
+    await until(() => state.sent > before + 10);
+    await stop();
+    expect([...state.generations]).toEqual([1]);
+    expect(new Set([(await ask()).pid, (await ask()).pid])).toEqual(old);
+    process.kill(child.pid, 'SIGTERM');
+    expect((await ended).code).toBe(0);
+  });
+
+  it('finishes what is under way in a restart, and closes the old resources afterwards', async () => {
+    const { ask, signal, prints } = await serving();
+    const slow = ask('/slow');
+    await prints(/worker \d+: slow/);
+    signal('SIGUSR2');
+    expect((await slow).generation).toBe(1);
+    const [text] = await prints(/[\s\S]*primary: restarted/);
+    expect(text.lastIndexOf('opened 2')).toBeLessThan(text.indexOf('closed 1'));
+  });
+
+  it('closes WebSockets of the old generation with 1001', async () => {
+    const { url, signal, ask } = await serving();
+    const client = new WebSocket(url('/socket').replace('http', 'ws'));
+    await once(client, 'open');
+    const closed = once(client, 'close');
+    signal('SIGUSR2');
+    expect((await closed)[0]).toBe(1001);
+    await until(async () => (await ask()).generation === 2);
+  });
+
+  it('moves a connection that has said nothing yet, and one with half a head ends with its answer', async () => {
+    const { port, signal, prints, ask } = await serving();
+    const [silent, half] = [await connected(port), await connected(port)];
+    half.write('GET / HTTP/1.1\r\nHo');
+    // Each worker has read what came before this.
+    await Promise.all([ask(), ask()]);
+    signal('SIGUSR2');
+    await prints(/draining/);
+    half.write('st: here\r\nConnection: close\r\n\r\n');
+    expect(await untilEnd(half)).toContain('"generation":1');
+    await prints(/restarted/);
+    silent.write('GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n');
+    expect(await untilEnd(silent)).toContain('"generation":2');
+  });
+
+  it('replaces a worker that was killed, and the other answers meanwhile', async () => {
+    const { ask, prints, warns } = await serving();
+    const { pid } = await ask();
+    process.kill(pid, 'SIGKILL');
+    for (let turn = 0; turn < 20; turn++) expect((await ask()).pid).not.toBe(pid);
+    await warns(/A worker failed: it ended \(SIGKILL\)/);
+    await prints(/(opened 1[\s\S]*){3}/);
+    const pids = new Set();
+    await until(async () => pids.add((await ask()).pid).size === 2);
+  });
+
+  it('is there again when all workers have crashed, and connections wait meanwhile', async () => {
+    const { url, ask } = await serving();
+    const crash = () => request(url('/crash'), { agent: false }).catch(() => {});
+    await Promise.all([crash(), crash()]);
+    expect((await ask()).generation).toBe(1);
+  });
+
+  it('lets nobody wait for a worker that is blocked', async () => {
+    const { ask, url, prints } = await serving();
+    const { text } = await request(url('/block'), { agent: false });
+    expect(text).toBe('blocked');
+    await prints(/blocks/);
+    const begun = performance.now();
+    for (let turn = 0; turn < 8; turn++) await ask();
+    expect(performance.now() - begun).toBeLessThan(500);
+  });
+
+  it('answers probes while every worker is blocked, and forgets nobody else', async () => {
+    const { ask, url, prints } = await serving();
+    await Promise.all([request(url('/block'), { agent: false }), request(url('/block'), { agent: false })]);
+    await prints(/(blocks[\s\S]*){2}/);
+    const begun = performance.now();
+    const waiting = ask('/', { body: 'patience' });
+    const [live, ready] = await Promise.all(
+      ['/live', '/ready'].map((path) => request(url(path), { agent: false })),
+    );
+    expect([live.status, live.text, ready.status, ready.text]).toEqual([
+      200,
+      '{"status":"live"}',
+      200,
+      '{"status":"ready"}',
+    ]);
+    expect(performance.now() - begun).toBeLessThan(500);
+    expect((await waiting).body).toBe('patience');
+  });
+
+  it('tells the health of all workers together', async () => {
+    const { url } = await serving({ healthCheckTimeoutMs: 100 });
+    const health = async () => {
+      const { status, text } = await request(url('/health'), { agent: false });
+      return { code: status, ...JSON.parse(text) };
+    };
+    const well = await health();
+    expect([well.code, well.status, well.checks]).toEqual([200, 'healthy', { db: true }]);
+    // More than this process alone would have.
+    expect(well.memory.rss).toBeGreaterThan(100e6);
+    await request(url('/block'), { agent: false });
+    expect(await health()).toMatchObject({ code: 503, checks: { db: true, workers: false } });
+  });
+
+  it.each(['SIGTERM', 'SIGINT'])('answers what is under way, stops and exits with 0 on %s', async (name) => {
+    const { ask, signal, prints, ended } = await serving();
+    const slow = ask('/slow');
+    await prints(/worker \d+: slow/);
+    signal(name);
+    expect((await slow).generation).toBe(1);
+    const { code, stdout, stderr } = await ended;
+    expect([code, stderr, stdout.match(/closed 1/g).length]).toEqual([0, '', 2]);
+    expect(stdout).toMatch(/primary: stopped\n$/);
+  });
+
+  it('stops as well on a Ctrl-C that reaches every process of the group', async () => {
+    const { ask, prints, ended, child } = await serving();
+    const slow = ask('/slow');
+    await prints(/worker \d+: slow/);
+    process.kill(-child.pid, 'SIGINT');
+    expect((await slow).generation).toBe(1);
+    expect((await ended).code).toBe(0);
+  });
+
+  it.each([
+    ['a resource never closes', { faults: { close: 'never' } }, '/', 'the resource "db" has not closed'],
+    ['a request is never answered', {}, '/never', 'no answer yet to GET /never'],
+  ])(
+    'exits with 1 after the deadline where %s, and names the culprit',
+    async (_what, options, path, culprit) => {
+      const { url, signal, prints, ended } = await serving({ ...options, gracefulShutdownTimeoutMs: 300 });
+      const asked = request(url(path), { agent: false }).catch(() => {});
+      await (path === '/never' ? prints(/worker \d+: never/) : asked);
+      const begun = performance.now();
+      signal('SIGTERM');
+      const { code, stderr } = await ended;
+      expect([code, performance.now() - begun < 4000]).toEqual([1, true]);
+      expect(stderr).toContain(culprit);
+    },
+  );
+
+  it('exits at once on a second signal, and leaves no worker behind', async () => {
+    const { url, ask, signal, prints, ended } = await serving({ gracefulShutdownTimeoutMs: 60_000 });
+    const pids = [(await ask()).pid, (await ask()).pid];
+    request(url('/never'), { agent: false }).catch(() => {});
+    await prints(/worker \d+: never/);
+    signal('SIGTERM');
+    await prints(/primary: draining/);
+    signal('SIGTERM');
+    expect((await ended).code).toBe(1);
+    await until(() => !pids.some(isAlive));
+  });
+
+  it('leaves no worker behind where the primary is killed', async () => {
+    const { ask, signal, child } = await serving();
+    const pids = [(await ask()).pid, (await ask()).pid];
+    signal('SIGKILL');
+    await until(() => ![child.pid, ...pids].some(isAlive));
+  });
+
+  it('turns readiness to 503 at once on SIGTERM, and serves on for the delay', async () => {
+    const { url, ask, signal, ended } = await serving({ shutdownDelayMs: 400 });
+    const ready = async () => (await request(url('/ready'), { agent: false })).status;
+    expect(await ready()).toBe(200);
+    signal('SIGTERM');
+    await until(async () => (await ready()) === 503);
+    expect((await ask()).generation).toBe(1);
+    expect((await ended).code).toBe(0);
+  });
+
+  it('drains the connections of TLS, which cannot move, without cutting one', async () => {
+    const pem = (name) => readFileSync(new URL(`../fixtures/tls/${name}.pem`, import.meta.url), 'utf8');
+    const { port, signal, prints } = await serving({ tls: { key: pem('key'), cert: pem('cert') } });
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
+    onTestFinished(() => agent.destroy());
+    const ask = async () => {
+      const outgoing = https.get(`https://127.0.0.1:${port}/`, { agent });
+      const [response] = await once(outgoing, 'response');
+      let text = '';
+      for await (const chunk of response) text += chunk;
+      return JSON.parse(text).generation;
+    };
+    expect(await ask()).toBe(1);
+    signal('SIGUSR2');
+    let restarted = false;
+    const done = prints(/primary: restarted/).then(() => {
+      restarted = true;
+    });
+    const generations = [];
+    while (!restarted) {
+      generations.push(await ask());
+      await pause(10);
+    }
+    await done;
+    expect([generations.at(0), await ask()]).toEqual([1, 2]);
+  });
+
+  it('has the endpoints on a port of their own in the primary', async () => {
+    const probe = http.createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const { port } = probe.address();
+    await new Promise((resolve) => probe.close(resolve));
+    const { url } = await serving({ healthEndpoints: { port } });
+    await Promise.all([request(url('/block'), { agent: false }), request(url('/block'), { agent: false })]);
+    const begun = performance.now();
+    expect((await request(`http://127.0.0.1:${port}/live`)).status).toBe(200);
+    expect((await request(`http://127.0.0.1:${port}/ready`)).status).toBe(200);
+    expect(performance.now() - begun).toBeLessThan(500);
+    expect(JSON.parse((await request(url('/live'), { agent: false })).text).generation).toBe(1);
+  });
+});

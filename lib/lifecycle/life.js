@@ -1,0 +1,67 @@
+/** What a server of every kind has: its name, its options, its state, and who hears of it. */
+
+/** @import { LifecycleEvents, ServerState } from '../../index.js' */
+/** @import { Options } from './options.js' */
+
+const { EventEmitter } = require('node:events');
+
+/** @typedef {Life} Instance */
+
+/**
+ * A server of any kind, as a fleet deals with it. Each step is taken when the one before it has ended.
+ *
+ * @typedef {Instance & {
+ *   getPort(): number,
+ *   culprit(): string,
+ *   start(context: import('./context.js').AnyContext, fd?: number): Promise<void>,
+ *   prepare(context: import('./context.js').AnyContext): Promise<void>,
+ *   abandon(): Promise<void>,
+ *   replace(): Promise<void>,
+ *   drain(): void,
+ *   drained(): Promise<void>,
+ *   stop(): Promise<boolean>,
+ *   waitForReady(): Promise<void>,
+ * }} AnyService
+ */
+
+class Life {
+  events = new EventEmitter();
+  /** @type {ServerState} */
+  state = 'stopped';
+
+  /**
+   * @param {Options} options
+   * @param {string} [name] among the servers of one fleet
+   */
+  constructor(options, name = '') {
+    this.name = name;
+    this.options = options;
+  }
+
+  get started() {
+    return this.state !== 'stopped';
+  }
+
+  /** Whether requests are wanted. */
+  get wantsRequests() {
+    return this.state === 'ready' || this.state === 'restarting';
+  }
+
+  /**
+   * @param {keyof LifecycleEvents} name
+   * @param {unknown[]} args
+   */
+  tell(name, ...args) {
+    if (name === 'error' && this.events.listenerCount('error') === 0) {
+      this.options.logger.error('Flotilla:', ...args);
+      return;
+    }
+    try {
+      this.events.emit(name, ...args);
+    } catch (cause) {
+      process.emitWarning(new Error(`A listener of the server's "${name}" event threw`, { cause }));
+    }
+  }
+}
+
+module.exports = { Life };
