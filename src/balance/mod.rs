@@ -1,7 +1,8 @@
 //! The balancer: which worker a connection goes to, and how it gets there.
 //!
 //! `head` and `score` are pure: bytes in, a request out; figures in, a choice out. They hold nothing between two
-//! calls, so a death in them loses nothing.
+//! calls, so a death in them loses nothing. `proxy` forwards bytes to the port of a worker.
 
 pub mod head;
+pub mod proxy;
 pub mod score;

@@ -16,9 +16,13 @@ pub struct Pipe {
     held: usize,
 }
 
+/// A pipe has room for sixteen pieces, and a piece of a fast connection is larger than a page: so a pipe can take more
+/// than its nominal capacity, and how much it can is the kernel's to say.
+const MOST_AT_ONCE: usize = 1 << 20;
+
 impl Pipe {
-    /// What a pipe holds where nobody asks for more. It is also all that is asked for: unprivileged processes
-    /// have a common limit for larger ones.
+    /// What a pipe nominally holds where nobody asks for more. It is also all that is asked for: the processes of a
+    /// user have a common limit for larger ones.
     pub const CAPACITY: usize = 1 << 16;
 
     pub fn new() -> io::Result<Self> {
@@ -43,7 +47,7 @@ impl Pipe {
 
     /// Takes bytes from a socket, as `receive` would: zero is the end.
     pub fn fill(&mut self, from: &Socket) -> io::Result<usize> {
-        let moved = splice(from, &self.into, Self::CAPACITY)?;
+        let moved = splice(from, &self.into, MOST_AT_ONCE)?;
         self.held += moved;
         Ok(moved)
     }

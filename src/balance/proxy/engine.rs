@@ -1,0 +1,477 @@
+//! The proxy's thread: accepts, has a worker chosen, and moves bytes as the poll tells of them.
+//!
+//! A link is named by its place and a serial number that no other link of that place has had, so an event or an
+//! answer that comes late finds nothing and harms nobody. Nothing here blocks and nothing here spins: what has
+//! more to do waits for its turn, what cannot go on waits for an event or for its deadline.
+
+use super::deadlines::Deadlines;
+use super::flow::Room;
+use super::link::{Link, Outcome, Stage};
+use super::seats::{Count, Seats};
+use super::{Command, Options, Question, Shared};
+use crate::balance::head::{self, Opening};
+use crate::balance::score::Random;
+use crate::sys::poll::{Event, Events, Poll};
+use crate::sys::socket::{Address, Socket};
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const LISTENER: u64 = u64::MAX;
+const WAKER: u64 = u64::MAX - 1;
+/// In the lowest bit of a token: which side of the link it stands for.
+const WORKER_SIDE: u64 = 1;
+
+const EVENTS: usize = 512;
+/// How many connections are accepted before those that are there get their turn.
+const ACCEPTS: usize = 16;
+/// How long accepting rests when this process or the machine has no descriptor left.
+const REST: Duration = Duration::from_millis(100);
+/// How long a connection waits for a worker where all have refused.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client may stay silent after its worker has ended.
+const LINGER: Duration = Duration::from_secs(120);
+
+pub(super) struct Engine {
+    poll: Poll,
+    shared: Arc<Shared>,
+    options: Options,
+    random: Random,
+    turn: u64,
+    listener: Option<Socket>,
+    /// To be removed with the listener.
+    path: Option<PathBuf>,
+    is_open: bool,
+    is_listening: bool,
+    rests_until: Option<Instant>,
+    seats: Seats,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    room: Room,
+    head: Vec<u8>,
+    /// Links that have more to do.
+    again: Vec<u64>,
+    inspections: Deadlines,
+    answers: Deadlines,
+    stranded: Deadlines,
+    lingering: Deadlines,
+}
+
+#[derive(Default)]
+struct Slot {
+    serial: u32,
+    link: Option<Box<Link>>,
+}
+
+impl Engine {
+    pub(super) fn new(
+        listener: Socket,
+        address: &Address,
+        options: Options,
+        shared: Arc<Shared>,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        poll.add_source(&shared.waker, WAKER)?;
+        let ask = options.ask.as_ref();
+        Ok(Self {
+            poll,
+            shared,
+            random: Random::new(options.seed),
+            turn: 0,
+            listener: Some(listener),
+            path: match address {
+                Address::Unix(path) => Some(path.clone()),
+                Address::Tcp(_) => None,
+            },
+            is_open: false,
+            is_listening: false,
+            rests_until: None,
+            seats: Seats::default(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            room: Room::new(),
+            head: vec![0; ask.map_or(0, |ask| ask.head_limit)],
+            again: Vec::new(),
+            inspections: Deadlines::after(ask.map_or(Duration::ZERO, |ask| ask.inspection_time)),
+            answers: Deadlines::after(ask.map_or(Duration::ZERO, |ask| ask.answer_time)),
+            stranded: Deadlines::after(PATIENCE),
+            lingering: Deadlines::after(LINGER),
+            options,
+        })
+    }
+
+    pub(super) fn run(mut self) {
+        let mut events = Events::with_room_for(EVENTS);
+        loop {
+            // A poll that cannot be waited for is an error of ours; the thread must not spin on it.
+            if self.poll.wait(&mut events, self.time_to_wait()).is_err() {
+                return;
+            }
+            let mut accepts = false;
+            for index in 0..events.len() {
+                let event = events.get(index);
+                match event.token {
+                    LISTENER => accepts = true,
+                    WAKER => {
+                        self.shared.waker.heard();
+                        if !self.obey() {
+                            return self.end();
+                        }
+                    }
+                    _ => self.event(event),
+                }
+            }
+            if accepts {
+                self.accept();
+            }
+            for id in std::mem::take(&mut self.again) {
+                self.with_link(id, Self::go_on);
+            }
+            self.expire();
+        }
+    }
+
+    fn time_to_wait(&self) -> Option<Duration> {
+        if !self.again.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let rows = [&self.inspections, &self.answers, &self.stranded, &self.lingering];
+        let deadlines = rows.iter().filter_map(|row| row.next());
+        let next = deadlines.chain(self.rests_until).min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    /// Does what it was told; false where that was to stop.
+    fn obey(&mut self) -> bool {
+        for command in self.shared.take_commands() {
+            match command {
+                Command::Ready(seat, address) => {
+                    self.seats.settle(seat, address);
+                    for id in self.stranded.take() {
+                        self.with_link(id, Self::connect);
+                    }
+                }
+                Command::Withdraw(seat) => self.seats.withdraw(seat),
+                Command::Open => self.is_open = true,
+                Command::Close => self.close_listener(),
+                Command::Assign(id, seat) => self.with_link(id, |engine, link| {
+                    if link.stage == Stage::Asking {
+                        engine.connect_to(link, seat)
+                    } else {
+                        Outcome::Goes
+                    }
+                }),
+                Command::Stop => return false,
+            }
+        }
+        self.listen();
+        true
+    }
+
+    fn end(mut self) {
+        self.close_listener();
+        for slot in &mut self.slots {
+            if let Some(link) = slot.link.take() {
+                link.close(true, &mut self.room);
+            }
+        }
+    }
+
+    fn close_listener(&mut self) {
+        self.is_open = false;
+        self.is_listening = false;
+        self.listener = None;
+        if let Some(path) = self.path.take() {
+            // Whoever has removed it already has done our work.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    /// Waits for connections only while there is somewhere to put them: the others wait in the kernel.
+    fn listen(&mut self) {
+        let Some(listener) = &self.listener else { return };
+        let wanted = self.is_open && !self.seats.ready().is_empty() && self.rests_until.is_none();
+        if wanted == self.is_listening {
+            return;
+        }
+        let done = if wanted {
+            self.poll.add_source(listener, LISTENER)
+        } else {
+            self.poll.remove(listener)
+        };
+        if done.is_ok() {
+            self.is_listening = wanted;
+        } else {
+            self.rest();
+        }
+    }
+
+    fn rest(&mut self) {
+        self.rests_until = Some(Instant::now() + REST);
+    }
+
+    fn accept(&mut self) {
+        for _ in 0..ACCEPTS {
+            let Some(listener) = &self.listener else { return };
+            match listener.accept() {
+                Ok(client) => self.welcome(client),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return,
+                    // This one is gone already; the next may not be.
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                    _ => {
+                        self.rest();
+                        return self.listen();
+                    }
+                },
+            }
+        }
+    }
+
+    fn welcome(&mut self, client: Socket) {
+        self.shared.board.add(Count::Accepted);
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            (self.slots.len() - 1) as u32
+        });
+        let id = u64::from(self.slots[index as usize].serial) << 32 | u64::from(index) << 1;
+        let mut link = Box::new(Link::new(id, client));
+        let outcome = if self.poll.add_stream(link.client(), id).is_err() {
+            Outcome::Failed
+        } else if self.options.ask.is_some() {
+            self.inspections.add(id);
+            // What the client has said is seen with the first event, which is on its way.
+            Outcome::Goes
+        } else {
+            self.connect(&mut link)
+        };
+        self.settle(link, outcome);
+    }
+
+    fn event(&mut self, event: Event) {
+        let Event {
+            token,
+            readable,
+            writable,
+            hung_up,
+        } = event;
+        self.with_link(token & !WORKER_SIDE, |engine, link| {
+            let outcome = if token & WORKER_SIDE == 0 {
+                link.client_event(readable, writable, hung_up);
+                Outcome::Goes
+            } else {
+                link.worker_event(readable, writable, hung_up)
+            };
+            match outcome {
+                Outcome::Goes => engine.go_on(link),
+                other => other,
+            }
+        });
+    }
+
+    /// Does something with a link, if it is still there, and what follows from it.
+    fn with_link(&mut self, id: u64, work: impl FnOnce(&mut Self, &mut Link) -> Outcome) {
+        let Some(slot) = self.slots.get_mut(place(id)) else {
+            return;
+        };
+        if slot.serial != serial(id) {
+            return;
+        }
+        let Some(mut link) = slot.link.take() else { return };
+        let outcome = work(self, &mut link);
+        self.settle(link, outcome);
+    }
+
+    fn go_on(&mut self, link: &mut Link) -> Outcome {
+        match link.stage {
+            Stage::Listening => self.inspect(link),
+            Stage::Asking | Stage::Stranded => Outcome::Goes,
+            Stage::Connecting | Stage::Open => link.pump(&mut self.room, self.options.half_open),
+        }
+    }
+
+    fn settle(&mut self, mut link: Box<Link>, mut outcome: Outcome) {
+        // Ends with the last worker that has not refused yet.
+        while outcome == Outcome::Refused {
+            self.shared.board.add(Count::Refused);
+            self.leave(&link);
+            link.refused();
+            outcome = self.connect(&mut link);
+        }
+        match outcome {
+            Outcome::Over => self.close(link, false),
+            Outcome::Failed => {
+                self.shared.board.add(Count::Failed);
+                self.close(link, true);
+            }
+            Outcome::Yields => {
+                self.again.push(link.id);
+                self.keep(link);
+            }
+            Outcome::Goes | Outcome::Refused => self.keep(link),
+        }
+    }
+
+    fn keep(&mut self, mut link: Box<Link>) {
+        if link.begins_to_linger() {
+            self.lingering.add(link.id);
+        }
+        let index = place(link.id);
+        self.slots[index].link = Some(link);
+    }
+
+    fn close(&mut self, link: Box<Link>, failed: bool) {
+        self.leave(&link);
+        let index = place(link.id);
+        link.close(failed, &mut self.room);
+        let slot = &mut self.slots[index];
+        // The topmost bit stays free, so that no id is one of the two tokens above.
+        slot.serial = (slot.serial + 1) & (u32::MAX >> 1);
+        self.free.push(index as u32);
+        if self.rests_until.take().is_some() {
+            self.listen();
+        }
+    }
+
+    fn leave(&self, link: &Link) {
+        if let Some(seat) = link.seat {
+            self.shared.board.left(seat);
+        }
+    }
+
+    /// Looks whether the head of the request is there.
+    fn inspect(&mut self, link: &mut Link) -> Outcome {
+        match link.client().peek(&mut self.head) {
+            Ok(0) => Outcome::Over,
+            Ok(count) => match head::look(&self.head[..count], self.head.len()) {
+                Opening::Partial => Outcome::Goes,
+                _ => self.ask(link, count),
+            },
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                Outcome::Goes
+            }
+            Err(_) => Outcome::Failed,
+        }
+    }
+
+    fn ask(&mut self, link: &mut Link, count: usize) -> Outcome {
+        let Some(ask) = &self.options.ask else {
+            return self.connect(link);
+        };
+        link.stage = Stage::Asking;
+        self.answers.add(link.id);
+        (ask.question)(Question {
+            id: link.id,
+            head: self.head[..count].to_vec(),
+            client: link.client().peer(),
+            waited: link.since.elapsed(),
+        });
+        Outcome::Goes
+    }
+
+    /// Connects to a worker of the strategy's choice.
+    fn connect(&mut self, link: &mut Link) -> Outcome {
+        self.connect_to(link, None)
+    }
+
+    /// Connects to a certain worker, if it gets connections, and else to one of the strategy's choice.
+    fn connect_to(&mut self, link: &mut Link, wanted: Option<usize>) -> Outcome {
+        let mut wanted = wanted.filter(|seat| self.seats.ready().contains(seat));
+        while let Some(seat) = wanted.take().or_else(|| self.choose(link)) {
+            let Some(address) = self.seats.address(seat) else {
+                return Outcome::Failed;
+            };
+            let (header, token) = (self.options.header, link.id | WORKER_SIDE);
+            match link.connect(address, seat, header) {
+                Ok(worker) => {
+                    if self.poll.add_stream(worker, token).is_err() {
+                        link.seat = None;
+                        return Outcome::Failed;
+                    }
+                    self.shared.board.joined(seat);
+                    return link.pump(&mut self.room, self.options.half_open);
+                }
+                Err(error) if Socket::is_exhaustion(&error) => return Outcome::Failed,
+                Err(_) => {
+                    self.shared.board.add(Count::Refused);
+                    link.tried.push(seat);
+                }
+            }
+        }
+        if link.was_reset {
+            return Outcome::Failed;
+        }
+        link.stage = Stage::Stranded;
+        link.tried.clear();
+        self.stranded.add(link.id);
+        Outcome::Goes
+    }
+
+    /// One of the ready seats that have not refused this link.
+    fn choose(&mut self, link: &Link) -> Option<usize> {
+        let turn = self.turn;
+        self.turn = self.turn.wrapping_add(1);
+        let (strategy, board) = (&self.options.strategy, &self.shared.board);
+        if link.tried.is_empty() {
+            let ready = self.seats.ready();
+            let figures = |index: usize| board.figures(ready[index]);
+            let chosen = strategy.choose(ready.len(), figures, turn, &mut self.random);
+            return chosen.map(|index| ready[index]);
+        }
+        let ready = self.seats.ready().iter().copied();
+        let left: Vec<_> = ready.filter(|seat| !link.tried.contains(seat)).collect();
+        let figures = |index: usize| board.figures(left[index]);
+        let chosen = strategy.choose(left.len(), figures, turn, &mut self.random);
+        chosen.map(|index| left[index])
+    }
+
+    fn expire(&mut self) {
+        let waits = self.inspections.next().is_some()
+            || self.answers.next().is_some()
+            || self.stranded.next().is_some()
+            || self.lingering.next().is_some()
+            || self.rests_until.is_some();
+        if !waits {
+            return;
+        }
+        let now = Instant::now();
+        if self.rests_until.is_some_and(|until| until <= now) {
+            self.rests_until = None;
+            self.listen();
+        }
+        while let Some(id) = self.inspections.due(now) {
+            self.with_link(id, |engine, link| match link.stage {
+                // What there is of a head has to do.
+                Stage::Listening => {
+                    let count = link.client().peek(&mut engine.head).unwrap_or(0);
+                    engine.ask(link, count)
+                }
+                _ => Outcome::Goes,
+            });
+        }
+        while let Some(id) = self.answers.due(now) {
+            self.with_link(id, |engine, link| match link.stage {
+                Stage::Asking => engine.connect(link),
+                _ => Outcome::Goes,
+            });
+        }
+        while let Some(id) = self.stranded.due(now) {
+            self.with_link(id, |_, link| match link.stage {
+                Stage::Stranded => Outcome::Failed,
+                _ => Outcome::Goes,
+            });
+        }
+        while let Some(id) = self.lingering.due(now) {
+            self.with_link(id, |_, link| link.still_lingers());
+        }
+    }
+}
+
+fn place(id: u64) -> usize {
+    ((id & u64::from(u32::MAX)) >> 1) as usize
+}
+
+fn serial(id: u64) -> u32 {
+    (id >> 32) as u32
+}

@@ -1,0 +1,205 @@
+//! One client, the worker it was given to, and the bytes between them.
+
+use super::flow::{Broken, End, Flow, Progress, Room};
+use super::header::Header;
+use crate::sys::socket::{Address, Socket};
+use std::io::{self, ErrorKind};
+use std::time::Instant;
+
+/// What becomes of a link after something has happened to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It waits for the next event.
+    Goes,
+    /// It has more to do when others had their turn.
+    Yields,
+    /// Both sides have ended.
+    Over,
+    /// One side has failed; the other was told.
+    Failed,
+    /// The worker could not be reached, and the client has lost nothing yet.
+    Refused,
+}
+
+/// How far a link has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The head of the request is awaited.
+    Listening,
+    /// Somebody was asked which worker to take.
+    Asking,
+    /// The worker has not answered yet, and another may be tried.
+    Connecting,
+    Open,
+    /// No worker could be reached; the next one that gets ready is tried.
+    Stranded,
+}
+
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) id: u64,
+    pub(super) stage: Stage,
+    client: End,
+    worker: Option<End>,
+    up: Flow,
+    down: Flow,
+    /// The seat of the worker, while there is one.
+    pub(super) seat: Option<usize>,
+    /// The seats whose workers have refused.
+    pub(super) tried: Vec<usize>,
+    /// Whether one of them broke off a connection that stood. Another may be tried, for nothing was said yet; but
+    /// where there is none, the client learns of it.
+    pub(super) was_reset: bool,
+    pub(super) since: Instant,
+    begun: bool,
+    /// How much the client had sent when it began to linger.
+    lingers: Option<u64>,
+}
+
+impl Link {
+    pub(super) fn new(id: u64, client: Socket) -> Self {
+        Self {
+            id,
+            stage: Stage::Listening,
+            client: End::new(client),
+            worker: None,
+            up: Flow::default(),
+            down: Flow::default(),
+            seat: None,
+            tried: Vec::new(),
+            was_reset: false,
+            since: Instant::now(),
+            begun: false,
+            lingers: None,
+        }
+    }
+
+    pub(super) fn client(&self) -> &Socket {
+        &self.client.socket
+    }
+
+    /// Begins to connect; the header goes before everything else.
+    pub(super) fn connect(&mut self, address: &Address, seat: usize, header: Header) -> io::Result<&Socket> {
+        let socket = Socket::connect(address)?;
+        // What was kept for a worker that then refused begins with the header already.
+        if !self.begun && header != Header::None {
+            let client = self.client();
+            self.up = Flow::beginning_with(header.bytes(client.peer(), client.local()));
+        }
+        self.begun = true;
+        self.seat = Some(seat);
+        self.stage = Stage::Connecting;
+        let worker = self.worker.insert(End::new(socket));
+        // A worker that speaks first is heard with its event; most wait for the client.
+        worker.readable = false;
+        Ok(&worker.socket)
+    }
+
+    /// Takes note of what the poll says of the client.
+    pub(super) fn client_event(&mut self, readable: bool, writable: bool, hung_up: bool) {
+        note(&mut self.client, readable, writable, hung_up);
+    }
+
+    /// The same of the worker. A connection that becomes writable is one; whether it has failed is told by it.
+    pub(super) fn worker_event(&mut self, readable: bool, writable: bool, hung_up: bool) -> Outcome {
+        let Some(worker) = &mut self.worker else {
+            return Outcome::Goes;
+        };
+        note(worker, readable, writable, hung_up);
+        if self.stage == Stage::Connecting && writable {
+            if let Err(error) = worker.socket.error() {
+                worker.failure = Some(error.kind());
+                return Outcome::Refused;
+            }
+            self.stage = Stage::Open;
+        }
+        Outcome::Goes
+    }
+
+    /// Moves what can be moved, both ways.
+    pub(super) fn pump(&mut self, room: &mut Room, half_open: bool) -> Outcome {
+        let Some(worker) = &mut self.worker else {
+            return Outcome::Goes;
+        };
+        let up = self.up.pump(&mut self.client, worker, room);
+        if up == Err(Broken::Sink) {
+            // It may have said why before it went.
+            (worker.readable, worker.hung_up) = (true, true);
+        }
+        if self.stage == Stage::Connecting {
+            match up {
+                Err(Broken::Sink) if self.up.moved() == 0 => return Outcome::Refused,
+                // There is nothing to read from a worker that may not be there.
+                Ok(_) if self.up.moved() == 0 => return Outcome::Goes,
+                _ => self.stage = Stage::Open,
+            }
+        }
+        let down = self.down.pump(worker, &mut self.client, room);
+        match (up, down) {
+            (Ok(Progress::Finished), Ok(Progress::Finished)) => Outcome::Over,
+            (Ok(up), Ok(down)) => {
+                if !half_open && (self.up.is_finished() || self.down.is_finished()) {
+                    return Outcome::Over;
+                }
+                if up == Progress::Yields || down == Progress::Yields {
+                    Outcome::Yields
+                } else {
+                    Outcome::Goes
+                }
+            }
+            (up, down) => {
+                // Whoever is left had a last look at what the other had said; an end that was reached stands.
+                let client_failed = up == Err(Broken::Source) || down == Err(Broken::Sink);
+                let ended = if client_failed {
+                    self.up.has_ended()
+                } else {
+                    self.down.has_ended()
+                };
+                if ended { Outcome::Over } else { Outcome::Failed }
+            }
+        }
+    }
+
+    /// Whether from now on only the client is there, and may say more or never end.
+    pub(super) fn begins_to_linger(&mut self) -> bool {
+        let begins = self.lingers.is_none() && self.down.is_finished();
+        if begins {
+            self.lingers = Some(self.up.moved());
+        }
+        begins
+    }
+
+    /// A client that has said nothing for so long is cut off; one that has may go on.
+    pub(super) fn still_lingers(&mut self) -> Outcome {
+        if self.lingers.take() == Some(self.up.moved()) {
+            Outcome::Failed
+        } else {
+            Outcome::Goes
+        }
+    }
+
+    /// Drops the worker that has refused.
+    pub(super) fn refused(&mut self) {
+        let failure = self.worker.take().and_then(|worker| worker.failure);
+        self.was_reset |= failure != Some(ErrorKind::ConnectionRefused);
+        self.tried.extend(self.seat.take());
+    }
+
+    /// Closes both sides: with a reset where one has failed, so that the other learns that it was cut off.
+    pub(super) fn close(mut self, failed: bool, room: &mut Room) {
+        self.up.discard(&mut room.pipes);
+        self.down.discard(&mut room.pipes);
+        if failed {
+            self.client.socket.abort();
+            if let Some(worker) = self.worker {
+                worker.socket.abort();
+            }
+        }
+    }
+}
+
+fn note(end: &mut End, readable: bool, writable: bool, hung_up: bool) {
+    end.readable |= readable;
+    end.writable |= writable;
+    end.hung_up |= hung_up;
+}
