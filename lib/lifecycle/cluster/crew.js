@@ -191,6 +191,8 @@ class Crew {
 
   /** @param {Hand} hand */
   #isReady(hand) {
+    // It was told before it could hear.
+    if (hand.state === 'leaving') hand.send({ flotilla: 'leave', move: false });
     if (hand.state !== 'starting') return;
     hand.state = 'ready';
     hand.settle?.resolve(undefined);
