@@ -48,6 +48,43 @@ export declare function readServerName(bytes: Uint8Array, limit: number): string
 /** Sends a message to the socket of the supervisor of this process. Whether that could be done. */
 export declare function supervisorNotify(socket: string, message: string): boolean;
 
+/** A thread that accepts connections and forwards them to the workers' ports. */
+export declare class NativeProxy {
+  /** 0, or the number of the system's error. */
+  bind(
+    host: string,
+    port: number,
+    options: {
+      strategy: number;
+      weights: number[];
+      halfOpen: boolean;
+      /** 0, or the version of the PROXY protocol. */
+      header: number;
+      inspectionMs: number;
+      headLimit: number;
+      answerMs: number;
+    },
+    ask?: (
+      id: number,
+      head: Buffer,
+      address: string | undefined | null,
+      port: number,
+      waitedMs: number,
+    ) => void,
+  ): number;
+  port(): number;
+  open(): void;
+  close(): void;
+  stop(): void;
+  ready(seat: number, host: string, port: number): boolean;
+  withdraw(seat: number): void;
+  assign(id: number, seat: number): void;
+  report(seat: number, lagMs: number, cpuPercent: number, heapUsed: number, heapTotal: number): void;
+  connections(seat: number): number;
+  /** Accepted, failed, refused by workers. */
+  counts(): number[];
+}
+
 // The shared cache. What follows is called by `lib/cache/` alone, which has checked the arguments.
 
 /** A key: whatever is none is refused with `FLOTILLA_ERR_INVALID_ARGUMENT`. */

@@ -18,7 +18,7 @@ thread_local! {
 }
 
 /// Workers that start at once must not all draw the same numbers.
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     let bytes = process::random().unwrap_or_default();
     bytes
         .chunks_exact(8)
@@ -28,7 +28,7 @@ fn seed() -> u64 {
 }
 
 /// The strategy by its number in `lib/server/load-balancers.js`; `weights` are those of the third.
-fn strategy(number: u32, weights: &[f64]) -> Option<Strategy> {
+pub(super) fn strategy(number: u32, weights: &[f64]) -> Option<Strategy> {
     Some(match (number, weights) {
         (0, _) => Strategy::RoundRobin,
         (1, _) => Strategy::LeastConnections,

@@ -10,6 +10,7 @@ pub mod cache;
 pub mod error;
 #[allow(unsafe_code, reason = "wraps raw Node-API, which takes pointers")]
 mod js;
+pub mod proxy;
 #[allow(unsafe_code, reason = "calls Node-API directly, where a request pays for it")]
 pub mod scope;
 pub mod supervisor;

@@ -20,6 +20,9 @@ use std::time::{Duration, Instant};
 
 const LISTENER: u64 = u64::MAX;
 const WAKER: u64 = u64::MAX - 1;
+/// An id holds a serial number above a place, and has to fit a number of JavaScript's with room for one bit below.
+const SERIAL_AT: u32 = 22;
+const MOST_LINKS: usize = 1 << (SERIAL_AT - 1);
 /// In the lowest bit of a token: which side of the link it stands for.
 const WORKER_SIDE: u64 = 1;
 
@@ -231,11 +234,15 @@ impl Engine {
 
     fn welcome(&mut self, client: Socket) {
         self.shared.board.add(Count::Accepted);
+        if self.free.is_empty() && self.slots.len() == MOST_LINKS {
+            self.shared.board.add(Count::Failed);
+            return client.abort();
+        }
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
             (self.slots.len() - 1) as u32
         });
-        let id = u64::from(self.slots[index as usize].serial) << 32 | u64::from(index) << 1;
+        let id = u64::from(self.slots[index as usize].serial) << SERIAL_AT | u64::from(index) << 1;
         let mut link = Box::new(Link::new(id, client));
         let outcome = if self.poll.add_stream(link.client(), id).is_err() {
             Outcome::Failed
@@ -326,7 +333,6 @@ impl Engine {
         let index = place(link.id);
         link.close(failed, &mut self.room);
         let slot = &mut self.slots[index];
-        // The topmost bit stays free, so that no id is one of the two tokens above.
         slot.serial = (slot.serial + 1) & (u32::MAX >> 1);
         self.free.push(index as u32);
         if self.rests_until.take().is_some() {
@@ -469,9 +475,9 @@ impl Engine {
 }
 
 fn place(id: u64) -> usize {
-    ((id & u64::from(u32::MAX)) >> 1) as usize
+    (id as usize >> 1) & (MOST_LINKS - 1)
 }
 
 fn serial(id: u64) -> u32 {
-    (id >> 32) as u32
+    (id >> SERIAL_AT) as u32
 }

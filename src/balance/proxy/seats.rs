@@ -30,15 +30,13 @@ struct Row {
 pub enum Count {
     /// Accepted from a client.
     Accepted,
-    /// Given to a worker that took it.
-    Assigned,
     /// Cut by an error of either side, or for want of a worker.
     Failed,
     /// Attempts to reach a worker that refused.
     Refused,
 }
 
-const COUNTS: usize = 4;
+const COUNTS: usize = 3;
 
 /// What a worker has reported of itself.
 #[derive(Clone, Copy, Debug, Default)]
