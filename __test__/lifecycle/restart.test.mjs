@@ -5,6 +5,7 @@ import http from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import express from 'express';
 import Fastify from 'fastify';
+import Koa from 'koa';
 import { describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import {
@@ -28,7 +29,16 @@ const forms = [
     (context) =>
       Fastify({ forceCloseConnections: true }).get('/', async () => `generation ${context.generation}`),
   ],
-  ['what has callback(), as Koa does', (context) => ({ callback: () => hello(context) })],
+  [
+    'Koa',
+    (context) => {
+      const app = new Koa();
+      app.use((ctx) => {
+        ctx.body = `generation ${context.generation}`;
+      });
+      return app;
+    },
+  ],
 ];
 
 describe('a restart', () => {

@@ -4,11 +4,18 @@
 
 const { createServer } = require('node:http');
 const net = require('node:net');
-const { createError } = require('../errors.js');
+const { createError, FlotillaError } = require('../errors.js');
 const { isBorrowed } = require('./borrowed.js');
+const { bridge } = require('./bridge.js');
 const { reasonOf } = require('./context.js');
 
-/** @typedef {{ server: HttpServer, close: () => Promise<void> }} Application */
+/**
+ * @typedef {object} Application
+ * @property {HttpServer} server
+ * @property {() => Promise<void>} close
+ * @property {(socket: import('node:net').Socket) => boolean} [carries] of a server that reads no requests: whether a
+ *   connection is quiet
+ */
 
 /** @param {string} reason */
 const failure = (reason, cause = /** @type {unknown} */ (undefined)) =>
@@ -29,13 +36,12 @@ async function adapt(app) {
     return { server: app.server, close: async () => app.close() };
   }
   const listener = typeof app === 'function' ? app : app?.callback?.();
-  if (typeof listener !== 'function') {
-    throw failure(
-      'the factory returned nothing that answers requests: an Express app, a Koa or Fastify one, a function, an http.Server',
-    );
-  }
-  const server = createServer(listener);
-  return { server, close: async () => {} };
+  if (typeof listener === 'function') return { server: createServer(listener), close: async () => {} };
+  if (typeof app?.listen === 'function') return bridge(app);
+  throw failure(
+    'the factory returned nothing that answers requests: an Express app, a Koa or Fastify one, a function, an http.Server, ' +
+      'or what has listen(port, host, callback)',
+  );
 }
 
 /**
@@ -52,7 +58,11 @@ async function makeApplication(factory, context) {
   } catch (cause) {
     throw failure(reasonOf(cause), cause);
   }
-  return adapt(app);
+  try {
+    return await adapt(app);
+  } catch (cause) {
+    throw cause instanceof FlotillaError ? cause : failure(reasonOf(cause), cause);
+  }
 }
 
 module.exports = { makeApplication };

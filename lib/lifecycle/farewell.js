@@ -12,7 +12,7 @@
 /** Unmasked, as a server's are: final frame, opcode 8, two bytes, status 1001 (going away). */
 const closeFrame = Buffer.from([0x88, 0x02, 0x03, 0xe9]);
 const eventStreamHeader = /^content-type: *text\/event-stream/im;
-const handshakePollMs = 20;
+const pollMs = 20;
 
 /**
  * @param {ServerResponse} response
@@ -42,7 +42,17 @@ function endEventStream(response) {
 function sendCloseFrame(socket, writtenBefore) {
   if (socket.destroyed || socket.writableEnded) return;
   if (/** @type {any} */ (socket).bytesWritten > writtenBefore) socket.write(closeFrame);
-  else setTimeout(sendCloseFrame, handshakePollMs, socket, writtenBefore).unref();
+  else setTimeout(sendCloseFrame, pollMs, socket, writtenBefore).unref();
 }
 
-module.exports = { endEventStream, isEventStream, sendCloseFrame };
+/**
+ * @param {(socket: any) => boolean} isQuiet
+ * @param {Duplex} socket
+ */
+function endWhen(isQuiet, socket) {
+  if (socket.destroyed) return;
+  if (isQuiet(socket)) /** @type {any} */ (socket).destroySoon();
+  else setTimeout(endWhen, pollMs, isQuiet, socket).unref();
+}
+
+module.exports = { endEventStream, endWhen, isEventStream, sendCloseFrame };

@@ -12,11 +12,11 @@
 /** @import { Application } from './application.js' */
 
 const { lifetimeOf } = require('./context.js');
-const { endEventStream, isEventStream, sendCloseFrame } = require('./farewell.js');
+const { endEventStream, endWhen, isEventStream, sendCloseFrame } = require('./farewell.js');
 const { Health } = require('./health.js');
 
 /** @typedef {{ request: IncomingMessage, response: ServerResponse }} Exchange */
-/** @typedef {{ webSocket: boolean, writtenBefore: number }} Upgrade */
+/** @typedef {{ webSocket: boolean, writtenBefore: number, isQuiet?: (socket: any) => boolean }} Upgrade */
 
 const namedCulprits = 3;
 
@@ -32,6 +32,7 @@ class Generation {
   #upgrades = new Map();
   /** @type {(() => void)[]} */
   #waiting = [];
+  #woundUp = false;
 
   /**
    * @param {AnyContext} context
@@ -66,7 +67,28 @@ class Generation {
    */
   upgrade(request, socket) {
     const webSocket = String(request.headers.upgrade).toLowerCase() === 'websocket';
-    this.#upgrades.set(socket, { webSocket, writtenBefore: /** @type {any} */ (socket).bytesWritten ?? 0 });
+    this.#hold(socket, { webSocket, writtenBefore: /** @type {any} */ (socket).bytesWritten ?? 0 });
+  }
+
+  /**
+   * Holds a connection whose requests cannot be told apart, if the application is of that kind.
+   *
+   * @param {Duplex} socket
+   * @returns {boolean} whether it is
+   */
+  carry(socket) {
+    const isQuiet = this.application.carries;
+    if (isQuiet) this.#hold(socket, { webSocket: false, writtenBefore: 0, isQuiet });
+    if (isQuiet && this.#woundUp) endWhen(isQuiet, socket);
+    return isQuiet !== undefined;
+  }
+
+  /**
+   * @param {Duplex} socket
+   * @param {Upgrade} upgrade
+   */
+  #hold(socket, upgrade) {
+    this.#upgrades.set(socket, upgrade);
     socket.once('close', () => {
       this.#upgrades.delete(socket);
       this.#look();
@@ -90,11 +112,13 @@ class Generation {
 
   /** Tells what would not end by itself to end. */
   windUp() {
+    this.#woundUp = true;
     for (const { response } of this.#exchanges) {
       if (isEventStream(response)) endEventStream(response);
     }
-    for (const [socket, { webSocket, writtenBefore }] of this.#upgrades) {
+    for (const [socket, { webSocket, writtenBefore, isQuiet }] of this.#upgrades) {
       if (webSocket) sendCloseFrame(socket, writtenBefore);
+      if (isQuiet) endWhen(isQuiet, socket);
     }
   }
 

@@ -116,7 +116,8 @@ class Reception {
   #arrive(server, socket, carriesRequests, tell) {
     const borrowed = /** @type {Loan} */ (this.#servers.get(server));
     borrowed.sockets += 1;
-    if (carriesRequests) {
+    if (this.current?.carry(socket)) socket.once('close', () => this.#look());
+    else if (carriesRequests) {
       this.#connections.set(socket, new Connection(socket));
     }
     this.#sockets.set(socket, () => {

@@ -1,0 +1,85 @@
+// Applications that can only listen: connections are carried to a port of their own.
+
+import http from 'node:http';
+import net from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { gate, keptConnection, lifecycleServer, request, startedServer } from '../fixtures/lifecycle.mjs';
+
+/** What ultimate-express is to a server: it has `listen`, `address` and `close`, and no sockets of Node's. */
+function listener(answer, { tells = true } = {}) {
+  const inner = http.createServer(answer);
+  const app = {
+    inner,
+    listen(port, host, callback) {
+      inner.listen(port, host, () => callback());
+      return app;
+    },
+    close() {
+      inner.close();
+      inner.closeAllConnections();
+    },
+  };
+  return tells ? { ...app, address: () => inner.address() } : app;
+}
+
+const hello = (context) => (incoming, response) =>
+  response.end(`${incoming.url} of generation ${context.generation}`);
+
+describe('an application that can only listen', () => {
+  it.each([
+    ['and tells its port', true],
+    ['and does not tell its port', false],
+  ])('%s is served, restarted and stopped', async (_what, tells) => {
+    const made = [];
+    const app = (context) => {
+      made.push(listener(hello(context), { tells }));
+      return made.at(-1);
+    };
+    const { server, url } = await startedServer(app);
+    const ask = async (options) => (await request(url('/path'), { agent: false, ...options })).text;
+    expect(await ask()).toBe('/path of generation 1');
+    await request(url(), { agent: keptConnection() });
+    await server.restart();
+    expect([await ask(), made.map(({ inner }) => inner.listening)]).toEqual([
+      '/path of generation 2',
+      [false, true],
+    ]);
+    await server.stop();
+    expect(made[1].inner.listening).toBe(false);
+  });
+
+  it('is given time to answer what is under way, and to finish with bodies of any size', async () => {
+    const [arrived, released] = [gate(), gate()];
+    const app = () =>
+      listener(async (incoming, response) => {
+        let length = 0;
+        for await (const chunk of incoming) length += chunk.length;
+        arrived.open();
+        await released.opened;
+        response.end(Buffer.alloc(length, 'x'));
+      });
+    const { server, url, logged } = await startedServer(app);
+    const size = 3 << 20;
+    const answer = request(url(), { agent: keptConnection(), body: Buffer.alloc(size, 'y') });
+    await arrived.opened;
+    const stopped = server.stop();
+    released.open();
+    expect((await answer).text.length).toBe(size);
+    await stopped;
+    expect(logged).toEqual([]);
+  });
+
+  it.each([
+    ['calls back with an error', (callback) => callback(new Error('no such device'))],
+    [
+      'throws',
+      () => {
+        throw new Error('no such device');
+      },
+    ],
+    ['emits an error', () => net.createServer().listen(0, '192.0.2.1')],
+  ])('that %s fails the start', async (_what, fault) => {
+    const { server } = lifecycleServer(() => ({ listen: (_port, _host, callback) => fault(callback) }));
+    await expect(server.start()).rejects.toMatchObject({ code: 'FLOTILLA_ERR_APP_FAILED' });
+  });
+});
