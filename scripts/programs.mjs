@@ -8,7 +8,11 @@ import path from 'node:path';
 import { output, run } from './run.mjs';
 
 /** By the name of the Debian package: the names under which the program may be there already. */
-const wanted = { chromium: ['chromium', 'chromium-browser', 'google-chrome'] };
+const wanted = {
+  chromium: ['chromium', 'chromium-browser', 'google-chrome'],
+  haproxy: ['haproxy'],
+  wrk: ['wrk'],
+};
 
 /** @param {string} name */
 function isOnPath(name) {

@@ -1,11 +1,14 @@
 // Proxy mode between real clients and real workers, as the primary runs it.
 
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { proxyFront } from '../fixtures/proxy-front.mjs';
@@ -145,6 +148,56 @@ onLinux('a front in proxy mode', () => {
       expect(error.code).toBe('ECONNREFUSED');
     });
     expect((await ask(url, { agent })).worker).toBe('worker-0');
+  });
+});
+
+/** A front in a process that may open only so many descriptors. */
+async function frugalFront(descriptors, ports) {
+  const file = fileURLToPath(new URL('../../bench/proxy/front.cjs', import.meta.url));
+  const command = `ulimit -n ${descriptors}; exec "$0" "$@"`;
+  const child = spawn('sh', ['-c', command, process.execPath, file, ...ports.map(String)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
+  const [line] = await once(child.stdout.setEncoding('utf8'), 'data');
+  const cpuTicks = () => {
+    const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    return Number(fields[11]) + Number(fields[12]);
+  };
+  const open = () => readdirSync(`/proc/${child.pid}/fd`).length;
+  return { port: Number(/port (\d+)/.exec(line)[1]), cpuTicks, open };
+}
+
+onLinux('a front that has no descriptors left', () => {
+  it('rests, goes on with the connections that it has, and takes new ones when it can', async () => {
+    const { workers } = await proxyFront({ workers: 1 });
+    const front = await frugalFront(70, [workers[0].seat.port]);
+    const url = `http://127.0.0.1:${front.port}`;
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    onTestFinished(() => agent.destroy());
+    await ask(url, { agent });
+    const before = front.open();
+    const broken = vi.fn();
+    const crowd = Array.from({ length: 200 }, () => net.connect(front.port, '127.0.0.1').on('error', broken));
+    onTestFinished(() => {
+      for (const client of crowd) client.destroy();
+    });
+    await vi.waitFor(() => expect(front.open()).toBeGreaterThan(64));
+    const [ticks, start] = [front.cpuTicks(), performance.now()];
+    for (let times = 0; times < 20; times++) {
+      expect((await ask(url, { agent })).worker).toBe('worker-0');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    // A tick is 10 ms: a thread that spins would have used all of the time.
+    const share = ((front.cpuTicks() - ticks) * 10) / (performance.now() - start);
+    expect(share).toBeLessThan(0.5);
+    // The others wait, in the kernel or here: none is turned away.
+    expect(broken).not.toHaveBeenCalled();
+    for (const client of crowd) client.destroy();
+    expect((await ask(url)).worker).toBe('worker-0');
+    await vi.waitFor(() => expect(front.open()).toBeLessThanOrEqual(before + 4));
   });
 });
 

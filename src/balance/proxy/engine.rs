@@ -8,8 +8,7 @@ use super::deadlines::Deadlines;
 use super::flow::Room;
 use super::link::{Link, Outcome, Stage};
 use super::seats::{Count, Seats};
-use super::{Command, Options, Question, Shared};
-use crate::balance::head::{self, Opening};
+use super::{Command, Options, Shared};
 use crate::balance::score::Random;
 use crate::sys::poll::{Event, Events, Poll};
 use crate::sys::socket::{Address, Socket};
@@ -24,7 +23,7 @@ const WAKER: u64 = u64::MAX - 1;
 const SERIAL_AT: u32 = 22;
 const MOST_LINKS: usize = 1 << (SERIAL_AT - 1);
 /// In the lowest bit of a token: which side of the link it stands for.
-const WORKER_SIDE: u64 = 1;
+pub(super) const WORKER_SIDE: u64 = 1;
 
 const EVENTS: usize = 512;
 /// How many connections are accepted before those that are there get their turn.
@@ -37,27 +36,27 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LINGER: Duration = Duration::from_secs(120);
 
 pub(super) struct Engine {
-    poll: Poll,
-    shared: Arc<Shared>,
-    options: Options,
-    random: Random,
-    turn: u64,
+    pub(super) poll: Poll,
+    pub(super) shared: Arc<Shared>,
+    pub(super) options: Options,
+    pub(super) random: Random,
+    pub(super) turn: u64,
     listener: Option<Socket>,
     /// To be removed with the listener.
     path: Option<PathBuf>,
     is_open: bool,
     is_listening: bool,
-    rests_until: Option<Instant>,
-    seats: Seats,
+    pub(super) rests_until: Option<Instant>,
+    pub(super) seats: Seats,
     slots: Vec<Slot>,
     free: Vec<u32>,
-    room: Room,
-    head: Vec<u8>,
+    pub(super) room: Room,
+    pub(super) head: Vec<u8>,
     /// Links that have more to do.
     again: Vec<u64>,
-    inspections: Deadlines,
-    answers: Deadlines,
-    stranded: Deadlines,
+    pub(super) inspections: Deadlines,
+    pub(super) answers: Deadlines,
+    pub(super) stranded: Deadlines,
     lingering: Deadlines,
 }
 
@@ -151,9 +150,7 @@ impl Engine {
             match command {
                 Command::Ready(seat, address) => {
                     self.seats.settle(seat, address);
-                    for id in self.stranded.take() {
-                        self.with_link(id, Self::connect);
-                    }
+                    self.retry();
                 }
                 Command::Withdraw(seat) => self.seats.withdraw(seat),
                 Command::Open => self.is_open = true,
@@ -210,7 +207,7 @@ impl Engine {
         }
     }
 
-    fn rest(&mut self) {
+    pub(super) fn rest(&mut self) {
         self.rests_until = Some(Instant::now() + REST);
     }
 
@@ -335,8 +332,9 @@ impl Engine {
         let slot = &mut self.slots[index];
         slot.serial = (slot.serial + 1) & (u32::MAX >> 1);
         self.free.push(index as u32);
-        if self.rests_until.take().is_some() {
-            self.listen();
+        if self.rests_until.is_some() {
+            // There are descriptors again.
+            self.rests_until = Some(Instant::now());
         }
     }
 
@@ -346,90 +344,14 @@ impl Engine {
         }
     }
 
-    /// Looks whether the head of the request is there.
-    fn inspect(&mut self, link: &mut Link) -> Outcome {
-        match link.client().peek(&mut self.head) {
-            Ok(0) => Outcome::Over,
-            Ok(count) => match head::look(&self.head[..count], self.head.len()) {
-                Opening::Partial => Outcome::Goes,
-                _ => self.ask(link, count),
-            },
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                Outcome::Goes
-            }
-            Err(_) => Outcome::Failed,
+    /// Tries again for those that found no worker.
+    fn retry(&mut self) {
+        for id in self.stranded.take() {
+            self.with_link(id, |engine, link| match link.stage {
+                Stage::Stranded => engine.connect(link),
+                _ => Outcome::Goes,
+            });
         }
-    }
-
-    fn ask(&mut self, link: &mut Link, count: usize) -> Outcome {
-        let Some(ask) = &self.options.ask else {
-            return self.connect(link);
-        };
-        link.stage = Stage::Asking;
-        self.answers.add(link.id);
-        (ask.question)(Question {
-            id: link.id,
-            head: self.head[..count].to_vec(),
-            client: link.client().peer(),
-            waited: link.since.elapsed(),
-        });
-        Outcome::Goes
-    }
-
-    /// Connects to a worker of the strategy's choice.
-    fn connect(&mut self, link: &mut Link) -> Outcome {
-        self.connect_to(link, None)
-    }
-
-    /// Connects to a certain worker, if it gets connections, and else to one of the strategy's choice.
-    fn connect_to(&mut self, link: &mut Link, wanted: Option<usize>) -> Outcome {
-        let mut wanted = wanted.filter(|seat| self.seats.ready().contains(seat));
-        while let Some(seat) = wanted.take().or_else(|| self.choose(link)) {
-            let Some(address) = self.seats.address(seat) else {
-                return Outcome::Failed;
-            };
-            let (header, token) = (self.options.header, link.id | WORKER_SIDE);
-            match link.connect(address, seat, header) {
-                Ok(worker) => {
-                    if self.poll.add_stream(worker, token).is_err() {
-                        link.seat = None;
-                        return Outcome::Failed;
-                    }
-                    self.shared.board.joined(seat);
-                    return link.pump(&mut self.room, self.options.half_open);
-                }
-                Err(error) if Socket::is_exhaustion(&error) => return Outcome::Failed,
-                Err(_) => {
-                    self.shared.board.add(Count::Refused);
-                    link.tried.push(seat);
-                }
-            }
-        }
-        if link.was_reset {
-            return Outcome::Failed;
-        }
-        link.stage = Stage::Stranded;
-        link.tried.clear();
-        self.stranded.add(link.id);
-        Outcome::Goes
-    }
-
-    /// One of the ready seats that have not refused this link.
-    fn choose(&mut self, link: &Link) -> Option<usize> {
-        let turn = self.turn;
-        self.turn = self.turn.wrapping_add(1);
-        let (strategy, board) = (&self.options.strategy, &self.shared.board);
-        if link.tried.is_empty() {
-            let ready = self.seats.ready();
-            let figures = |index: usize| board.figures(ready[index]);
-            let chosen = strategy.choose(ready.len(), figures, turn, &mut self.random);
-            return chosen.map(|index| ready[index]);
-        }
-        let ready = self.seats.ready().iter().copied();
-        let left: Vec<_> = ready.filter(|seat| !link.tried.contains(seat)).collect();
-        let figures = |index: usize| board.figures(left[index]);
-        let chosen = strategy.choose(left.len(), figures, turn, &mut self.random);
-        chosen.map(|index| left[index])
     }
 
     fn expire(&mut self) {
@@ -444,6 +366,7 @@ impl Engine {
         let now = Instant::now();
         if self.rests_until.is_some_and(|until| until <= now) {
             self.rests_until = None;
+            self.retry();
             self.listen();
         }
         while let Some(id) = self.inspections.due(now) {

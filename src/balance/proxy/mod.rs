@@ -4,6 +4,7 @@
 //! JavaScript. If the process dies, the kernel closes both sides of every connection. If a worker dies, its
 //! connections end as they would without a proxy; one that it had not yet accepted goes to another worker.
 
+mod assign;
 mod deadlines;
 mod engine;
 mod flow;

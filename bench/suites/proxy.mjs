@@ -1,0 +1,56 @@
+// Bytes forwarded to workers that only listen, beside the proxy that is known for it.
+
+import { installUltimateExpress } from '../../scripts/ultimate-express.mjs';
+import { field, startFlotilla, startHaproxy } from '../proxy/field.mjs';
+
+const absent = () => installUltimateExpress();
+
+/** @type {import('../harness/suite.mjs').Suite} */
+export default {
+  title: 'Proxy mode',
+  measures:
+    'Hello world of ultimate-express, 2 workers, 64 connections of wrk, through one thread that forwards',
+  unit: 'requests/s',
+  direction: 'higher is better',
+  milliseconds: 2000,
+  contestants: [
+    {
+      id: 'flotilla',
+      label: 'Flotilla, keep-alive',
+      kind: 'round',
+      ours: true,
+      programs: ['wrk'],
+      absent,
+      prepare: field(startFlotilla, false),
+    },
+    {
+      id: 'haproxy',
+      label: 'HAProxy (TCP mode), keep-alive',
+      kind: 'round',
+      programs: ['wrk', 'haproxy'],
+      absent,
+      prepare: field(startHaproxy, false),
+    },
+    {
+      id: 'flotilla-short',
+      label: 'Flotilla, a connection a request',
+      kind: 'round',
+      ours: true,
+      programs: ['wrk'],
+      absent,
+      prepare: field(startFlotilla, true),
+    },
+    {
+      id: 'haproxy-short',
+      label: 'HAProxy (TCP mode), a connection a request',
+      kind: 'round',
+      programs: ['wrk', 'haproxy'],
+      absent,
+      prepare: field(startHaproxy, true),
+    },
+  ],
+  rows: [
+    { subject: 'flotilla', reference: 'haproxy', bar: 'at least 1.0' },
+    { subject: 'flotilla-short', reference: 'haproxy-short', bar: 'at least 1.0' },
+  ],
+};

@@ -1,0 +1,30 @@
+/**
+ * Installs ultimate-express, once, where tests and benchmarks find it. It is not among the development dependencies:
+ * its native part comes from elsewhere than npm, and the stand-in for it is built for some versions of Node alone.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { root } from './run.mjs';
+
+const fixture = path.join(root, '__test__/fixtures/ultimate-express');
+const folder = path.join(root, 'target/ultimate-express');
+
+/** The command of a worker that serves with it, without its id. */
+export const ultimateWorker = [path.join(fixture, 'worker.cjs'), folder];
+
+/** @returns {string | undefined} why it cannot be had here */
+export function installUltimateExpress() {
+  if (!existsSync(path.join(folder, 'node_modules/ultimate-express/package.json'))) {
+    mkdirSync(folder, { recursive: true });
+    copyFileSync(path.join(fixture, 'package.json'), path.join(folder, 'package.json'));
+    const quiet = ['--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error'];
+    const args = ['install', '--prefix', folder, ...quiet];
+    const shell = process.platform === 'win32';
+    const { status } = spawnSync('npm', args, { shell, stdio: ['ignore', 'ignore', 'inherit'] });
+    if (status !== 0) return 'npm could not install ultimate-express';
+  }
+  const { status } = spawnSync(process.execPath, ['-e', "require('ultimate-express')"], { cwd: folder });
+  return status === 0 ? undefined : `uWebSockets has no build for Node.js ${process.version}`;
+}
