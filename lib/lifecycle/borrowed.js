@@ -36,8 +36,10 @@ class Borrowed {
 
   /** @param {Record<string, Emit>} events what happens instead of the events of these names */
   divert(events) {
+    /** @type {Record<string, Emit | undefined>} */
+    const diverted = Object.assign(Object.create(null), events);
     this.server.emit = (/** @type {string} */ event, /** @type {any[]} */ ...args) =>
-      Object.hasOwn(events, event) ? events[event](...args) : this.emit(event, ...args);
+      diverted[event] === undefined ? this.emit(event, ...args) : diverted[event](...args);
   }
 
   /**

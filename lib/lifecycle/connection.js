@@ -6,7 +6,7 @@
  */
 
 /** @import { Socket } from 'node:net' */
-/** @import { Exchange } from './generation.js' */
+/** @import { Instance as Exchange } from './exchange.js' */
 
 /** @type {WeakSet<Socket>} */
 const begun = new WeakSet();
@@ -24,8 +24,8 @@ const hasBegun = (socket) => void begun.add(socket);
 /** @typedef {Connection} Instance */
 
 class Connection {
-  /** @type {Map<Exchange, () => void>} what is under way, in the order of the requests, and who hears of its end */
-  #exchanges = new Map();
+  /** @type {Set<Exchange>} what is under way, in the order of the requests */
+  #exchanges = new Set();
   /** Whether it speaks something else than HTTP by now. */
   upgraded = false;
   /** How many bytes had been read when it last fell idle. */
@@ -36,25 +36,19 @@ class Connection {
     this.socket = socket;
     this.#mark = begun.has(socket) ? -1 : socket.bytesRead;
     socket.once('close', () => {
-      for (const exchange of this.#exchanges.keys()) this.#end(exchange);
+      for (const exchange of this.#exchanges) exchange.end();
     });
   }
 
-  /**
-   * @param {Exchange} exchange
-   * @param {() => void} ended
-   */
-  begin(exchange, ended) {
-    this.#exchanges.set(exchange, ended);
-    exchange.response.once('close', () => this.#end(exchange));
+  /** @param {Exchange} exchange */
+  begin(exchange) {
+    this.#exchanges.add(exchange);
   }
 
   /** @param {Exchange} exchange */
-  #end(exchange) {
-    const ended = this.#exchanges.get(exchange);
-    if (!this.#exchanges.delete(exchange)) return;
+  end(exchange) {
+    this.#exchanges.delete(exchange);
     if (this.#exchanges.size === 0) this.#mark = this.socket.bytesRead;
-    ended?.();
   }
 
   /** Whether nothing is under way: no request is answered, and none has begun to arrive. */
@@ -85,7 +79,7 @@ class Connection {
   }
 
   #closeWithLast() {
-    const last = [...this.#exchanges.keys()].at(-1)?.response;
+    const last = [...this.#exchanges].at(-1)?.response;
     if (last && !last.headersSent) last.setHeader('Connection', 'close');
   }
 }

@@ -6,7 +6,8 @@
  * that come over them later are answered by the generation after it.
  */
 
-/** @import { IncomingMessage, ServerResponse } from 'node:http' */
+/** @import { IncomingMessage } from 'node:http' */
+/** @import { Instance as Exchange } from './exchange.js' */
 /** @import { Duplex } from 'node:stream' */
 /** @import { AnyContext } from './context.js' */
 /** @import { Application } from './application.js' */
@@ -15,7 +16,6 @@ const { lifetimeOf } = require('./context.js');
 const { endEventStream, endWhen, isEventStream, sendCloseFrame } = require('./farewell.js');
 const { Health } = require('./health.js');
 
-/** @typedef {{ request: IncomingMessage, response: ServerResponse }} Exchange */
 /** @typedef {{ webSocket: boolean, writtenBefore: number, isQuiet?: (socket: any) => boolean }} Upgrade */
 
 const namedCulprits = 3;

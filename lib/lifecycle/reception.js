@@ -17,6 +17,7 @@
 const { Server: TlsServer } = require('node:tls');
 const { Borrowed } = require('./borrowed.js');
 const { Connection } = require('./connection.js');
+const { Exchange } = require('./exchange.js');
 
 /** @typedef {(...args: any[]) => any} Emit */
 /** @typedef {InstanceType<typeof Borrowed>} Loan */
@@ -149,16 +150,8 @@ class Reception {
   #receive(event, request, response) {
     const generation = /** @type {Generation} */ (this.current);
     const connection = this.#connections.get(request.socket);
-    const exchange = { request, response };
-    const ended = () => {
-      generation.end(exchange);
-      if (this.draining) connection?.finish();
-      else if (this.#give && connection) this.#handOn(connection);
-      this.#look();
-    };
-    // A stream of HTTP/2 has no connection to itself.
-    if (connection) connection.begin(exchange, ended);
-    else response.once('close', ended);
+    const exchange = new Exchange(request, response, generation, connection, this.#ended);
+    connection?.begin(exchange);
     const asked = this.endpoints.asked(request);
     if (asked) {
       this.endpoints.answer(asked, response);
@@ -172,6 +165,15 @@ class Reception {
     if (this.#give) connection?.part();
     return this.#pass(generation.server, event, request, response);
   }
+
+  #ended = (/** @type {InstanceType<typeof Exchange>} */ exchange) => {
+    const { connection, generation } = exchange;
+    connection?.end(exchange);
+    generation.end(exchange);
+    if (this.draining) connection?.finish();
+    else if (this.#give && connection) this.#handOn(connection);
+    this.#look();
+  };
 
   /**
    * Tells the server of the present generation, which need not be the one that read the request.
@@ -225,6 +227,7 @@ class Reception {
   }
 
   #look() {
+    if (this.#waiting.length === 0) return;
     for (const waiting of this.#waiting) if (waiting.until()) waiting.resolve();
     this.#waiting = this.#waiting.filter(({ until }) => !until());
   }
