@@ -38,6 +38,7 @@ for (const major of supported) {
     '__test__/errors',
     '__test__/scope',
     '__test__/lifecycle',
+    '__test__/server',
     '__test__/examples',
   ];
   const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');

@@ -25,6 +25,10 @@ export function installUltimateExpress() {
     const { status } = spawnSync('npm', args, { shell, stdio: ['ignore', 'ignore', 'inherit'] });
     if (status !== 0) return 'npm could not install ultimate-express';
   }
-  const { status } = spawnSync(process.execPath, ['-e', "require('ultimate-express')"], { cwd: folder });
-  return status === 0 ? undefined : `uWebSockets has no build for Node.js ${process.version}`;
+  const attempt = ['-e', "require('ultimate-express')"];
+  const { status, stderr } = spawnSync(process.execPath, attempt, { cwd: folder, encoding: 'utf8' });
+  if (status === 0) return undefined;
+  // The last of its errors has the cause: no build for this Node.js, or one for another C library.
+  const causes = stderr.match(/^Error: .*$/gm) ?? [];
+  return `uWebSockets cannot be loaded by Node.js ${process.version}: ${causes.at(-1)}`;
 }
