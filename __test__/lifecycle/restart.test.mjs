@@ -238,6 +238,33 @@ describe('a restart', () => {
   });
 });
 
+describe('an application’s own server', () => {
+  it('tells what it would if it listened, and its close leaves connections alone', async () => {
+    let own;
+    const { server, url } = await startedServer((context) => {
+      own = http.createServer(hello(context));
+      return own;
+    });
+    const agent = keptConnection();
+    await request(url(), { agent });
+    expect([own.listening, own.address().port]).toEqual([true, server.getPort()]);
+    expect(await new Promise((resolve) => own.getConnections((_error, count) => resolve(count)))).toBe(1);
+    await new Promise((resolve) => own.close(resolve));
+    own.closeAllConnections();
+    expect(await request(url(), { agent })).toMatchObject({ status: 200, reused: true });
+  });
+
+  it('keeps its own limits', async () => {
+    const app = () =>
+      Object.assign(http.createServer({ connectionsCheckingInterval: 20 }), { headersTimeout: 50 });
+    const { server } = await startedServer(app);
+    const socket = await connected(server.getPort());
+    socket.write('GET / HTTP/1.1\r\nHo');
+    const [data] = await once(socket, 'data');
+    expect(String(data)).toMatch(/^HTTP\/1.1 408 /);
+  });
+});
+
 describe('an application that returns the same server each time', () => {
   it('is restarted, and stopped and started, like any other', async () => {
     const only = http.createServer(hello({ generation: 'of one server' }));

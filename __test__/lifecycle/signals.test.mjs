@@ -29,6 +29,17 @@ describe.runIf(process.platform !== 'win32')('a process with a server', () => {
     expect(stdout).toMatch(/slow\ndraining\nclosing\nstopped\n$/);
   });
 
+  it('finishes a start that is under way, stops and exits with 0', async () => {
+    const { child, ended, prints } = start(process.execPath, [
+      program,
+      JSON.stringify({ faults: { openSlowly: true } }),
+    ]);
+    await prints(/opening/);
+    child.kill('SIGTERM');
+    const { code, stdout } = await ended;
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/opening\nready\n[\s\S]*closing\nstopped\n$/)]);
+  });
+
   it('ends by itself after a stop, with nothing left that keeps it alive', async () => {
     const source = `
       import { createContext, createServer } from 'flotilla';

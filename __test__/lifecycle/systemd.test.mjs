@@ -11,14 +11,15 @@ import { start } from '../fixtures/processes.mjs';
 
 const fixture = (name) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 const program = fixture('lifecycle-program.mjs');
+const clustered = fixture('lifecycle-cluster.mjs');
 const isHere = process.platform === 'linux' && spawnSync('python3', ['--version']).status === 0;
 
 /** A manager, and the program started under it. */
-async function supervised(address, options = {}) {
+async function supervised(address, options = {}, file = program) {
   const manager = start('python3', [fixture('fake-manager.py'), address]);
   await manager.prints(/listening/);
   const env = { ...process.env, NOTIFY_SOCKET: address };
-  const service = start(process.execPath, [program, JSON.stringify(options)], { env });
+  const service = start(process.execPath, [file, JSON.stringify(options)], { env });
   return { manager, service };
 }
 
@@ -37,6 +38,16 @@ describe.runIf(isHere)('a manager with a notify socket', () => {
     process.kill(service.child.pid, 'SIGTERM');
     await manager.prints(/READY=1\nSTOPPING=1\n$/);
     expect((await service.ended).code).toBe(0);
+  });
+
+  it('hears of a clustered server from its primary alone', async () => {
+    const { manager, service } = await supervised(`${emptyFolder()}/notify`, {}, clustered);
+    await service.prints(/primary: port \d+/);
+    process.kill(service.child.pid, 'SIGUSR2');
+    await manager.prints(/READY=1\nRELOADING=1 MONOTONIC_USEC=\d+\nREADY=1\n$/);
+    process.kill(service.child.pid, 'SIGTERM');
+    expect((await service.ended).code).toBe(0);
+    await manager.prints(/listening\nREADY=1\nRELOADING=1 \S+\nREADY=1\nSTOPPING=1\n$/);
   });
 
   it('hears READY again after a reload that failed', async () => {
@@ -101,6 +112,15 @@ describe.runIf(process.platform === 'linux')('a manager that passes sockets on',
     expect(answer.text).toContain('generation 2');
     process.kill(service.child.pid, 'SIGTERM');
     expect((await service.ended).code).toBe(0);
+  });
+
+  it('has its socket used by a clustered server', async () => {
+    const [socket] = await listening(1);
+    const service = activated([socket], '', [clustered]);
+    const [, port] = await service.prints(/primary: port (\d+)/);
+    expect(Number(port)).toBe(socket.port);
+    await socket.letGo();
+    expect((await request(`http://127.0.0.1:${port}/`, { agent: false })).text).toContain('"generation":1');
   });
 
   it('has its sockets used by their names', async () => {

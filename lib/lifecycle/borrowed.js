@@ -14,7 +14,15 @@
 /** @type {WeakSet<HttpServer>} */
 const onLoan = new WeakSet();
 
-const changed = ['emit', 'address', 'listening', 'close', 'closeAllConnections', 'closeIdleConnections'];
+const changed = [
+  'emit',
+  'address',
+  'listening',
+  'getConnections',
+  'close',
+  'closeAllConnections',
+  'closeIdleConnections',
+];
 
 class Borrowed {
   /** How many sockets it was given that are not closed yet. */
@@ -55,7 +63,17 @@ class Borrowed {
       return server;
     };
     Object.defineProperty(server, 'listening', { get: () => address() !== null, configurable: true });
-    Object.assign(server, { address, close, closeAllConnections() {}, closeIdleConnections() {} });
+    const getConnections = (/** @type {(error: null, count: number) => void} */ count) => {
+      process.nextTick(count, null, this.sockets);
+      return server;
+    };
+    Object.assign(server, {
+      address,
+      close,
+      getConnections,
+      closeAllConnections() {},
+      closeIdleConnections() {},
+    });
     server.emit('listening');
   }
 

@@ -52,10 +52,15 @@ class Fleet {
     };
   }
 
-  /** Whether signals are this fleet's follows from whether one of its servers wants them and is not stopped. */
-  #heedSignals() {
-    const wanted = this.#services.some(({ started, options }) => started && options.installSignalHandlers);
-    if (wanted) signals.enlist(this.#listed);
+  /**
+   * Signals are this fleet's while one of its servers wants them and is not stopped.
+   *
+   * @param {Service[]} [starting] those that are about to start
+   */
+  #heedSignals(starting = []) {
+    const wants = (/** @type {Service} */ service) =>
+      service.options.installSignalHandlers && (service.started || starting.includes(service));
+    if (this.#services.some(wants)) signals.enlist(this.#listed);
     else signals.delist(this.#listed);
   }
 
@@ -85,8 +90,8 @@ class Fleet {
   async #start(services) {
     this.#context = usableContext(this.#context);
     const sockets = this.#supervised ? systemd.takeSockets(services.map(({ name }) => name)) : [];
+    this.#heedSignals(services);
     const starts = services.map((service, index) => service.start(this.#context, sockets[index]));
-    this.#heedSignals();
     const results = await Promise.allSettled(starts);
     try {
       if (results.some(({ status }) => status === 'rejected')) await this.#stop(services);
