@@ -105,7 +105,10 @@ class ProxyFront {
    */
   async ready(seat) {
     this.#ready.set(seat.id, seat);
-    const address = await addressOf(seat.host);
+    const address = await addressOf(seat.host).catch((error) => {
+      this.#options.config.logger.warn(`flotilla: ${seat.id} cannot be found at ${seat.host}`, error);
+    });
+    if (address === undefined) return this.gone(seat);
     // It may have been drained, or have died, while its name was looked up.
     if (this.#ready.get(seat.id) === seat) this.#proxy.ready(seat.seat, address, seat.port);
   }

@@ -154,7 +154,11 @@ impl Engine {
                 }
                 Command::Withdraw(seat) => self.seats.withdraw(seat),
                 Command::Open => self.is_open = true,
-                Command::Close => self.close_listener(),
+                Command::Close(done) => {
+                    self.close_listener();
+                    // Whoever does not wait any more need not be told.
+                    let _ = done.send(());
+                }
                 Command::Assign(id, seat) => self.with_link(id, |engine, link| {
                     if link.stage == Stage::Asking {
                         engine.connect_to(link, seat)

@@ -22,6 +22,7 @@ use crate::sys::socket::{Address, Socket};
 use engine::Engine;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -88,7 +89,8 @@ enum Command {
     Ready(usize, Address),
     Withdraw(usize),
     Open,
-    Close,
+    /// With whom to tell when it is done.
+    Close(Sender<()>),
     /// The answer to a question; without a seat the strategy chooses.
     Assign(u64, Option<usize>),
     Stop,
@@ -126,6 +128,7 @@ pub struct Proxy {
 
 /// How many connections may wait in the kernel to be accepted; it lowers this to its own limit.
 const BACKLOG: i32 = 4096;
+const CLOSING: Duration = Duration::from_secs(1);
 
 impl Proxy {
     /// Takes the address, and accepts nothing before it is told to `open`.
@@ -162,9 +165,12 @@ impl Proxy {
         self.shared.tell(Command::Open);
     }
 
-    /// Stops listening. Connections that are there stay.
+    /// Stops listening: when it returns, another may take the address. Connections that are there stay.
     pub fn close(&self) {
-        self.shared.tell(Command::Close);
+        let (done, closed) = channel();
+        self.shared.tell(Command::Close(done));
+        // The thread is never far from its next look at commands; one that has died keeps nobody waiting for long.
+        let _ = closed.recv_timeout(CLOSING);
     }
 
     /// From now on connections may go to this seat, whose worker listens there.
