@@ -15,6 +15,7 @@ import { start } from '../fixtures/processes.mjs';
 
 const program = fileURLToPath(new URL('../fixtures/lifecycle-cluster.mjs', import.meta.url));
 const several = fileURLToPath(new URL('../fixtures/lifecycle-several.mjs', import.meta.url));
+const kills = Number(process.env.FLOTILLA_TEST_WORKER_KILLS ?? 2);
 const restarts = Number(process.env.FLOTILLA_TEST_RESTARTS ?? 5);
 
 /** The program, started and serving. */
@@ -247,6 +248,37 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
     const pids = new Set();
     await until(async () => pids.add((await ask()).pid).size === 2);
   });
+
+  it(
+    'loses with a killed worker only what was under way in it, and is whole again at once',
+    async () => {
+      const { url, ask } = await serving();
+      const state = { running: true, failed: 0, answered: 0 };
+      const clients = Array.from({ length: 6 }, async () => {
+        let agent = keptConnection();
+        while (state.running) {
+          const answer = await request(url(), { agent }).catch(() => undefined);
+          state[answer?.status === 200 ? 'answered' : 'failed'] += 1;
+          if (!answer) agent = keptConnection();
+        }
+      });
+      const times = [];
+      for (let turn = 1; turn <= kills; turn++) {
+        const [pid] = await bothWorkers(ask);
+        await pause(1100);
+        const begun = performance.now();
+        process.kill(pid, 'SIGKILL');
+        await until(async () => ![...(await bothWorkers(ask))].includes(pid));
+        times.push(performance.now() - begun);
+        expect(state.failed).toBeLessThanOrEqual(turn * clients.length);
+      }
+      state.running = false;
+      await Promise.all(clients);
+      expect(state.answered).toBeGreaterThan(100);
+      expect(Math.min(...times)).toBeLessThan(1000);
+    },
+    30_000 + 5000 * kills,
+  );
 
   it('is there again when all workers have crashed, and connections wait meanwhile', async () => {
     const { url, ask } = await serving();

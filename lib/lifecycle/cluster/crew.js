@@ -22,7 +22,8 @@ const seats = require('./seat.js');
 const loadingMs = 10_000;
 /** How much longer than its own deadline a worker may take to end, before it is killed. */
 const killAfterMs = 2000;
-const youngMs = 5000;
+/** One that ends sooner after it was ready is young: what ended it may end the next one too. */
+const youngMs = 1000;
 const slowestRespawnMs = 5000;
 
 class Hand {
@@ -30,7 +31,7 @@ class Hand {
   state = 'starting';
   /** Whether it answered all that was under way when it left. */
   answered = true;
-  born = performance.now();
+  readyAt = Number.POSITIVE_INFINITY;
   /** @type {(() => void) | undefined} hears that nothing is under way */
   drained;
 
@@ -195,6 +196,7 @@ class Crew {
     if (hand.state === 'leaving') hand.send({ flotilla: 'leave', move: false });
     if (hand.state !== 'starting') return;
     hand.state = 'ready';
+    hand.readyAt = performance.now();
     hand.settle?.resolve(undefined);
   }
 
@@ -211,7 +213,7 @@ class Crew {
     hand.settle?.reject(error);
     if (state !== 'ready') return;
     this.onError(error);
-    if (performance.now() - hand.born > youngMs) this.#respawnMs = 0;
+    if (performance.now() - hand.readyAt > youngMs) this.#respawnMs = 0;
     this.#fill();
   }
 
