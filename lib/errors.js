@@ -318,6 +318,15 @@ const table = {
     message: (address) =>
       `Cannot listen on ${address}: it is in use. Stop what uses it, or choose another port`,
   },
+  FLOTILLA_ERR_HANDOFF_UNREACHABLE: {
+    fault: 'system',
+    retryCanHelp: true,
+    base: Error,
+    meaning: 'A worker could not reach the thread of its primary that hands connections over.',
+    remedy:
+      "Start the worker through `startServer` in a process of the same user and the same network namespace; `mode: 'proxy'` does without.",
+    message: (reason) => `The primary hands no connections over to this process: ${reason}`,
+  },
   FLOTILLA_ERR_LISTEN_FAILED: {
     fault: 'caller',
     retryCanHelp: false,

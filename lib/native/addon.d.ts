@@ -85,6 +85,63 @@ export declare class NativeProxy {
   counts(): number[];
 }
 
+/** A thread that accepts connections and gives them to the workers themselves. */
+export declare class NativeHandoff {
+  /** 0, or the number of the system's error. */
+  bind(
+    host: string,
+    port: number,
+    options: {
+      strategy: number;
+      weights: number[];
+      /** The name under which workers find the thread. */
+      door: string;
+      rebalance: boolean;
+      inspectionMs: number;
+      headLimit: number;
+      answerMs: number;
+    },
+    ask?: (
+      id: number,
+      head: Buffer,
+      address: string | undefined | null,
+      port: number,
+      waitedMs: number,
+    ) => void,
+  ): number;
+  port(): number;
+  open(): void;
+  close(): void;
+  stop(): void;
+  seated(seat: number, pid: number): void;
+  ready(seat: number, host?: string, port?: number): void;
+  withdraw(seat: number): void;
+  gone(seat: number): void;
+  assign(id: number, seat: number): void;
+  report(seat: number, lagMs: number, cpuPercent: number, heapUsed: number, heapTotal: number): void;
+  /** Connections, and those among them that were not taken; requests in flight; milliseconds of lag. */
+  load(seat: number): number[];
+  connections(seat: number): number;
+  serves(seat: number): boolean;
+  /** Accepted, failed, taken back, moved. */
+  counts(): number[];
+}
+
+/** A worker's end of the queue. */
+export declare class NativeHandoffWorker {
+  /** 0, or the number of the system's error. */
+  join(door: string, onWaiting: () => void): number;
+  /** Left, in flight, to shed, awake since: in memory that the primary reads. */
+  numbers(): Float64Array | null;
+  /** A descriptor, or -1. */
+  take(): number;
+  give(descriptor: number): boolean;
+  discard(descriptor: number): void;
+  /** The clock of `awake since`, in milliseconds. */
+  clock(): number;
+  leave(): void;
+}
+
 // The shared cache. What follows is called by `lib/cache/` alone, which has checked the arguments.
 
 /** A key: whatever is none is refused with `FLOTILLA_ERR_INVALID_ARGUMENT`. */

@@ -1,8 +1,11 @@
 //! The balancer: which worker a connection goes to, and how it gets there.
 //!
 //! `head` and `score` are pure: bytes in, a request out; figures in, a choice out. They hold nothing between two
-//! calls, so a death in them loses nothing. `proxy` forwards bytes to the port of a worker.
+//! calls, so a death in them loses nothing. `handoff` gives connections themselves to workers; `proxy` forwards
+//! bytes to the port of a worker.
 
+mod deadlines;
+pub mod handoff;
 pub mod head;
 pub mod proxy;
 pub mod score;

@@ -8,6 +8,8 @@ pub mod balance;
 #[allow(unsafe_code, reason = "each operation of the cache is a raw call of Node-API")]
 pub mod cache;
 pub mod error;
+#[allow(unsafe_code, reason = "waits in Node's own event loop, by libuv's functions")]
+pub mod handoff;
 #[allow(unsafe_code, reason = "wraps raw Node-API, which takes pointers")]
 mod js;
 pub mod proxy;

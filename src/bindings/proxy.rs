@@ -15,8 +15,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Id, what the client has said, its address and port, and for how long it was waited for.
-type Asked = FnArgs<(f64, Buffer, Option<String>, u32, f64)>;
-type Asker = ThreadsafeFunction<Asked, (), Asked, napi::Status, false, true>;
+pub(super) type Asked = FnArgs<(f64, Buffer, Option<String>, u32, f64)>;
+pub(super) type Asker = ThreadsafeFunction<Asked, (), Asked, napi::Status, false, true>;
 
 /// How a proxy is to work, as `lib/server/native/proxy-front.js` has checked it.
 #[napi(object)]
@@ -65,7 +65,8 @@ impl NativeProxy {
         let (Some(address), Some(strategy)) = (address(&host, port), known) else {
             return Err(internal("A proxy was told to bind what it cannot"));
         };
-        let ask = asker.map(|asker| asking(asker, &options));
+        let limits = (options.inspection_ms, options.head_limit, options.answer_ms);
+        let ask = asker.map(|asker| asking(asker, limits));
         let bound = Proxy::bind(
             &address,
             Options {
@@ -178,7 +179,9 @@ impl NativeProxy {
     }
 }
 
-fn asking(asker: Asker, options: &ProxyOptions) -> Ask {
+/// `limits`: how long to wait for a head, how long that may be, and how long to wait for the answer.
+pub(super) fn asking(asker: Asker, limits: (f64, u32, f64)) -> Ask {
+    let (inspection_ms, head_limit, answer_ms) = limits;
     let question = move |question: Question| {
         let client = question.client;
         let address = client.map(|client| client.ip().to_string());
@@ -190,9 +193,9 @@ fn asking(asker: Asker, options: &ProxyOptions) -> Ask {
     };
     Ask {
         question: Box::new(question),
-        inspection_time: milliseconds(options.inspection_ms),
-        head_limit: options.head_limit as usize,
-        answer_time: milliseconds(options.answer_ms),
+        inspection_time: milliseconds(inspection_ms),
+        head_limit: head_limit as usize,
+        answer_time: milliseconds(answer_ms),
     }
 }
 
@@ -201,7 +204,7 @@ fn milliseconds(count: f64) -> Duration {
 }
 
 /// An absolute path is one of a Unix socket; the rest is an address with its port.
-fn address(host: &str, port: u32) -> Option<Address> {
+pub(super) fn address(host: &str, port: u32) -> Option<Address> {
     if host.starts_with('/') {
         return Some(Address::Unix(host.into()));
     }
@@ -210,12 +213,12 @@ fn address(host: &str, port: u32) -> Option<Address> {
     Some(Address::Tcp(SocketAddr::new(ip, port)))
 }
 
-fn number_of(error: &io::Error) -> i32 {
+pub(super) fn number_of(error: &io::Error) -> i32 {
     // What has no number is no error of the system's: this one says that something is not supported.
     const UNSUPPORTED: i32 = 95;
     error.raw_os_error().unwrap_or(UNSUPPORTED)
 }
 
-fn internal(what: &str) -> napi::Error {
+pub(super) fn internal(what: &str) -> napi::Error {
     napi::Error::from_reason(Error::new(Code::Internal, what).to_string())
 }

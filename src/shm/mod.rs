@@ -15,5 +15,6 @@ pub mod layout;
 pub mod lock;
 pub mod pool;
 pub mod region;
+pub mod rows;
 pub mod segment;
 pub mod word;

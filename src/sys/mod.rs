@@ -13,6 +13,8 @@ pub mod clock;
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
 pub mod futex;
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
+pub mod handover;
+#[cfg(all(target_os = "linux", not(flotilla_portable)))]
 pub mod memory;
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
 pub mod mutex;
@@ -25,6 +27,8 @@ pub mod poll;
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
 pub mod process;
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
+mod rights;
+#[cfg(all(target_os = "linux", not(flotilla_portable)))]
 pub mod socket;
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
 pub mod supervisor;
@@ -32,6 +36,9 @@ pub mod supervisor;
 #[cfg(not(all(target_os = "linux", not(flotilla_portable))))]
 #[path = "portable/futex.rs"]
 pub mod futex;
+#[cfg(not(all(target_os = "linux", not(flotilla_portable))))]
+#[path = "portable/handover.rs"]
+pub mod handover;
 #[cfg(not(all(target_os = "linux", not(flotilla_portable))))]
 #[path = "portable/memory.rs"]
 pub mod memory;

@@ -6,12 +6,13 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::time::Duration;
 
 use super::memory::SharedMemory;
+use super::rights;
 
 const PATIENCE: Duration = Duration::from_millis(2000);
 
@@ -93,6 +94,19 @@ fn own_uid() -> u32 {
 }
 
 fn peer_uid(stream: &UnixStream) -> io::Result<u32> {
+    peer(stream).map(|peer| peer.uid)
+}
+
+/// The process at the other end, if it runs as our user.
+pub fn peer_of_our_user(stream: &UnixStream) -> io::Result<u32> {
+    let peer = peer(stream)?;
+    if peer.uid != own_uid() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    Ok(peer.pid.cast_unsigned())
+}
+
+fn peer(stream: &UnixStream) -> io::Result<libc::ucred> {
     let mut peer = libc::ucred {
         pid: 0,
         uid: 0,
@@ -113,88 +127,17 @@ fn peer_uid(stream: &UnixStream) -> io::Result<u32> {
     if done < 0 {
         Err(io::Error::last_os_error())
     } else {
-        Ok(peer.uid)
+        Ok(peer)
     }
-}
-
-/// Room for one control message with one descriptor, aligned as the kernel wants it.
-#[repr(C, align(8))]
-struct Control([u8; 64]);
-
-fn message(byte: &mut libc::iovec, control: &mut Control) -> libc::msghdr {
-    // SAFETY: all zero is a valid value of this plain struct.
-    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
-    header.msg_iov = byte;
-    header.msg_iovlen = 1;
-    header.msg_control = control.0.as_mut_ptr().cast();
-    // SAFETY: arithmetic on a constant.
-    header.msg_controllen = unsafe { libc::CMSG_SPACE(size_of::<RawFd>() as u32) } as _;
-    header
 }
 
 fn send_fd(stream: &UnixStream, fd: BorrowedFd<'_>) -> io::Result<()> {
-    let mut payload = [1u8];
-    let mut byte = libc::iovec {
-        iov_base: payload.as_mut_ptr().cast(),
-        iov_len: 1,
-    };
-    let mut control = Control([0; 64]);
-    let header = message(&mut byte, &mut control);
-    // SAFETY: the header names a control buffer with room for one message, so there is a first one.
-    let first = unsafe { libc::CMSG_FIRSTHDR(&header) };
-    let mut filled = empty_control();
-    filled.cmsg_level = libc::SOL_SOCKET;
-    filled.cmsg_type = libc::SCM_RIGHTS;
-    // SAFETY: arithmetic on a constant.
-    filled.cmsg_len = unsafe { libc::CMSG_LEN(size_of::<RawFd>() as u32) } as _;
-    // SAFETY: `first` points into `control`, which is aligned for it and has room.
-    unsafe { first.write(filled) };
-    // SAFETY: the data of a message that was just given its header lies inside `control`.
-    let data = unsafe { libc::CMSG_DATA(first) };
-    // SAFETY: as above; the room is that of one descriptor.
-    unsafe { data.cast::<RawFd>().write_unaligned(fd.as_raw_fd()) };
-    // SAFETY: header, payload and control are live for the call.
-    let sent = unsafe { libc::sendmsg(stream.as_raw_fd(), &header, libc::MSG_NOSIGNAL) };
-    if sent == 1 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
-}
-
-const fn empty_control() -> libc::cmsghdr {
-    // SAFETY: all zero is a valid value of this plain struct.
-    unsafe { std::mem::zeroed() }
+    rights::send(stream.as_fd(), &[1], &[fd])
 }
 
 fn receive_fd(stream: &UnixStream) -> io::Result<OwnedFd> {
-    let mut payload = [0u8];
-    let mut byte = libc::iovec {
-        iov_base: payload.as_mut_ptr().cast(),
-        iov_len: 1,
-    };
-    let mut control = Control([0; 64]);
-    let mut header = message(&mut byte, &mut control);
-    // SAFETY: header, payload and control are live and writable for the call.
-    let got = unsafe { libc::recvmsg(stream.as_raw_fd(), &mut header, libc::MSG_CMSG_CLOEXEC) };
-    if got < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel filled the header; a null result means that no control message came.
-    let first = unsafe { libc::CMSG_FIRSTHDR(&header) };
-    // SAFETY: either null, or a control message inside `control`.
-    let Some(arrived) = (unsafe { first.as_ref() }) else {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    };
-    if arrived.cmsg_level != libc::SOL_SOCKET || arrived.cmsg_type != libc::SCM_RIGHTS {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
-    // SAFETY: `first` is a control message inside `control`.
-    let data = unsafe { libc::CMSG_DATA(first) };
-    // SAFETY: an SCM_RIGHTS message holds at least one descriptor.
-    let raw = unsafe { data.cast::<RawFd>().read_unaligned() };
-    // SAFETY: the kernel just made this descriptor for us; nobody else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+    let [fd, _] = rights::receive(stream.as_fd(), &mut [0])?.carried;
+    fd.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
 #[cfg(test)]

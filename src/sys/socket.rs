@@ -7,7 +7,7 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -119,6 +119,19 @@ impl Socket {
         let value = (&raw const linger).cast();
         // SAFETY: `value` points to `length` readable bytes. A failure leaves an ordinary end, which will do.
         unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, value, length) };
+    }
+
+    /// The number of the descriptor, which is from now on for the caller to close.
+    pub fn into_number(self) -> i32 {
+        OwnedFd::from(self).into_raw_fd()
+    }
+
+    /// Closes what `into_number` has given away.
+    pub fn close_number(number: i32) {
+        if number >= 0 {
+            // SAFETY: the caller owns the descriptor, and names it for the last time.
+            drop(unsafe { OwnedFd::from_raw_fd(number) });
+        }
     }
 
     /// The peer's address; none for a socket of the Unix kind.

@@ -50,9 +50,11 @@ function viewOfClient(remoteAddress, remotePort) {
   });
 }
 
+/** What the thread is told, whichever way it brings connections to workers. @typedef {import('../../native/addon').NativeProxy | import('../../native/addon').NativeHandoff} Thread */
+
 class ProxyFront {
   #options;
-  #proxy = new NativeProxy();
+  #thread;
   /** The seats that get connections, by the id of the candidate. @type {Map<string, Seat>} */
   #ready = new Map();
   #counted = [0, 0];
@@ -60,9 +62,23 @@ class ProxyFront {
   /** @type {NodeJS.Timeout | undefined} */
   #exchange;
 
-  /** @param {ProxyFrontOptions} options */
-  constructor(options) {
+  /**
+   * @param {ProxyFrontOptions} options
+   * @param {Thread} thread
+   */
+  constructor(options, thread = new NativeProxy()) {
     this.#options = options;
+    this.#thread = thread;
+  }
+
+  get config() {
+    return this.#options.config;
+  }
+
+  /** What this way alone has to know. @returns {Record<string, unknown>} */
+  get ownOptions() {
+    const { allowHalfOpen, proxyProtocol } = this.config;
+    return { halfOpen: allowHalfOpen, header: proxyProtocol ? headers[proxyProtocol] : 0 };
   }
 
   /** Takes the public address, and accepts nothing yet. */
@@ -72,23 +88,22 @@ class ProxyFront {
     const strategy = builtInStrategy(config.loadBalancer ?? defaultLoadBalancer);
     // Where it has to be asked, the default chooses for it when it fails.
     const { number, weights } = strategy ?? { number: 0, weights: [] };
-    const options = {
+    const options = /** @type {any} */ ({
       strategy: number,
       weights: [...weights],
-      halfOpen: config.allowHalfOpen,
-      header: config.proxyProtocol ? headers[config.proxyProtocol] : 0,
+      ...this.ownOptions,
       inspectionMs: config.requestInspectionTimeoutMs,
       headLimit: config.maxHeaderBytes,
       // A little more than the strategy has: so what is late is told by who asked.
       answerMs: ANSWER_MS * 1.5,
-    };
+    });
     const address = await addressOf(host);
     const failure = strategy
-      ? this.#proxy.bind(address, port, options)
-      : this.#proxy.bind(address, port, options, (...question) => this.#ask(...question));
+      ? this.#thread.bind(address, port, options)
+      : this.#thread.bind(address, port, options, (...question) => this.#ask(...question));
     if (failure !== 0) throw bindFailure(host, port, failure);
     this.#exchange = setInterval(() => this.#exchangeFigures(), EXCHANGE_MS).unref();
-    return { host, port: this.#proxy.port() };
+    return { host, port: this.#thread.port() };
   }
 
   /** Workers listen on their own ports: they need not know of the front. @returns {Record<string, string>} */
@@ -96,7 +111,11 @@ class ProxyFront {
     return {};
   }
 
-  forked() {}
+  /**
+   * @param {Seat} _seat
+   * @param {number} _pid
+   */
+  forked(_seat, _pid) {}
 
   /**
    * Connections may go to this worker from now on.
@@ -110,7 +129,7 @@ class ProxyFront {
     });
     if (address === undefined) return this.gone(seat);
     // It may have been drained, or have died, while its name was looked up.
-    if (this.#ready.get(seat.id) === seat) this.#proxy.ready(seat.seat, address, seat.port);
+    if (this.#ready.get(seat.id) === seat) this.#thread.ready(seat.seat, address, seat.port);
   }
 
   /**
@@ -119,30 +138,38 @@ class ProxyFront {
    * @param {Seat} seat
    */
   async drain(seat) {
-    this.gone(seat);
+    this.withdraw(seat);
   }
 
   /** @param {Seat} seat */
   gone(seat) {
+    this.withdraw(seat);
+  }
+
+  /** @param {Seat} seat */
+  withdraw(seat) {
     if (this.#ready.get(seat.id) === seat) this.#ready.delete(seat.id);
-    this.#proxy.withdraw(seat.seat);
+    this.#thread.withdraw(seat.seat);
   }
 
   /** Begins to accept, as soon as a worker is ready. */
   open() {
-    this.#proxy.open();
+    this.#thread.open();
   }
 
   /** Stops accepting. Connections that are there stay until their workers end, or this process does. */
   async close() {
-    this.#proxy.close();
+    this.#thread.close();
     clearInterval(this.#exchange);
     if (this.#exchange) this.#exchangeFigures();
   }
 
-  /** @param {Seat} seat */
+  /**
+   * @param {Seat} seat
+   * @returns {{ connections: number, inFlightRequests?: number, eventLoopLagMs?: number }}
+   */
   load(seat) {
-    return { connections: this.#proxy.connections(seat.seat) };
+    return { connections: this.#thread.connections(seat.seat) };
   }
 
   #exchangeFigures() {
@@ -151,9 +178,9 @@ class ProxyFront {
       const seat = this.#ready.get(id);
       if (!seat || !stats) continue;
       const { eventLoopLagMs = 0, cpuPercent, heapUsedBytes, heapTotalBytes } = stats;
-      this.#proxy.report(seat.seat, eventLoopLagMs, cpuPercent, heapUsedBytes, heapTotalBytes);
+      this.#thread.report(seat.seat, eventLoopLagMs, cpuPercent, heapUsedBytes, heapTotalBytes);
     }
-    const [accepted, failed] = this.#proxy.counts();
+    const [accepted, failed] = this.#thread.counts();
     const [acceptedBefore, failedBefore] = this.#counted;
     this.#counted = [accepted, failed];
     if (accepted > acceptedBefore) count('connections', accepted - acceptedBefore);
@@ -176,7 +203,7 @@ class ProxyFront {
     } catch {
       // A logger or a sink that throws has nobody to tell it to; the connection is not to wait for it.
     }
-    this.#proxy.assign(id, seat);
+    this.#thread.assign(id, seat);
   }
 
   /**

@@ -4,11 +4,11 @@
 //! answer that comes late finds nothing and harms nobody. Nothing here blocks and nothing here spins: what has
 //! more to do waits for its turn, what cannot go on waits for an event or for its deadline.
 
-use super::deadlines::Deadlines;
 use super::flow::Room;
 use super::link::{Link, Outcome, Stage};
 use super::seats::{Count, Seats};
 use super::{Command, Options, Shared};
+use crate::balance::deadlines::Deadlines;
 use crate::balance::score::Random;
 use crate::sys::poll::{Event, Events, Poll};
 use crate::sys::socket::{Address, Socket};

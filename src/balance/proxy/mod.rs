@@ -5,7 +5,6 @@
 //! connections end as they would without a proxy; one that it had not yet accepted goes to another worker.
 
 mod assign;
-mod deadlines;
 mod engine;
 mod flow;
 mod header;

@@ -61,6 +61,12 @@ impl Socket {
         match self.0 {}
     }
 
+    pub fn into_number(self) -> i32 {
+        match self.0 {}
+    }
+
+    pub fn close_number(_number: i32) {}
+
     pub fn peer(&self) -> Option<SocketAddr> {
         match self.0 {}
     }

@@ -1,0 +1,456 @@
+//! The hand-off's thread: accepts, has a worker chosen, and looks after what no worker has taken yet.
+//!
+//! Nothing here blocks and nothing here spins: what cannot go on waits for an event or for its time. A connection is
+//! in one place only: here while it waits for its head, for an answer or for room, in a queue, or with a worker.
+
+use super::board::{Board, now_us};
+use super::places::{PATIENCE_US, Parcel, Places};
+use super::{Command, Options, Shared};
+use crate::balance::deadlines::Deadlines;
+use crate::balance::head::{self, Opening};
+use crate::balance::proxy::{Count, Question};
+use crate::balance::score::Random;
+use crate::sys::handover::{Caller, Door};
+use crate::sys::poll::{Events, Poll};
+use crate::sys::socket::{Address, Socket};
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const LISTENER: u64 = u64::MAX;
+const WAKER: u64 = u64::MAX - 1;
+const DOOR: u64 = u64::MAX - 2;
+/// Above it, the token of what a seat gives back; below it, that of a connection.
+const SEAT: u64 = 1 << 60;
+
+const EVENTS: usize = 512;
+/// How many connections are accepted, or come back, before others get their turn.
+const BATCH: usize = 16;
+/// How long accepting rests when this process or the machine has no descriptor left.
+const REST: Duration = Duration::from_millis(100);
+/// How soon a connection that finds no room is tried again.
+const RETRY: Duration = Duration::from_millis(1);
+/// How often queues are looked at while something lies in them.
+const LOOK: Duration = Duration::from_millis(5);
+/// How often workers are compared: while requests are answered, and while there are only connections.
+const COMPARE: Duration = Duration::from_millis(5);
+const COMPARE_IDLE: Duration = Duration::from_millis(100);
+/// Callers at the door whose process nobody has told of yet.
+const MOST_CALLERS: usize = 64;
+
+pub(super) struct Engine {
+    poll: Poll,
+    shared: Arc<Shared>,
+    options: Options,
+    random: Random,
+    listener: Option<Socket>,
+    /// To be removed with the listener.
+    path: Option<PathBuf>,
+    is_open: bool,
+    is_listening: bool,
+    rests_until: Option<Instant>,
+    door: Door,
+    callers: VecDeque<Caller>,
+    places: Places,
+    /// Connections that have found no room.
+    homeless: VecDeque<Parcel>,
+    asking: HashMap<u64, Asking>,
+    ids: u64,
+    head: Vec<u8>,
+    inspections: Deadlines,
+    answers: Deadlines,
+    looks_at: Option<Instant>,
+    compares_at: Option<Instant>,
+}
+
+/// A connection that waits for its head, or for the answer who gets it.
+struct Asking {
+    client: Socket,
+    since: Instant,
+    is_asked: bool,
+}
+
+impl Engine {
+    pub(super) fn new(
+        listener: Socket,
+        address: &Address,
+        door: Door,
+        options: Options,
+        shared: Arc<Shared>,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        poll.add_source(&shared.waker, WAKER)?;
+        poll.add_source(&door, DOOR)?;
+        let ask = options.ask.as_ref();
+        Ok(Self {
+            poll,
+            shared,
+            random: Random::new(options.seed),
+            listener: Some(listener),
+            path: match address {
+                Address::Unix(path) => Some(path.clone()),
+                Address::Tcp(_) => None,
+            },
+            is_open: false,
+            is_listening: false,
+            rests_until: None,
+            door,
+            callers: VecDeque::new(),
+            places: Places::default(),
+            homeless: VecDeque::new(),
+            asking: HashMap::new(),
+            ids: 0,
+            head: vec![0; ask.map_or(0, |ask| ask.head_limit)],
+            inspections: Deadlines::after(ask.map_or(Duration::ZERO, |ask| ask.inspection_time)),
+            answers: Deadlines::after(ask.map_or(Duration::ZERO, |ask| ask.answer_time)),
+            looks_at: None,
+            compares_at: None,
+            options,
+        })
+    }
+
+    pub(super) fn run(mut self) {
+        let mut events = Events::with_room_for(EVENTS);
+        loop {
+            // A poll that cannot be waited for is an error of ours; the thread must not spin on it.
+            if self.poll.wait(&mut events, self.time_to_wait()).is_err() {
+                return;
+            }
+            let mut accepts = false;
+            for index in 0..events.len() {
+                match events.get(index).token {
+                    LISTENER => accepts = true,
+                    WAKER => {
+                        self.shared.waker.heard();
+                        if !self.obey() {
+                            return self.close_listener();
+                        }
+                    }
+                    DOOR => self.answer_door(),
+                    token if token >= SEAT => self.receive_back((token - SEAT) as usize),
+                    id => self.inspect(id),
+                }
+            }
+            if accepts {
+                self.accept();
+            }
+            self.expire();
+            self.listen();
+        }
+    }
+
+    fn board(&self) -> &Board {
+        &self.shared.board
+    }
+
+    fn time_to_wait(&self) -> Option<Duration> {
+        if !self.homeless.is_empty() && self.places.has_ready() {
+            return Some(RETRY);
+        }
+        let rows = [self.inspections.next(), self.answers.next()];
+        let times = [self.rests_until, self.looks_at, self.compares_at];
+        let next = rows.into_iter().chain(times).flatten().min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    /// Does what it was told; false where that was to stop.
+    fn obey(&mut self) -> bool {
+        for command in self.shared.take_commands() {
+            match command {
+                Command::Seated(seat, pid) => self.seat(seat, pid),
+                Command::Ready(seat) => {
+                    self.places.ready(seat);
+                    self.board().set_serves(seat, true);
+                }
+                Command::Withdraw(seat) => self.withdraw(seat),
+                Command::Gone(seat) => {
+                    self.withdraw(seat);
+                    self.places.leave(seat);
+                    self.board().reset(seat);
+                }
+                Command::Open => self.is_open = true,
+                Command::Close => self.close_listener(),
+                Command::Assign(id, seat) => {
+                    if self.asking.get(&id).is_some_and(|asking| asking.is_asked) {
+                        self.assign(id, seat);
+                    }
+                }
+                Command::Stop => return false,
+            }
+        }
+        true
+    }
+
+    fn seat(&mut self, seat: usize, pid: u32) {
+        self.places.leave(seat);
+        self.board().reset(seat);
+        // Without a queue the worker is not let in, and says so.
+        if let Ok(giver) = self.places.seat(seat, pid) {
+            let _ = self.poll.add_source(giver, SEAT + seat as u64);
+        }
+        for caller in std::mem::take(&mut self.callers) {
+            self.admit(caller);
+        }
+    }
+
+    fn admit(&mut self, caller: Caller) {
+        if let Some(early) = self.places.admit(caller, &self.shared.board) {
+            self.callers.truncate(MOST_CALLERS - 1);
+            self.callers.push_front(early);
+        }
+    }
+
+    fn answer_door(&mut self) {
+        for _ in 0..BATCH {
+            let Ok(caller) = self.door.next() else { return };
+            self.admit(caller);
+        }
+    }
+
+    fn withdraw(&mut self, seat: usize) {
+        self.places.withdraw(seat);
+        for parcel in self.places.take_back(seat, u64::MAX, true, &self.shared.board) {
+            self.put(parcel);
+        }
+        self.board().set_serves(seat, false);
+    }
+
+    fn close_listener(&mut self) {
+        self.is_open = false;
+        self.is_listening = false;
+        self.listener = None;
+        if let Some(path) = self.path.take() {
+            // Whoever has removed it already has done our work.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    /// Waits for connections only while there is somewhere to put them: the others wait in the kernel.
+    fn listen(&mut self) {
+        let Some(listener) = &self.listener else { return };
+        let has_room = self.places.has_ready() && self.homeless.is_empty();
+        let wanted = self.is_open && has_room && self.rests_until.is_none();
+        if wanted == self.is_listening {
+            return;
+        }
+        let done = if wanted {
+            self.poll.add_source(listener, LISTENER)
+        } else {
+            self.poll.remove(listener)
+        };
+        if done.is_ok() {
+            self.is_listening = wanted;
+        } else {
+            self.rest();
+        }
+    }
+
+    fn rest(&mut self) {
+        self.rests_until = Some(Instant::now() + REST);
+    }
+
+    fn accept(&mut self) {
+        for _ in 0..BATCH {
+            let Some(listener) = &self.listener else { return };
+            match listener.accept() {
+                Ok(client) => {
+                    self.board().add(Count::Accepted);
+                    self.welcome(client);
+                }
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return,
+                    // This one is gone already; the next may not be.
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                    _ => return self.rest(),
+                },
+            }
+            if !self.homeless.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn welcome(&mut self, client: Socket) {
+        if self.options.ask.is_none() {
+            return self.put(Parcel::new(client));
+        }
+        let id = self.ids;
+        self.ids += 1;
+        if self.poll.add_stream(&client, id).is_err() {
+            self.board().add(Count::Failed);
+            return;
+        }
+        self.inspections.add(id);
+        let asking = Asking {
+            client,
+            since: Instant::now(),
+            is_asked: false,
+        };
+        self.asking.insert(id, asking);
+        // What the client has said is seen with the first event, which is on its way.
+    }
+
+    /// Looks whether the head of the request is there.
+    fn inspect(&mut self, id: u64) {
+        let Some(asking) = self.asking.get(&id).filter(|asking| !asking.is_asked) else {
+            return;
+        };
+        match asking.client.peek(&mut self.head) {
+            Ok(0) => drop(self.forget(id)),
+            Ok(count) => match head::look(&self.head[..count], self.head.len()) {
+                Opening::Partial => {}
+                _ => self.ask(id, count),
+            },
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(_) => {
+                self.board().add(Count::Failed);
+                drop(self.forget(id));
+            }
+        }
+    }
+
+    fn forget(&mut self, id: u64) -> Option<Socket> {
+        let Asking { client, .. } = self.asking.remove(&id)?;
+        // Where another process holds the connection too, closing it here is not enough.
+        let _ = self.poll.remove(&client);
+        Some(client)
+    }
+
+    fn ask(&mut self, id: u64, count: usize) {
+        let (Some(ask), Some(asking)) = (&self.options.ask, self.asking.get_mut(&id)) else {
+            return;
+        };
+        asking.is_asked = true;
+        self.answers.add(id);
+        (ask.question)(Question {
+            id,
+            head: self.head[..count].to_vec(),
+            client: asking.client.peer(),
+            waited: asking.since.elapsed(),
+        });
+    }
+
+    fn assign(&mut self, id: u64, wanted: Option<usize>) {
+        if let Some(client) = self.forget(id) {
+            self.put(Parcel {
+                wanted,
+                ..Parcel::new(client)
+            });
+        }
+    }
+
+    fn put(&mut self, parcel: Parcel) {
+        let (strategy, board) = (&self.options.strategy, &self.shared.board);
+        if let Some(left) = self.places.put(parcel, strategy, board, &mut self.random) {
+            self.homeless.push_back(left);
+            return;
+        }
+        if self.looks_at.is_none() {
+            self.looks_at = Some(Instant::now() + 2 * LOOK);
+        }
+        if self.options.rebalance && self.compares_at.is_none() {
+            self.compares_at = Some(Instant::now() + COMPARE);
+        }
+    }
+
+    /// A worker gives connections back.
+    fn receive_back(&mut self, seat: usize) {
+        for _ in 0..BATCH {
+            let Some(Ok((_, client))) = self.places.giver(seat).map(|giver| giver.receive()) else {
+                return;
+            };
+            self.put(Parcel {
+                from: Some(seat),
+                ..Parcel::new(client)
+            });
+        }
+    }
+
+    fn expire(&mut self) {
+        for parcel in std::mem::take(&mut self.homeless) {
+            self.put(parcel);
+        }
+        if self.time_to_wait().is_none() {
+            return;
+        }
+        let now = Instant::now();
+        let is_due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
+        if is_due(self.rests_until) {
+            self.rests_until = None;
+        }
+        if is_due(self.looks_at) {
+            self.look_at_queues(now);
+        }
+        if is_due(self.compares_at) {
+            self.compare(now);
+        }
+        while let Some(id) = self.inspections.due(now) {
+            // What there is of a head has to do.
+            if let Some(asking) = self.asking.get(&id).filter(|asking| !asking.is_asked) {
+                let count = asking.client.peek(&mut self.head).unwrap_or(0);
+                self.ask(id, count);
+            }
+        }
+        while let Some(id) = self.answers.due(now) {
+            self.assign(id, None);
+        }
+    }
+
+    /// Takes back what has waited too long for its worker, if another one has time.
+    fn look_at_queues(&mut self, now: Instant) {
+        self.looks_at = None;
+        let before = now_us().saturating_sub(PATIENCE_US);
+        let mut waits = false;
+        for seat in self.places.all_ready().to_vec() {
+            let Some(since) = self.places.oldest(seat, &self.shared.board) else {
+                continue;
+            };
+            waits = true;
+            if since > before || !self.places.another_has_time(seat, &self.shared.board) {
+                continue;
+            }
+            for mut parcel in self.places.take_back(seat, before, false, &self.shared.board) {
+                parcel.from = Some(seat);
+                self.put(parcel);
+            }
+        }
+        if waits {
+            self.looks_at = Some(now + LOOK);
+        }
+    }
+
+    /// Asks the worker with the most to do to give some of its connections back, if another has less.
+    fn compare(&mut self, now: Instant) {
+        let board = &self.shared.board;
+        let seats = self.places.all_ready();
+        let weight = |seat: &usize| (board.in_flight(*seat), board.connections(*seat));
+        let most = seats.iter().copied().max_by_key(weight);
+        let least = seats.iter().copied().min_by_key(weight);
+        let (Some(most), Some(least)) = (most, least) else {
+            self.compares_at = None;
+            return;
+        };
+        let (many, few) = (weight(&most), weight(&least));
+        let by_requests = many.0.saturating_sub(few.0) / 2;
+        let is_idle = few.0 == 0 && board.lag_ms(least) == 0.0;
+        let by_connections = if is_idle && many.0 > 0 {
+            many.1.saturating_sub(few.1) / 2
+        } else {
+            0
+        };
+        for seat in seats {
+            let shed = if *seat == most {
+                by_requests.max(by_connections)
+            } else {
+                0
+            };
+            if let Some(row) = board.row(*seat) {
+                row.shed.put_f64(shed as f64);
+            }
+        }
+        let busy = many.0 > 0;
+        self.compares_at = Some(now + if busy { COMPARE } else { COMPARE_IDLE });
+    }
+}

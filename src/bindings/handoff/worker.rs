@@ -1,0 +1,89 @@
+//! The worker's side: joins, and then takes one connection after the other when told that there are some.
+
+use super::super::proxy::number_of;
+use super::watch::Watch;
+use crate::balance::handoff::{SPOKEN_NUMBERS, Worker};
+use crate::sys::clock::monotonic_ms;
+use crate::sys::socket::Socket;
+use napi::bindgen_prelude::{Env, Float64Array, Function, JsValue};
+use napi_derive::napi;
+use std::rc::Rc;
+
+/// No connection is there.
+const NONE: i32 = -1;
+
+#[napi]
+#[derive(Debug, Default)]
+pub struct NativeHandoffWorker {
+    joined: Option<(Rc<Worker>, Watch)>,
+}
+
+#[napi]
+impl NativeHandoffWorker {
+    #[napi(constructor, catch_unwind)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Joins at that door; `on_waiting` is called whenever connections wait. Gives 0, or the number of the error.
+    #[napi(catch_unwind)]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "Node-API gives functions and strings away by value"
+    )]
+    pub fn join(&mut self, env: Env, door: String, on_waiting: Function<'_, (), ()>) -> napi::Result<i32> {
+        let worker = match Worker::join(door.as_bytes()) {
+            Ok(worker) => Rc::new(worker),
+            Err(error) => return Ok(number_of(&error)),
+        };
+        let watch = Watch::start(env.raw(), on_waiting.raw(), Rc::clone(&worker))?;
+        self.joined = Some((worker, watch));
+        Ok(0)
+    }
+
+    /// The numbers that both sides read and write: connections that are no more, requests in flight, connections
+    /// asked back, and since when the event loop has been awake.
+    #[napi(catch_unwind)]
+    pub fn numbers(&self) -> Option<Float64Array> {
+        let (worker, _) = self.joined.as_ref()?;
+        let at = worker.spoken().cast::<f64>();
+        // SAFETY: the row is mapped for the life of the process, is aligned for numbers, and has that many; other
+        // processes read and write it as JavaScript does, one number at a time.
+        Some(unsafe { Float64Array::with_external_data(at.as_ptr(), SPOKEN_NUMBERS, |_, _| {}) })
+    }
+
+    /// The number of the next connection's descriptor, or -1.
+    #[napi(catch_unwind)]
+    pub fn take(&self) -> i32 {
+        let taken = self.joined.as_ref().map(|(worker, _)| worker.take());
+        match taken {
+            Some(Ok(socket)) => Socket::into_number(socket),
+            _ => NONE,
+        }
+    }
+
+    /// Gives the connection of that descriptor back. The descriptor stays open here until its owner closes it.
+    #[napi(catch_unwind)]
+    pub fn give(&self, number: i32) -> bool {
+        let joined = self.joined.as_ref();
+        joined.is_some_and(|(worker, _)| worker.give(number).is_ok())
+    }
+
+    /// Closes a descriptor that `take` gave, where no socket could be made of it.
+    #[napi(catch_unwind)]
+    pub fn discard(&self, number: i32) {
+        Socket::close_number(number);
+    }
+
+    /// The clock that `numbers` tells the time of.
+    #[napi(catch_unwind)]
+    pub fn clock(&self) -> f64 {
+        monotonic_ms()
+    }
+
+    /// Takes no connections any more.
+    #[napi(catch_unwind)]
+    pub fn leave(&mut self) {
+        self.joined = None;
+    }
+}

@@ -1,0 +1,190 @@
+//! Handing connections from one process to another: the queue that they travel in, and the door where a worker
+//! gets its end of it.
+//!
+//! A queue is a pair of sockets. Both the giver and the taker hold the taker's end, and a packet is received by
+//! exactly one of them: so a connection that was given is either taken, or taken back, and never both. The door is an
+//! abstract Unix socket; who comes in is told by the kernel (SO_PEERCRED). If the giver dies, the taker reads the
+//! end; if the taker dies, the giver takes back what lies in the queue.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::time::Duration;
+
+use super::memory::SharedMemory;
+use super::passing;
+use super::rights;
+use super::socket::Socket;
+
+/// How long a worker waits at the door.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One end of a queue of connections.
+#[derive(Debug)]
+pub struct End(OwnedFd);
+
+impl End {
+    pub fn pair() -> io::Result<(Self, Self)> {
+        rights::pair().map(|(one, other)| (Self(one), Self(other)))
+    }
+
+    /// Gives a connection with a note. The giver's own descriptor may be closed at once.
+    pub fn send(&self, note: u64, socket: &Socket) -> io::Result<()> {
+        rights::send(self.0.as_fd(), &note.to_ne_bytes(), &[socket.as_fd()])
+    }
+
+    /// The same for a descriptor that Node has told us the number of.
+    pub fn send_number(&self, note: u64, number: i32) -> io::Result<()> {
+        rights::send_number(self.0.as_fd(), &note.to_ne_bytes(), number)
+    }
+
+    /// Takes the next connection; `WouldBlock` where there is none, `UnexpectedEof` where none will come.
+    pub fn receive(&self) -> io::Result<(u64, Socket)> {
+        loop {
+            let mut note = [0; 8];
+            let packet = rights::receive(self.0.as_fd(), &mut note)?;
+            let [fd, _] = packet.carried;
+            match fd {
+                Some(fd) => return Ok((u64::from_ne_bytes(note), fd.into())),
+                None if packet.length == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                // A packet that lost its descriptor, because this process has none left.
+                None => {}
+            }
+        }
+    }
+
+    /// The note of the next connection, which stays where it is.
+    pub fn next_note(&self) -> io::Result<u64> {
+        let mut note = [0; 8];
+        rights::look(self.0.as_fd(), &mut note)?;
+        Ok(u64::from_ne_bytes(note))
+    }
+
+    /// For an event loop that is not ours.
+    pub fn number(&self) -> i32 {
+        self.0.as_raw_fd()
+    }
+}
+
+impl AsFd for End {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Where workers come to get their end.
+#[derive(Debug)]
+pub struct Door(UnixListener);
+
+/// Who came.
+#[derive(Debug)]
+pub struct Caller {
+    pub pid: u32,
+    stream: UnixStream,
+}
+
+impl Door {
+    pub fn open(name: &[u8]) -> io::Result<Self> {
+        let listener = passing::listen(name)?;
+        listener.set_nonblocking(true)?;
+        Ok(Self(listener))
+    }
+
+    /// The next caller that runs as our user; another one is sent away.
+    pub fn next(&self) -> io::Result<Caller> {
+        loop {
+            let (stream, _) = self.0.accept()?;
+            if let Ok(pid) = passing::peer_of_our_user(&stream) {
+                return Ok(Caller { pid, stream });
+            }
+        }
+    }
+}
+
+impl AsFd for Door {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Caller {
+    /// Lets the caller have its end, and the memory where it tells what it does.
+    pub fn admit(&self, end: &End, seat: u64, memory: &SharedMemory) -> io::Result<()> {
+        let carried = [end.as_fd(), memory.fd()];
+        rights::send(self.stream.as_fd(), &seat.to_ne_bytes(), &carried)
+    }
+}
+
+/// What a worker gets at the door.
+#[derive(Debug)]
+pub struct Admission {
+    pub end: End,
+    pub seat: u64,
+    pub memory: SharedMemory,
+}
+
+/// Comes to the door of that name, from a worker.
+pub fn join(name: &[u8]) -> io::Result<Admission> {
+    let stream = UnixStream::connect_addr(&SocketAddr::from_abstract_name(name)?)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    passing::peer_of_our_user(&stream)?;
+    let mut seat = [0; 8];
+    match rights::receive(stream.as_fd(), &mut seat)?.carried {
+        [Some(end), Some(memory)] => Ok(Admission {
+            end: End(end),
+            seat: u64::from_ne_bytes(seat),
+            memory: SharedMemory::open(memory)?,
+        }),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn a_worker_gets_its_end_and_a_connection_through_it() {
+        let name = format!("flotilla-door-{}", std::process::id()).into_bytes();
+        let door = Door::open(&name).unwrap();
+        let memory = SharedMemory::create(4096).unwrap();
+        let (giver, taker) = End::pair().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let served = OwnedFd::from(listener.accept().unwrap().0);
+        std::thread::scope(|scope| {
+            let worker = scope.spawn(|| join(&name).unwrap());
+            let caller = loop {
+                match door.next() {
+                    Ok(caller) => break caller,
+                    Err(_) => std::thread::yield_now(),
+                }
+            };
+            assert_eq!(caller.pid, std::process::id());
+            caller.admit(&taker, 7, &memory).unwrap();
+            let admission = worker.join().unwrap();
+            assert_eq!((admission.seat, admission.memory.len()), (7, 4096));
+            giver.send(42, &Socket::from(served)).unwrap();
+            assert_eq!(admission.end.next_note().unwrap(), 42);
+            let (note, socket) = admission.end.receive().unwrap();
+            assert_eq!(note, 42);
+            TcpStream::from(OwnedFd::from(socket))
+                .write_all(b"hello")
+                .unwrap();
+        });
+        assert_eq!(taker.receive().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let mut heard = String::new();
+        client.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "hello");
+    }
+
+    #[test]
+    fn a_number_that_is_not_open_is_refused() {
+        let (end, _other) = End::pair().unwrap();
+        assert!(end.send_number(0, -1).is_err());
+        assert!(end.send_number(0, 1 << 20).is_err());
+    }
+}

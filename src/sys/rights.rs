@@ -1,0 +1,197 @@
+//! Packets that carry descriptors from one process to another (SCM_RIGHTS).
+//!
+//! A packet is received whole by exactly one of those who hold the receiving end, also where two processes do: so
+//! receiving is claiming. What a packet carries belongs to the kernel while it is on its way, and to whoever
+//! receives it after that; if a process dies in between, nothing is lost that another one can still receive.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use super::poll::owned;
+
+/// As many as one packet can carry.
+pub(super) const MOST: usize = 2;
+
+const ROOM: u32 = (MOST * size_of::<RawFd>()) as u32;
+
+/// Room for one control message with `MOST` descriptors, aligned as the kernel wants it.
+#[repr(C, align(8))]
+struct Control([u8; 64]);
+
+/// What was received.
+#[derive(Debug, Default)]
+pub(super) struct Packet {
+    /// Bytes of the payload.
+    pub(super) length: usize,
+    pub(super) carried: [Option<OwnedFd>; MOST],
+}
+
+/// Two ends that packets travel between, both ways. Neither blocks.
+pub(super) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [0; 2];
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: `ends` has room for two descriptors.
+    let made = unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) };
+    if made < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok((owned(ends[0])?, owned(ends[1])?))
+}
+
+fn header(payload: &mut libc::iovec, control: &mut Control, room: usize) -> libc::msghdr {
+    // SAFETY: all zero is a valid value of this plain struct.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    header.msg_iov = payload;
+    header.msg_iovlen = 1;
+    if room > 0 {
+        header.msg_control = control.0.as_mut_ptr().cast();
+        header.msg_controllen = room as _;
+    }
+    header
+}
+
+/// Sends one packet; at most `MOST` descriptors travel with it, and stay open here as well.
+pub(super) fn send(to: BorrowedFd<'_>, payload: &[u8], carried: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let carried = &carried[..carried.len().min(MOST)];
+    let mut bytes = libc::iovec {
+        iov_base: payload.as_ptr().cast_mut().cast(),
+        iov_len: payload.len(),
+    };
+    let length = size_of_val(carried) as u32;
+    // SAFETY: arithmetic.
+    let room = unsafe { libc::CMSG_SPACE(length) };
+    let mut control = Control([0; 64]);
+    let header = header(&mut bytes, &mut control, room as usize);
+    // SAFETY: the header names a control buffer with room for one message, so there is a first one.
+    let first = unsafe { libc::CMSG_FIRSTHDR(&header) };
+    // SAFETY: all zero is a valid value of this plain struct.
+    let mut filled: libc::cmsghdr = unsafe { std::mem::zeroed() };
+    filled.cmsg_level = libc::SOL_SOCKET;
+    filled.cmsg_type = libc::SCM_RIGHTS;
+    // SAFETY: arithmetic.
+    filled.cmsg_len = unsafe { libc::CMSG_LEN(length) } as _;
+    // SAFETY: `first` points into `control`, which is aligned for it and has room.
+    unsafe { first.write(filled) };
+    // SAFETY: the data of a message that was just given its header lies inside `control`.
+    let data = unsafe { libc::CMSG_DATA(first) }.cast::<RawFd>();
+    for (index, fd) in carried.iter().enumerate() {
+        // SAFETY: `index` is below `MOST`, and `control` has room for that many.
+        let at = unsafe { data.add(index) };
+        // SAFETY: as above.
+        unsafe { at.write_unaligned(fd.as_raw_fd()) };
+    }
+    // SAFETY: header, payload and control are live for the call, which writes to none of them.
+    let sent = unsafe { libc::sendmsg(to.as_raw_fd(), &header, libc::MSG_NOSIGNAL) };
+    if sent < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+/// Receives one packet. Descriptors beyond `MOST` are closed by the kernel.
+pub(super) fn receive(from: BorrowedFd<'_>, payload: &mut [u8]) -> io::Result<Packet> {
+    let mut bytes = libc::iovec {
+        iov_base: payload.as_mut_ptr().cast(),
+        iov_len: payload.len(),
+    };
+    let mut control = Control([0; 64]);
+    // SAFETY: arithmetic on a constant.
+    let room = unsafe { libc::CMSG_SPACE(ROOM) };
+    let mut header = header(&mut bytes, &mut control, room as usize);
+    // SAFETY: header, payload and control are live and writable for the call.
+    let got = unsafe { libc::recvmsg(from.as_raw_fd(), &mut header, libc::MSG_CMSG_CLOEXEC) };
+    if got < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let mut packet = Packet {
+        length: got.unsigned_abs(),
+        ..Packet::default()
+    };
+    // SAFETY: the kernel filled the header; a null result means that no control message came.
+    let first = unsafe { libc::CMSG_FIRSTHDR(&header) };
+    // SAFETY: either null, or a control message inside `control`.
+    let Some(arrived) = (unsafe { first.as_ref() }) else {
+        return Ok(packet);
+    };
+    if arrived.cmsg_level != libc::SOL_SOCKET || arrived.cmsg_type != libc::SCM_RIGHTS {
+        return Ok(packet);
+    }
+    // SAFETY: arithmetic on a constant.
+    let bare = u64::from(unsafe { libc::CMSG_LEN(0) });
+    // The C libraries disagree about the type of this length.
+    let whole = u64::try_from(arrived.cmsg_len).unwrap_or(bare);
+    let count = whole.saturating_sub(bare) as usize / size_of::<RawFd>();
+    // SAFETY: `first` is a control message inside `control`.
+    let data = unsafe { libc::CMSG_DATA(first) }.cast::<RawFd>();
+    for (index, place) in packet.carried.iter_mut().enumerate().take(count) {
+        // SAFETY: the message says that it holds `count` descriptors.
+        let at = unsafe { data.add(index) };
+        // SAFETY: as above.
+        let raw = unsafe { at.read_unaligned() };
+        // SAFETY: the kernel just made this descriptor for us; nobody else owns it.
+        *place = Some(unsafe { OwnedFd::from_raw_fd(raw) });
+    }
+    Ok(packet)
+}
+
+/// Reads the payload of the next packet and leaves it where it is.
+pub(super) fn look(from: BorrowedFd<'_>, payload: &mut [u8]) -> io::Result<usize> {
+    let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+    let (at, length) = (payload.as_mut_ptr().cast(), payload.len());
+    // SAFETY: `at` points to `length` writable bytes, live for the call.
+    let got = unsafe { libc::recv(from.as_raw_fd(), at, length, flags) };
+    if got < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(got.unsigned_abs())
+    }
+}
+
+/// Sends a descriptor of this process by its number, which whoever calls has from Node.
+pub(super) fn send_number(to: BorrowedFd<'_>, payload: &[u8], number: RawFd) -> io::Result<()> {
+    if number < 0 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: not negative; a number that is not open makes the call fail with EBADF and does no harm.
+    let fd = unsafe { BorrowedFd::borrow_raw(number) };
+    send(to, payload, &[fd.as_fd()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn a_descriptor_is_received_once_by_either_holder() {
+        let (inlet, outlet) = pair().unwrap();
+        let second = outlet.try_clone().unwrap();
+        let (one, mut other) = UnixStream::pair().unwrap();
+        send(inlet.as_fd(), b"note", &[one.as_fd()]).unwrap();
+        drop(one);
+        let mut note = [0; 8];
+        assert_eq!(look(outlet.as_fd(), &mut note).unwrap(), 4);
+        let packet = receive(second.as_fd(), &mut note).unwrap();
+        assert_eq!((packet.length, &note[..4]), (4, &b"note"[..]));
+        let late = receive(outlet.as_fd(), &mut note).unwrap_err();
+        assert_eq!(late.kind(), io::ErrorKind::WouldBlock);
+        let [carried, none] = packet.carried;
+        assert!(none.is_none());
+        UnixStream::from(carried.unwrap()).write_all(b"x").unwrap();
+        let mut heard = String::new();
+        other.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "x");
+    }
+
+    #[test]
+    fn two_descriptors_travel_together_and_the_end_is_seen() {
+        let (inlet, outlet) = pair().unwrap();
+        send(inlet.as_fd(), b"n", &[inlet.as_fd(), outlet.as_fd()]).unwrap();
+        let packet = receive(outlet.as_fd(), &mut [0; 1]).unwrap();
+        assert!(packet.carried.iter().all(Option::is_some));
+        drop((packet, inlet));
+        assert_eq!(receive(outlet.as_fd(), &mut [0; 1]).unwrap().length, 0);
+    }
+}
