@@ -23,6 +23,9 @@ const IN_FLIGHT = 1;
 const SHED = 2;
 const AWAKE_SINCE = 3;
 
+/** What Node calls a handle of a connection, and not of a listening socket. */
+const TCP_SOCKET = 0;
+
 /** How many connections are taken before those that are there get their turn. */
 const BATCH = 16;
 /** How long a connection that cannot be moved may stay idle in a worker that drains, and how often it is looked. */
@@ -68,6 +71,8 @@ class NativeBack {
   #connections = new Set();
   /** @type {Set<import('node:http2').Http2Session>} */
   #sessions = new Set();
+  /** What Node has under a TCP socket. @type {any} */
+  #Tcp;
   #canMove = false;
   #draining = false;
   /** From the clock of `performance.now()` to the one that all processes share. */
@@ -105,8 +110,7 @@ class NativeBack {
     /** @type {any} */
     let socket;
     try {
-      const { allowHalfOpen } = server;
-      socket = new Socket({ fd, allowHalfOpen, readable: true, writable: true });
+      socket = this.#socketOf(fd);
     } catch {
       // The client had gone before anything could be asked of its socket.
       this.#worker.discard(fd);
@@ -129,6 +133,22 @@ class NativeBack {
     socket.server = server;
     socket._server = server;
     server.emit('connection', socket);
+  }
+
+  /** @param {number} fd */
+  #socketOf(fd) {
+    const options = { allowHalfOpen: this.#server.allowHalfOpen, readable: true, writable: true };
+    if (!this.#Tcp) {
+      /** @type {any} */
+      const socket = new Socket({ fd, ...options });
+      // All come from one listening socket, so they are of one kind: Node need not find out each time.
+      if (socket._handle.constructor.name === 'TCP') this.#Tcp = socket._handle.constructor;
+      return socket;
+    }
+    const handle = new this.#Tcp(TCP_SOCKET);
+    if (handle.open(fd) !== 0)
+      throw createError('FLOTILLA_ERR_INTERNAL', ['A connection could not be opened']);
+    return new Socket(/** @type {any} */ ({ handle, ...options }));
   }
 
   /** @param {Connection} connection */

@@ -171,7 +171,11 @@ impl Engine {
                     self.board().reset(seat);
                 }
                 Command::Open => self.is_open = true,
-                Command::Close => self.close_listener(),
+                Command::Close(done) => {
+                    self.close_listener();
+                    // Whoever does not wait any more need not be told.
+                    let _ = done.send(());
+                }
                 Command::Assign(id, seat) => {
                     if self.asking.get(&id).is_some_and(|asking| asking.is_asked) {
                         self.assign(id, seat);

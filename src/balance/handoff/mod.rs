@@ -22,8 +22,10 @@ use crate::sys::socket::{Address, Socket};
 use engine::Engine;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// How connections are treated.
 #[derive(Debug)]
@@ -47,7 +49,8 @@ enum Command {
     Withdraw(usize),
     Gone(usize),
     Open,
-    Close,
+    /// Told when the address is free.
+    Close(Sender<()>),
     /// The answer to a question; without a seat the strategy chooses.
     Assign(u64, Option<usize>),
     Stop,
@@ -85,6 +88,8 @@ pub struct Handoff {
 
 /// How many connections may wait in the kernel to be accepted; it lowers this to its own limit.
 const BACKLOG: i32 = 4096;
+/// How long whoever closes waits for the thread at most.
+const CLOSING: Duration = Duration::from_secs(1);
 
 impl Handoff {
     /// Takes the address, and accepts nothing before it is told to `open`.
@@ -122,9 +127,12 @@ impl Handoff {
         self.shared.tell(Command::Open);
     }
 
-    /// Stops listening.
+    /// Stops listening: when it returns, another may take the address.
     pub fn close(&self) {
-        self.shared.tell(Command::Close);
+        let (done, closed) = channel();
+        self.shared.tell(Command::Close(done));
+        // The thread is never far from its next look at commands; one that has died keeps nobody waiting for long.
+        let _ = closed.recv_timeout(CLOSING);
     }
 
     /// That process, which is told the name of the door, sits there from now on.
