@@ -282,6 +282,15 @@ const table = {
       'Call it once; `restart()` replaces what runs, and `stop()` makes a server ready for another start.',
     message: () => 'Server already started',
   },
+  FLOTILLA_ERR_SERVER_NOT_STARTED: {
+    fault: 'caller',
+    retryCanHelp: true,
+    base: Error,
+    meaning:
+      'A server that is not started, or that is being stopped, was asked for what only a started one can do.',
+    remedy: 'Await `startServer()` first.',
+    message: (name) => `${name} needs a server that is started. Await startServer() first`,
+  },
   FLOTILLA_ERR_SERVER_NOT_READY: {
     fault: 'caller',
     retryCanHelp: true,

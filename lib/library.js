@@ -11,8 +11,8 @@ const library = oneInstance(() => {
   const { LRUCacheClustered } = require('./cache/lru-cache-clustered.js');
   const strategies = require('./server/load-balancers.js');
   const telemetry = require('./server/telemetry.js');
+  const configuration = require('./server/config.js');
   return {
-    ...require('./pending.js'),
     ...require('./signals/core.js'),
     createServerScope: require('./signals/server-scope.js').createServerScope,
     ...require('./signals/request-scope.js'),
@@ -30,6 +30,9 @@ const library = oneInstance(() => {
     leastLoadedLoadBalancer: strategies.leastLoadedLoadBalancer,
     resourceAwareLoadBalancer: strategies.resourceAwareLoadBalancer,
     roundRobinLoadBalancer: strategies.roundRobinLoadBalancer,
+    getServerConfig: configuration.getServerConfig,
+    setServerConfig: configuration.setServerConfig,
+    ...require('./server/start.js'),
     ...require('./lifecycle/index.js'),
     express,
     expressDefault: express,

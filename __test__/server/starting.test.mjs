@@ -1,0 +1,121 @@
+// How starts of `startServer` go wrong, and what it is given: every kind of application.
+
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import https from 'node:https';
+import net from 'node:net';
+import { promisify } from 'node:util';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ask, balanced, serving } from '../fixtures/balanced-server.mjs';
+
+const run = promisify(execFile);
+
+const listens = async (server, port) => {
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+};
+
+/** A port that is taken, before one that is free: outside of what the system gives to anybody. */
+async function takenBeforeFree() {
+  for (let port = 20_000 + (process.pid % 5000); ; port += 2) {
+    const [taken, free] = [net.createServer(), net.createServer()];
+    try {
+      await listens(taken, port);
+      onTestFinished(() => taken.close());
+      await listens(free, port + 1);
+    } catch {
+      continue;
+    }
+    free.close();
+    await once(free, 'close');
+    return port;
+  }
+}
+
+describe('a start', () => {
+  it('rejects where the port is taken, and leaves nothing', async () => {
+    const server = net.createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => server.close());
+    await once(server, 'listening');
+    const { ended } = balanced({ port: server.address().port });
+    const { code, stdout } = await ended;
+    expect(stdout).toMatch(/primary: rejected FLOTILLA_ERR_ADDRESS_IN_USE/);
+    expect([code, stdout.match(/worker/)]).toEqual([1, null]);
+  });
+
+  it.each([
+    ['load', 'WORKER_FAILED'],
+    ['exit', 'WORKER_FAILED'],
+    ['app', 'LISTEN_FAILED'],
+  ])('rejects where every worker fails, and says why (%s)', async (fault, code) => {
+    const { ended } = balanced({ faults: { [fault]: true } });
+    const { code: exitCode, stdout } = await ended;
+    expect(stdout).toMatch(new RegExp(`primary: rejected FLOTILLA_ERR_${code}`));
+    expect(exitCode).toBe(1);
+  });
+
+  it('refuses what it cannot serve, and options that are wrong, before it forks', async () => {
+    const script = `
+      const { startServer } = require('flotilla');
+      Promise.allSettled([startServer(), startServer({}), startServer(() => {}, { port: -1 })])
+        .then((all) => console.log(all.map(({ reason }) => reason.code).join()))`;
+    const { stdout } = await run(process.execPath, ['-e', script]);
+    expect(stdout.trim()).toBe(
+      'FLOTILLA_ERR_INVALID_ARGUMENT,FLOTILLA_ERR_INVALID_ARGUMENT,FLOTILLA_ERR_OUT_OF_RANGE',
+    );
+  });
+
+  it('is one server, however often it is asked for', async () => {
+    const { order } = await serving({ app: 'function' });
+    // Each call of the fixture makes an application of its own.
+    expect(await order('SIGWINCH', 'start')).toMatch('failed start FLOTILLA_ERR_SERVER_STARTED');
+  });
+
+  it('uses the ports that are asked for, and others where those are taken', async () => {
+    const port = await takenBeforeFree();
+    const { prints } = await serving({ baseWorkerPort: port, workers: 2 });
+    const [, first] = await prints(/workerIndex":0,"workerPort":(\d+)/);
+    const [, second] = await prints(/workerIndex":1,"workerPort":(\d+)/);
+    expect(Number(first)).not.toBe(port);
+    expect(Number(second)).toBe(port + 1);
+  });
+
+  it('leaves the settings of the program’s own cluster as they are', async () => {
+    const script = `
+      const cluster = require('node:cluster');
+      const { startServer, stopServer } = require('flotilla');
+      const mine = { exec: process.env.PROGRAM, args: ['{}'], execArgv: ['--no-deprecation'] };
+      cluster.setupPrimary(mine);
+      startServer(() => {}, { port: 0, host: '127.0.0.1', baseWorkerPort: 0, workers: 1 }).then(async () => {
+        const { exec, args, execArgv } = cluster.settings;
+        console.log(JSON.stringify({ exec, args, execArgv }) === JSON.stringify(mine), cluster.schedulingPolicy);
+        await stopServer();
+      })`;
+    const PROGRAM = new URL('../fixtures/balanced.mjs', import.meta.url).pathname;
+    const { stdout } = await run(process.execPath, ['-e', script], { env: { ...process.env, PROGRAM } });
+    expect(stdout).toMatch(/^true 2$/m);
+  });
+});
+
+describe('an application', () => {
+  it.each(['function', 'express', 'express4', 'connect', 'koa', 'fastify', 'hono', 'listens'])(
+    'may be of the kind: %s',
+    async (app) => {
+      const { url, child, ended } = await serving({ app });
+      expect(await ask(url)).toMatchObject({ status: 200, kind: app });
+      child.kill('SIGTERM');
+      const { code, stdout } = await ended;
+      expect(code).toBe(0);
+      if (app === 'fastify') expect(stdout).toMatch('fastify closes');
+    },
+  );
+
+  it.each(['https', 'http2'])('may be a server with TLS: %s', async (app) => {
+    const { port } = await serving({ app });
+    const options = { port, host: '127.0.0.1', rejectUnauthorized: false, agent: false };
+    const [response] = await once(https.get(options), 'response');
+    let text = '';
+    for await (const chunk of response.setEncoding('utf8')) text += chunk;
+    expect(JSON.parse(text)).toMatchObject({ kind: app });
+  });
+});

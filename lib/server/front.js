@@ -1,0 +1,49 @@
+/**
+ * What takes connections in the primary: the shape that all fronts have, and which of them a configuration gets.
+ */
+
+/** @import { BackendCandidate, ResolvedServerConfig } from '../../index.js' */
+
+/**
+ * A worker process's place, for the life of that one process. `seat` is a small integer, free again when the process is
+ * gone.
+ *
+ * @typedef {{ seat: number, id: string, workerIndex: number, host: string, port: number }} Seat
+ */
+/**
+ * @typedef {object} FrontOptions
+ * @property {ResolvedServerConfig} config
+ * @property {() => BackendCandidate[]} candidates the workers that connections may go to, with what they last reported
+ * @property {(name: string, value: number) => void} count told of the counters `connections` and `proxy_errors`
+ * @property {(name: string, value: number) => void} record told of the histogram `prelude_duration_ms`
+ */
+/**
+ * @typedef {object} Front
+ * @property {() => Promise<{ host: string, port: number }>} bind takes the public address, and accepts nothing yet
+ * @property {(seat: Seat) => Record<string, string>} prepare the environment that the worker's process needs
+ * @property {(seat: Seat, pid: number) => void} forked
+ * @property {(seat: Seat) => void | Promise<void>} ready connections may go to it from now on
+ * @property {(seat: Seat) => Promise<void>} drain none go to it any more
+ * @property {(seat: Seat) => void} gone its process has ended
+ * @property {() => void} open begins to accept
+ * @property {() => Promise<void>} close stops accepting
+ * @property {(seat: Seat) => { connections: number }} load
+ */
+
+const { createError } = require('../errors.js');
+const { PortableFront } = require('./portable/front.js');
+const { ProxyFront } = require('./native/proxy-front.js');
+
+/**
+ * @param {FrontOptions} options
+ * @returns {Front}
+ */
+function chooseFront(options) {
+  if (options.config.mode === 'handoff') {
+    throw createError('FLOTILLA_ERR_NOT_IMPLEMENTED', ["startServer with mode: 'handoff'"]);
+  }
+  const portable = process.env.FLOTILLA_BALANCER === 'portable' || process.platform !== 'linux';
+  return portable ? new PortableFront(options) : new ProxyFront(options);
+}
+
+module.exports = { chooseFront };

@@ -1,0 +1,85 @@
+/**
+ * What the primary and its workers say to each other, over the channel that Node gives them.
+ *
+ * Connections never wait for it. A worker may run anything, so what it sends is checked before it is believed: what is
+ * not right is as if it had not been sent.
+ */
+
+/** @import { WorkerRuntimeStats } from '../../index.js' */
+
+const { createError, nativeError, table } = require('../errors.js');
+const { reasonOf } = require('../lifecycle/context.js');
+
+/** @typedef {{ type: 'flotilla:worker-ready', port: number }} Ready */
+/** @typedef {{ type: 'flotilla:worker-failed', code: string, text: string }} Failed */
+/** @typedef {{ type: 'flotilla:heartbeat', stats: WorkerRuntimeStats }} Heartbeat */
+/** @typedef {{ type: 'flotilla:leaving' }} Leaving the worker ends its service of its own accord */
+/** @typedef {{ type: 'flotilla:left', answered: boolean }} Left */
+/** @typedef {Ready | Failed | Heartbeat | Leaving | Left} FromWorker */
+/** @typedef {{ type: 'flotilla:leave', lingerMs: number, withinMs: number }} ToWorker */
+
+const LONGEST_TEXT = 4096;
+const needed = /** @type {const} */ ([
+  'cpuPercent',
+  'rssBytes',
+  'heapUsedBytes',
+  'heapTotalBytes',
+  'externalBytes',
+  'arrayBuffersBytes',
+  'uptimeMs',
+  'activeConnections',
+  'sampledAt',
+]);
+const optional = /** @type {const} */ (['inFlightRequests', 'eventLoopLagMs']);
+
+/** @param {unknown} value */
+const isFigure = (value) => typeof value === 'number' && Number.isFinite(value) && value >= 0;
+
+/**
+ * @param {any} told
+ * @param {number} pid the sender's: it cannot report for another
+ * @returns {WorkerRuntimeStats | undefined}
+ */
+function readStats(told, pid) {
+  if (typeof told !== 'object' || told === null || !needed.every((name) => isFigure(told[name])))
+    return undefined;
+  /** @type {any} */
+  const stats = { pid };
+  for (const name of needed) stats[name] = told[name];
+  for (const name of optional) if (isFigure(told[name])) stats[name] = told[name];
+  return stats;
+}
+
+/** @param {any} told */
+const readPort = (told) =>
+  Number.isInteger(told) && told > 0 && told < 65_536 ? /** @type {number} */ (told) : undefined;
+
+/**
+ * The error that a worker tells of.
+ *
+ * @param {any} message
+ */
+function readError({ code, text: told }) {
+  const text = String(told).slice(0, LONGEST_TEXT);
+  return Object.hasOwn(table, String(code))
+    ? nativeError(code, text)
+    : createError('FLOTILLA_ERR_WORKER_FAILED', [text]);
+}
+
+/**
+ * @param {any} error
+ * @returns {Failed}
+ */
+const failed = (error) => ({
+  type: 'flotilla:worker-failed',
+  code: String(error?.code),
+  text: String(error?.message ?? reasonOf(error)),
+});
+
+/** @param {FromWorker} message */
+function tellPrimary(message) {
+  // Where it cannot be sent, the primary is gone, and Node ends this process.
+  if (process.connected) process.send?.(message, undefined, {}, () => {});
+}
+
+module.exports = { failed, readError, readPort, readStats, tellPrimary };
