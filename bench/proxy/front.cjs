@@ -13,6 +13,7 @@ const front = new ProxyFront({
   }),
   candidates: () => [],
   count() {},
+  record() {},
 });
 
 async function run() {

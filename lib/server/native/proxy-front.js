@@ -6,7 +6,7 @@
  * with it; if its loop is blocked, the thread goes on, and chooses by the default strategy what would have to be asked.
  */
 
-/** @import { BackendCandidate, ResolvedServerConfig } from '../../../index.js' */
+/** @import { FrontOptions, Seat } from '../front.js' */
 
 const { lookup } = require('node:dns/promises');
 const { Socket, isIP } = require('node:net');
@@ -16,16 +16,6 @@ const { NativeProxy } = require('../../native/loader.js');
 const { askStrategy } = require('../custom-strategy.js');
 const { builtInStrategy, defaultLoadBalancer } = require('../load-balancers.js');
 const { parseRequestHead } = require('../request-head.js');
-
-/** @typedef {{ seat: number, id: string, workerIndex: number, host: string, port: number }} Seat */
-/**
- * @typedef {object} ProxyFrontOptions
- * @property {ResolvedServerConfig} config
- * @property {() => BackendCandidate[]} candidates the workers that connections may go to, with what they last reported
- * @property {(name: string, value: number) => void} count told of the counters `connections` and `proxy_errors`
- * @property {(name: string, value: number) => void} [record] told of the histogram `prelude_duration_ms`
- */
-/** @typedef {ProxyFront} Instance */
 
 const headers = { v1: 1, v2: 2 };
 /** How long a strategy of the user's own may take. */
@@ -63,7 +53,7 @@ class ProxyFront {
   #exchange;
 
   /**
-   * @param {ProxyFrontOptions} options
+   * @param {FrontOptions} options
    * @param {Thread} thread
    */
   constructor(options, thread = new NativeProxy()) {
@@ -197,7 +187,7 @@ class ProxyFront {
   async #ask(id, head, address, port, waitedMs) {
     let seat = NOBODY;
     try {
-      this.#options.record?.('prelude_duration_ms', waitedMs);
+      this.#options.record('prelude_duration_ms', waitedMs);
       const chosen = await this.#choose(head, address ?? undefined, port);
       seat = this.#ready.get(chosen?.id ?? '')?.seat ?? NOBODY;
     } catch {
