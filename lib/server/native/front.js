@@ -6,7 +6,7 @@
  * its loop is blocked, the thread goes on. If a worker dies, what it had not taken goes to the others.
  */
 
-/** @import { ProxyFrontOptions, Seat } from './proxy-front.js' */
+/** @import { FrontOptions, Seat } from '../front.js' */
 
 const { randomBytes } = require('node:crypto');
 const { setTimeout: pause } = require('node:timers/promises');
@@ -23,7 +23,7 @@ class NativeFront extends ProxyFront {
   #door = `flotilla-${process.pid}-${randomBytes(9).toString('base64url')}`;
 
   /**
-   * @param {ProxyFrontOptions} options
+   * @param {FrontOptions} options
    * @param {import('../../native/addon').NativeHandoff} thread
    */
   constructor(options, thread = new NativeHandoff()) {
