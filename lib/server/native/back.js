@@ -55,6 +55,8 @@ class Connection {
   }
 }
 
+/** @typedef {NativeBack} Instance */
+
 /**
  * @param {any} socket
  * @returns {Connection | undefined} none for what has no socket of its own: a stream of HTTP/2, or what TLS carries
@@ -73,10 +75,17 @@ class NativeBack {
   #sessions = new Set();
   /** What Node has under a TCP socket. @type {any} */
   #Tcp;
-  #canMove = false;
+  /** Whether connections of the server can go to other processes. */
+  canMove = false;
   #draining = false;
+  #allowHalfOpen;
   /** From the clock of `performance.now()` to the one that all processes share. */
   #offset = 0;
+
+  /** @param {{ allowHalfOpen?: boolean }} [options] whether a client that has ended its side is still answered */
+  constructor({ allowHalfOpen = true } = {}) {
+    this.#allowHalfOpen = allowHalfOpen;
+  }
 
   /**
    * Begins to receive connections for this server, which listens already: one that does not keeps no books.
@@ -86,7 +95,7 @@ class NativeBack {
    */
   attach(server, door = process.env.FLOTILLA_DOOR) {
     this.#server = server;
-    this.#canMove = !(server instanceof TlsServer);
+    this.canMove = !(server instanceof TlsServer);
     this.#listenIn();
     const failure = this.#worker.join(door ?? '', () => this.#receive());
     if (failure !== 0) {
@@ -137,7 +146,11 @@ class NativeBack {
 
   /** @param {number} fd */
   #socketOf(fd) {
-    const options = { allowHalfOpen: this.#server.allowHalfOpen, readable: true, writable: true };
+    const options = {
+      allowHalfOpen: this.#allowHalfOpen && this.#server.allowHalfOpen,
+      readable: true,
+      writable: true,
+    };
     if (!this.#Tcp) {
       /** @type {any} */
       const socket = new Socket({ fd, ...options });
@@ -237,7 +250,7 @@ class NativeBack {
    * @param {Connection} connection
    */
   #give(connection) {
-    if (!this.#canMove || !connection.isIdle) return false;
+    if (!this.canMove || !connection.isIdle) return false;
     const { socket } = connection;
     const handle = socket._handle;
     handle.readStop();

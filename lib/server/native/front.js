@@ -16,6 +16,8 @@ const { ProxyFront } = require('./proxy-front.js');
 
 /** How soon it is looked again whether the thread has done what it was told. */
 const LOOK_MS = 1;
+/** For how long a worker that is to be drained is waited for. */
+const DRAIN_MS = 1000;
 
 class NativeFront extends ProxyFront {
   #thread;
@@ -55,7 +57,9 @@ class NativeFront extends ProxyFront {
    */
   async drain(seat) {
     this.withdraw(seat);
-    while (this.#thread.serves(seat.seat)) await pause(LOOK_MS);
+    // A worker that is blocked takes nothing, and is not waited for: what it has not taken goes to others at its end.
+    const until = performance.now() + DRAIN_MS;
+    while (this.#thread.serves(seat.seat) && performance.now() < until) await pause(LOOK_MS);
   }
 
   /** The worker's process has ended. @override @param {Seat} seat */

@@ -56,6 +56,8 @@ pub(super) struct Engine {
     places: Places,
     /// Connections that have found no room.
     homeless: VecDeque<Parcel>,
+    /// Seats that get no more, and have not taken all that they were given.
+    leaving: Vec<usize>,
     asking: HashMap<u64, Asking>,
     ids: u64,
     head: Vec<u8>,
@@ -100,6 +102,7 @@ impl Engine {
             callers: VecDeque::new(),
             places: Places::default(),
             homeless: VecDeque::new(),
+            leaving: Vec::new(),
             asking: HashMap::new(),
             ids: 0,
             head: vec![0; ask.map_or(0, |ask| ask.head_limit)],
@@ -129,7 +132,10 @@ impl Engine {
                         }
                     }
                     DOOR => self.answer_door(),
-                    token if token >= SEAT => self.receive_back((token - SEAT) as usize),
+                    token if token >= SEAT => {
+                        // What is left is told of again.
+                        self.receive_back((token - SEAT) as usize);
+                    }
                     id => self.inspect(id),
                 }
             }
@@ -137,6 +143,7 @@ impl Engine {
                 self.accept();
             }
             self.expire();
+            self.let_go();
             self.listen();
         }
     }
@@ -146,7 +153,8 @@ impl Engine {
     }
 
     fn time_to_wait(&self) -> Option<Duration> {
-        if !self.homeless.is_empty() && self.places.has_ready() {
+        let is_stuck = !self.homeless.is_empty() && self.places.has_ready();
+        if is_stuck || !self.leaving.is_empty() {
             return Some(RETRY);
         }
         let rows = [self.inspections.next(), self.answers.next()];
@@ -162,11 +170,16 @@ impl Engine {
                 Command::Seated(seat, pid) => self.seat(seat, pid),
                 Command::Ready(seat) => {
                     self.places.ready(seat);
+                    self.leaving.retain(|leaving| *leaving != seat);
                     self.board().set_serves(seat, true);
                 }
                 Command::Withdraw(seat) => self.withdraw(seat),
                 Command::Gone(seat) => {
-                    self.withdraw(seat);
+                    self.places.withdraw(seat);
+                    // What it gave back with its last breath is still there.
+                    while self.receive_back(seat) {}
+                    self.take_all_back(seat);
+                    self.board().set_serves(seat, false);
                     self.places.leave(seat);
                     self.board().reset(seat);
                 }
@@ -215,10 +228,31 @@ impl Engine {
 
     fn withdraw(&mut self, seat: usize) {
         self.places.withdraw(seat);
+        if self.places.has_ready() {
+            self.take_all_back(seat);
+            self.board().set_serves(seat, false);
+        } else {
+            // Nobody else is there: it may still take what it was given.
+            self.leaving.push(seat);
+        }
+    }
+
+    fn take_all_back(&mut self, seat: usize) {
         for parcel in self.places.take_back(seat, u64::MAX, true, &self.shared.board) {
             self.put(parcel);
         }
-        self.board().set_serves(seat, false);
+    }
+
+    /// Seats that nothing is left to be taken from.
+    fn let_go(&mut self) {
+        let board = &self.shared.board;
+        self.leaving.retain(|seat| {
+            let waits = board.serves(*seat) && board.waiting(*seat) > 0;
+            if !waits {
+                board.set_serves(*seat, false);
+            }
+            waits
+        });
     }
 
     fn close_listener(&mut self) {
@@ -359,17 +393,18 @@ impl Engine {
         }
     }
 
-    /// A worker gives connections back.
-    fn receive_back(&mut self, seat: usize) {
+    /// A worker gives connections back. Says whether there may be more.
+    fn receive_back(&mut self, seat: usize) -> bool {
         for _ in 0..BATCH {
             let Some(Ok((_, client))) = self.places.giver(seat).map(|giver| giver.receive()) else {
-                return;
+                return false;
             };
             self.put(Parcel {
                 from: Some(seat),
                 ..Parcel::new(client)
             });
         }
+        true
     }
 
     fn expire(&mut self) {
