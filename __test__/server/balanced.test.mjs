@@ -33,8 +33,10 @@ function load(url, clients) {
   return outcome;
 }
 
-describe.each(fronts)('a balanced server, over %s', (_name, env) => {
-  const serve = (options) => serving(options, env);
+describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
+  const serve = (options) => serving({ ...mode, ...options }, env);
+  /** What does not depend on how connections travel is tested on the first way alone. */
+  const onceOnly = it.skipIf(name !== fronts[0][0]);
 
   it('says what it is, in the primary and in each worker', async () => {
     const { result, prints, child } = await serve({ workers: 2 });
@@ -87,7 +89,7 @@ describe.each(fronts)('a balanced server, over %s', (_name, env) => {
   });
 
   it('serves on a Unix socket', async () => {
-    const host = path.join(tmpdir(), `flotilla-balanced-${process.pid}-${env.FLOTILLA_BALANCER}.sock`);
+    const host = path.join(tmpdir(), `flotilla-balanced-${process.pid}-${name.replaceAll(' ', '-')}.sock`);
     const { result } = await serve({ host });
     expect(result.host).toBe(host);
     expect(await ask({ socketPath: host, path: '/' })).toMatchObject({ status: 200 });
@@ -109,7 +111,7 @@ describe.each(fronts)('a balanced server, over %s', (_name, env) => {
     });
   });
 
-  it.each(['throws', 'stranger', 'never'])(
+  onceOnly.each(['throws', 'stranger', 'never'])(
     'serves by the default strategy where the program’s own fails (%s)',
     async (strategy) => {
       const { url, prints } = await serve({ strategy });
@@ -142,7 +144,7 @@ describe.each(fronts)('a balanced server, over %s', (_name, env) => {
     );
   });
 
-  it('replaces a worker that ends unasked, and serves meanwhile', async () => {
+  onceOnly('replaces a worker that ends unasked, and serves meanwhile', async () => {
     const { url, printsTimes, prints } = await serve();
     await printsTimes('worker \\d+: result', 2);
     await ask(`${url}/crash`).catch(() => {});
@@ -167,7 +169,7 @@ describe.each(fronts)('a balanced server, over %s', (_name, env) => {
     for (const pid of await answering(url, 4)) expect(before).not.toContain(pid);
   });
 
-  it.each(['load', 'exit', 'app'])('keeps the old workers where new code fails (%s)', async (fault) => {
+  onceOnly.each(['load', 'exit', 'app'])('keeps the old workers where new code fails (%s)', async (fault) => {
     const { file, pull, release } = trigger();
     const { url, order, printsTimes } = await serve({ faults: { [fault]: file } });
     await printsTimes('worker \\d+: result', 2);
@@ -196,7 +198,7 @@ describe.each(fronts)('a balanced server, over %s', (_name, env) => {
     expect(await ask(`http://127.0.0.1:${port}`)).toMatchObject({ status: 200 });
   });
 
-  it('ends on SIGTERM with code 0, and with all that was under way answered', async () => {
+  onceOnly('ends on SIGTERM with code 0, and with all that was under way answered', async () => {
     const { url, child, prints, ended } = await serve();
     const slow = ask(`${url}/slow`);
     await prints(/: slow/);
@@ -205,7 +207,7 @@ describe.each(fronts)('a balanced server, over %s', (_name, env) => {
     expect(await ended).toMatchObject({ code: 0 });
   });
 
-  it('ends with code 1 after the deadline, and at once on a second signal', async () => {
+  onceOnly('ends with code 1 after the deadline, and at once on a second signal', async () => {
     for (const [times, gracefulShutdownTimeoutMs] of [
       [1, 200],
       [2, 60_000],
@@ -247,7 +249,7 @@ describe.each(fronts)('a balanced server, over %s', (_name, env) => {
     await prints(/error flotilla: the telemetry sink threw/);
   });
 
-  it('heeds no message that is not right', async () => {
+  onceOnly('heeds no message that is not right', async () => {
     const { url, printsTimes } = await serve({ faults: { forge: true } });
     await printsTimes('worker \\d+: result', 2);
     expect(await ask(url)).toMatchObject({ status: 200 });

@@ -6,11 +6,12 @@
  */
 
 /** @import { AddressInfo, Server as NetServer } from 'node:net' */
-/** @import { Server as HttpServer } from 'node:http' */
+/** @import { Server } from 'node:http' */
 
 const { once } = require('node:events');
-const { createServer: createHttpServer } = require('node:http');
+const { createServer: createHttpServer, Server: HttpServer } = require('node:http');
 const net = require('node:net');
+const { Server: TlsServer } = require('node:tls');
 const { createError, FlotillaError } = require('../errors.js');
 const { reasonOf } = require('../lifecycle/context.js');
 const within = require('../lifecycle/within.js');
@@ -18,7 +19,7 @@ const { invalidArgument } = require('./checks.js');
 
 /**
  * @typedef {object} Served
- * @property {HttpServer} [server] where the application is one of Node's servers, or made into one
+ * @property {Server} [server] where the application is one of Node's servers, or made into one
  * @property {(host: string, port: number) => Promise<number>} listen brings the port
  * @property {() => Promise<void>} close what listens, and what the application wants to close
  */
@@ -39,6 +40,18 @@ function checkApp(app) {
   const expected =
     'an Express, Koa or Fastify application, a function of request and response, an http.Server, or something that has listen(port, host, callback)';
   throw invalidArgument('app', expected, app);
+}
+
+/**
+ * Whether an accepted socket can be given to what serves this application: to Node's own servers of HTTP.
+ *
+ * @param {any} app one that was checked
+ */
+function takesSockets(app) {
+  if (isFastify(app)) return takesSockets(app.server);
+  // Below TLS there is HTTP too, of either version.
+  if (app instanceof net.Server) return app instanceof HttpServer || app instanceof TlsServer;
+  return typeof app === 'function' || typeof app.callback === 'function';
 }
 
 /** @param {unknown} cause */
@@ -98,7 +111,7 @@ async function freePort(host, port) {
 }
 
 /**
- * @param {HttpServer} server
+ * @param {Server} server
  * @param {() => Promise<void>} close
  * @returns {Served}
  */
@@ -168,7 +181,7 @@ async function adapt(app) {
   checkApp(app);
   try {
     if (app instanceof net.Server) {
-      const server = /** @type {HttpServer} */ (app);
+      const server = /** @type {Server} */ (app);
       return served(server, () => closed(server));
     }
     if (isFastify(app)) {
@@ -184,4 +197,4 @@ async function adapt(app) {
   }
 }
 
-module.exports = { adapt, checkApp };
+module.exports = { adapt, checkApp, takesSockets };

@@ -27,23 +27,30 @@
  * @property {(seat: Seat) => void} gone its process has ended
  * @property {() => void} open begins to accept
  * @property {() => Promise<void>} close stops accepting
- * @property {(seat: Seat) => { connections: number }} load
+ * @property {() => void} [stop] ends it, when all workers have
+ * @property {(seat: Seat) => { connections: number, inFlightRequests?: number, eventLoopLagMs?: number }} load
  */
 
-const { createError } = require('../errors.js');
+const { invalidArgument } = require('./checks.js');
 const { PortableFront } = require('./portable/front.js');
+const { NativeFront } = require('./native/front.js');
 const { ProxyFront } = require('./native/proxy-front.js');
 
 /**
  * @param {FrontOptions} options
+ * @param {boolean} takesSockets whether the application is one that sockets can be given to
  * @returns {Front}
  */
-function chooseFront(options) {
-  if (options.config.mode === 'handoff') {
-    throw createError('FLOTILLA_ERR_NOT_IMPLEMENTED', ["startServer with mode: 'handoff'"]);
-  }
+function chooseFront(options, takesSockets) {
+  const { mode, proxyProtocol } = options.config;
   const portable = process.env.FLOTILLA_BALANCER === 'portable' || process.platform !== 'linux';
-  return portable ? new PortableFront(options) : new ProxyFront(options);
+  if (mode === 'handoff' && (portable || !takesSockets)) {
+    const where = portable ? 'here' : 'for an application that can only listen';
+    throw invalidArgument('mode', `'proxy' or 'auto' ${where}`, mode);
+  }
+  if (portable) return new PortableFront(options);
+  const proxy = mode === 'proxy' || !takesSockets || proxyProtocol !== false;
+  return proxy ? new ProxyFront(options) : new NativeFront(options);
 }
 
 module.exports = { chooseFront };

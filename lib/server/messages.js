@@ -16,7 +16,7 @@ const { reasonOf } = require('../lifecycle/context.js');
 /** @typedef {{ type: 'flotilla:leaving' }} Leaving the worker ends its service of its own accord */
 /** @typedef {{ type: 'flotilla:left', answered: boolean }} Left */
 /** @typedef {Ready | Failed | Heartbeat | Leaving | Left} FromWorker */
-/** @typedef {{ type: 'flotilla:leave', lingerMs: number, withinMs: number }} ToWorker */
+/** @typedef {{ type: 'flotilla:leave', lingerMs: number, withinMs: number, moves: boolean }} ToWorker */
 
 const LONGEST_TEXT = 4096;
 const needed = /** @type {const} */ ([

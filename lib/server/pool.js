@@ -36,7 +36,7 @@ const readyMs = 30_000;
 /** How much longer than its own deadline a worker may take to end, before it is killed. */
 const killAfterMs = 1000;
 /** In a restart a connection may be idle this long before it is closed: its next request may be on the way. */
-const lingerMs = 1000;
+const idleMs = 1000;
 const youngMs = 5000;
 const slowestRespawnMs = 5000;
 
@@ -108,7 +108,7 @@ class Pool {
     const posts = Array.from({ length: workers }, (_, index) => this.#fork(index));
     const raised = posts.map(async (post) => {
       await this.#untilRaised(post);
-      this.#engage(post);
+      await this.#engage(post);
       this.#served = true;
     });
     try {
@@ -184,10 +184,10 @@ class Pool {
    *
    * @param {Post} post
    */
-  #engage(post) {
+  async #engage(post) {
     if (post.state !== 'raised') return;
     post.state = 'ready';
-    this.front.ready(post.seat);
+    await this.front.ready(post.seat);
     this.events.changed();
   }
 
@@ -306,7 +306,7 @@ class Pool {
     const post = this.#fork(index);
     try {
       await this.#untilRaised(post);
-      if (this.#wanted > 0) this.#engage(post);
+      if (this.#wanted > 0) await this.#engage(post);
     } catch (error) {
       if (this.#wanted > 0) this.#failed(/** @type {Error} */ (error));
     }
@@ -318,11 +318,11 @@ class Pool {
       if (this.#wanted === 0) throw createError('FLOTILLA_ERR_SERVER_NOT_STARTED', ['restartServer()']);
       const raised = await this.#raise();
       const old = [...this.#posts].filter((post) => !raised.includes(post));
-      for (const post of raised) this.#engage(post);
+      await Promise.all(raised.map((post) => this.#engage(post)));
       this.#respawnMs = 0;
       // One that ended since it was raised is replaced like any other.
       this.#fill();
-      await Promise.all(old.map((post) => this.#dismiss(post, lingerMs)));
+      await Promise.all(old.map((post) => this.#dismiss(post, true)));
     });
   }
 
@@ -350,7 +350,9 @@ class Pool {
     clearInterval(this.#watch);
     this.#respawnTimer = undefined;
     const young = this.#kill(this.#of('starting', 'raised'));
-    const outcomes = await Promise.all(this.#of('ready', 'leaving').map((post) => this.#dismiss(post, 0)));
+    const outcomes = await Promise.all(
+      this.#of('ready', 'leaving').map((post) => this.#dismiss(post, false)),
+    );
     await young;
     // A restart that was under way has noticed, and ended what it had raised.
     await this.#turns.take(async () => {});
@@ -359,16 +361,18 @@ class Pool {
 
   /**
    * @param {Post} post
-   * @param {number} linger
+   * @param {boolean} moves whether its connections go on with other workers
    */
-  async #dismiss(post, linger) {
+  async #dismiss(post, moves) {
     if (post.state === 'ended') return true;
     const withinMs = this.config.gracefulShutdownTimeoutMs;
     post.state = 'leaving';
     this.events.changed();
-    await this.front.drain(post.seat);
+    // A worker that is blocked takes nothing, and where no other is left nobody does.
+    await within(withinMs, this.front.drain(post.seat), () => {});
     if (post.worker.isConnected()) {
-      post.worker.send({ type: 'flotilla:leave', lingerMs: linger, withinMs }, () => {});
+      const lingerMs = moves ? idleMs : 0;
+      post.worker.send({ type: 'flotilla:leave', lingerMs, withinMs, moves }, () => {});
     }
     await within(withinMs + killAfterMs, post.ended, () => {
       post.answered = false;
@@ -390,6 +394,7 @@ class Pool {
    * @returns {BackendCandidate}
    */
   #describe({ seat, pid, stale, stats, lastHeartbeatAt }) {
+    const { connections, ...live } = this.front.load(seat);
     return {
       id: seat.id,
       workerIndex: seat.workerIndex,
@@ -399,8 +404,8 @@ class Pool {
       healthy: !stale,
       ready: true,
       lastHeartbeatAt,
-      activeProxyConnections: this.front.load(seat).connections,
-      ...(stats === undefined ? undefined : { stats }),
+      activeProxyConnections: connections,
+      ...(stats === undefined ? undefined : { stats: { ...stats, ...live } }),
     };
   }
 }

@@ -10,6 +10,7 @@
 
 const { Turns } = require('../lifecycle/turns.js');
 const signals = require('../lifecycle/signals.js');
+const { takesSockets } = require('./app.js');
 const { chooseFront } = require('./front.js');
 const { Pool } = require('./pool.js');
 const { environment } = require('./seat.js');
@@ -32,8 +33,11 @@ class Primary {
   /** @type {Promise<boolean> | undefined} */
   #stopped;
 
-  /** @param {ResolvedServerConfig} config */
-  constructor(config) {
+  /**
+   * @param {ResolvedServerConfig} config
+   * @param {unknown} app what the workers serve
+   */
+  constructor(config, app) {
     const { logger } = config;
     this.#config = config;
     const sink = harmlessSink(config.telemetry, (error) =>
@@ -41,12 +45,15 @@ class Primary {
     );
     this.#sink = sink;
     /** @type {Front} */
-    const front = chooseFront({
-      config,
-      candidates: () => this.#pool.candidates(),
-      count: (name, value) => sink.incrementCounter(name, value),
-      record: (name, value) => sink.recordHistogram(name, value),
-    });
+    const front = chooseFront(
+      {
+        config,
+        candidates: () => this.#pool.candidates(),
+        count: (name, value) => sink.incrementCounter(name, value),
+        record: (name, value) => sink.recordHistogram(name, value),
+      },
+      takesSockets(app),
+    );
     this.#front = front;
     this.#pool = new Pool({
       config,
@@ -69,17 +76,15 @@ class Primary {
     this.#sink.setGauge('active_connections', connections);
   }
 
-  /**
-   * @param {unknown} _app is served by the workers
-   * @returns {Promise<StartServerResult>}
-   */
-  async start(_app) {
+  /** @returns {Promise<StartServerResult>} */
+  async start() {
     const { workers, installSignalHandlers, logger } = this.#config;
     const { host, port } = await this.#front.bind();
     try {
       await this.#pool.start();
     } catch (error) {
       await this.#front.close();
+      this.#front.stop?.();
       throw error;
     }
     this.#front.open();
@@ -103,6 +108,7 @@ class Primary {
     clearInterval(this.#gauges);
     await this.#front.close();
     const answered = await this.#pool.stop();
+    this.#front.stop?.();
     signals.delist(this.#listed);
     return answered;
   }

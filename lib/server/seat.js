@@ -12,14 +12,21 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (
 /** @import { Seat } from './front.js' */
 
 const variable = 'FLOTILLA_SERVER_SEAT';
+/** Where the primary hands connections over, if it does. */
+const doorVariable = 'FLOTILLA_DOOR';
 
-/** @returns {Seat | undefined} */
-function takeSeat() {
-  const text = process.env[variable];
-  if (text === undefined) return undefined;
-  delete process.env[variable];
-  return cluster.isWorker ? JSON.parse(text) : undefined;
+/** @param {string} name */
+function take(name) {
+  const text = process.env[name];
+  if (text !== undefined) delete process.env[name];
+  return cluster.isWorker ? text : undefined;
 }
+
+const text = take(variable);
+/** @type {Seat | undefined} */
+const seat = text === undefined ? undefined : JSON.parse(text);
+/** What does not belong to a seat is somebody else's. */
+const door = seat && take(doorVariable);
 
 /**
  * @param {Seat} seat
@@ -27,4 +34,4 @@ function takeSeat() {
  */
 const environment = (seat) => ({ [variable]: JSON.stringify(seat) });
 
-module.exports = { environment, seat: takeSeat() };
+module.exports = { door, environment, seat };

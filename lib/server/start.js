@@ -47,8 +47,8 @@ async function startServer(app, nextConfig = {}) {
  * @param {import('../../index.js').ResolvedServerConfig} config
  */
 async function run(app, config) {
-  const server = seat ? new Worker(config, seat) : new Primary(config);
-  const started = server.start(app);
+  const server = seat ? new Worker(config, seat, app) : new Primary(config, app);
+  const started = server.start();
   const mine = { app, server, started };
   running = mine;
   try {

@@ -12,7 +12,9 @@ const within = require('../lifecycle/within.js');
 const { adapt } = require('./app.js');
 const { builtInStrategy, defaultLoadBalancer } = require('./load-balancers.js');
 const { failed, tellPrimary } = require('./messages.js');
+const { NativeBack } = require('./native/back.js');
 const { Reporter } = require('./reporter.js');
+const { door } = require('./seat.js');
 const { Traffic } = require('./traffic.js');
 
 /** Strategies that look at what workers report are told at least this often. */
@@ -27,6 +29,13 @@ function reportEveryMs({ loadBalancer = defaultLoadBalancer, workerHeartbeatInte
   return indifferent ? workerHeartbeatIntervalMs : Math.min(workerHeartbeatIntervalMs, freshMs);
 }
 
+/**
+ * @typedef {object} Farewell
+ * @property {number} withinMs when what is left is cut
+ * @property {number} lingerMs how long connections that are idle may stay
+ * @property {boolean} moves whether connections go on with other workers
+ */
+
 class Worker {
   /** @type {import('./app.js').Served | undefined} */
   #served;
@@ -34,6 +43,8 @@ class Worker {
   #traffic;
   /** @type {import('./reporter.js').Instance | undefined} */
   #reporter;
+  /** @type {InstanceType<typeof NativeBack> | undefined} */
+  #back;
   /** @type {NodeJS.Timeout | undefined} */
   #beat;
   /** @type {Promise<boolean> | undefined} */
@@ -42,26 +53,26 @@ class Worker {
   /**
    * @param {ResolvedServerConfig} config
    * @param {Seat} seat
+   * @param {unknown} app
    */
-  constructor(config, seat) {
+  constructor(config, seat, app) {
     this.config = config;
     this.seat = seat;
+    this.app = app;
   }
 
-  /**
-   * @param {unknown} app
-   * @returns {Promise<StartServerResult>}
-   */
-  async start(app) {
+  /** @returns {Promise<StartServerResult>} */
+  async start() {
     const { host, port, workerIndex } = this.seat;
     // A terminal sends them to the whole group; workers end when their primary tells them to.
     if (this.config.installSignalHandlers) for (const signal of ignored) process.on(signal, ignore);
     try {
-      const served = await adapt(app);
+      const served = await adapt(this.app);
       this.#served = served;
       const traffic = served.server && new Traffic(served.server);
       this.#traffic = traffic;
       const workerPort = await served.listen(host, port);
+      if (door !== undefined && served.server) this.#receive(served.server, door);
       this.#reporter = new Reporter(() =>
         traffic ? { connections: traffic.connections, requests: traffic.requests } : { connections: 0 },
       );
@@ -76,20 +87,28 @@ class Worker {
     }
   }
 
+  /**
+   * Takes connections from the primary, beside those of its own port.
+   *
+   * @param {import('node:http').Server} server
+   * @param {string} from
+   */
+  #receive(server, from) {
+    this.#back = new NativeBack();
+    this.#back.attach(server, from);
+  }
+
   #report() {
     if (this.#reporter) tellPrimary({ type: 'flotilla:heartbeat', stats: this.#reporter.take() });
   }
 
   #heed = (/** @type {any} */ message) => {
-    if (message?.type === 'flotilla:leave') this.#end(message.lingerMs, message.withinMs);
+    if (message?.type === 'flotilla:leave') this.#end(message);
   };
 
-  /**
-   * @param {number} lingerMs
-   * @param {number} withinMs
-   */
-  async #end(lingerMs, withinMs) {
-    const answered = await this.leave(lingerMs, withinMs);
+  /** @param {Farewell} farewell */
+  async #end(farewell) {
+    const answered = await this.leave(farewell);
     // It ends when the primary has heard how, or is not there to hear it.
     const end = () => process.exit(answered ? 0 : 1);
     if (!process.connected) end();
@@ -99,30 +118,28 @@ class Worker {
   /** Ends the service of this worker of its own accord; the process stays. */
   async stop() {
     tellPrimary({ type: 'flotilla:leaving' });
-    await this.leave(0, this.config.gracefulShutdownTimeoutMs);
+    await this.leave({ withinMs: this.config.gracefulShutdownTimeoutMs, lingerMs: 0, moves: false });
   }
 
   /**
    * Brings what is under way to its end, and closes the application.
    *
-   * @param {number} lingerMs how long connections that are idle may stay
-   * @param {number} withinMs
+   * @param {Farewell} farewell
    * @returns {Promise<boolean>} whether everything was answered in time
    */
-  leave(lingerMs, withinMs) {
-    this.#left ??= this.#leave(lingerMs, withinMs);
+  leave(farewell) {
+    this.#left ??= this.#leave(farewell);
     return this.#left;
   }
 
-  /**
-   * @param {number} lingerMs
-   * @param {number} withinMs
-   */
-  async #leave(lingerMs, withinMs) {
+  /** @param {Farewell} farewell */
+  async #leave({ withinMs, lingerMs, moves }) {
     clearInterval(this.#beat);
     this.#reporter?.stop();
     const traffic = this.#traffic;
-    const ending = traffic?.leave({ lingerMs, closes: true }) ?? Promise.resolve();
+    const back = moves ? this.#back : undefined;
+    const ending = traffic?.leave({ lingerMs, closes: !back }) ?? Promise.resolve();
+    back?.drain({ deadline: Date.now() + withinMs });
     const culprits = await within(withinMs, ending, () => traffic?.cut());
     if (culprits)
       this.config.logger.error(

@@ -1,0 +1,77 @@
+// What clients and applications have of a connection that is handed over, and which applications it is for.
+
+import { once } from 'node:events';
+import net from 'node:net';
+import { describe, expect, it, vi } from 'vitest';
+import { answering, ask, balanced, keepAlive, serving } from '../fixtures/balanced-server.mjs';
+
+/** Asks over one connection, and tells its port on the client's side. */
+async function over(port) {
+  const client = net.connect(port, '127.0.0.1').setEncoding('utf8');
+  await once(client, 'connect');
+  const { localPort } = client;
+  client.write('GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n');
+  let text = '';
+  for await (const chunk of client) text += chunk;
+  return { localPort, ...JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1)) };
+}
+
+describe.skipIf(process.platform !== 'linux')('a connection that is handed over', () => {
+  it('has its client’s own address, which one that is forwarded has not', async () => {
+    const { port } = await serving();
+    const handed = await over(port);
+    expect(handed.remotePort).toBe(handed.localPort);
+    const forwarded = await over((await serving({ mode: 'proxy' })).port);
+    expect(forwarded.remotePort).not.toBe(forwarded.localPort);
+  });
+
+  it('stays open in restarts: its next request is answered by a new worker', async () => {
+    const { url, order } = await serving();
+    const agents = Array.from({ length: 5 }, keepAlive);
+    const all = () => Promise.all(agents.map((agent) => ask(url, { agent })));
+    let before = await all();
+    for (let times = 0; times < 2; times++) {
+      expect(await order('SIGHUP', 'restart')).toMatch('done restart');
+      const after = await all();
+      const ports = (answers) => answers.map(({ remotePort }) => remotePort);
+      expect(ports(after)).toEqual(ports(before));
+      for (const { pid } of after) expect(before.map((answer) => answer.pid)).not.toContain(pid);
+      before = after;
+    }
+  });
+
+  it('is not held up by a worker that is blocked', async () => {
+    const { url, printsTimes } = await serving({ workers: 2 });
+    await printsTimes('worker \\d+: result', 2);
+    await vi.waitFor(async () => expect(new Set(await answering(url, 2)).size).toBe(2));
+    const blocked = ask(`${url}/block`).then(() => 'blocked');
+    for (let times = 0; times < 6; times++) {
+      const asked = ask(url).then(() => 'answered');
+      expect(await Promise.race([asked, blocked])).toBe('answered');
+    }
+    expect(await blocked).toBe('blocked');
+  });
+
+  it('is lost alone when its worker is killed', async () => {
+    const { url, printsTimes, prints } = await serving({ workers: 2 });
+    await printsTimes('worker \\d+: result', 2);
+    await vi.waitFor(async () => expect(new Set(await answering(url, 2)).size).toBe(2));
+    const agents = [keepAlive(), keepAlive()];
+    const [one, other] = await Promise.all(agents.map((agent) => ask(url, { agent })));
+    expect(one.pid).not.toBe(other.pid);
+    process.kill(one.pid, 'SIGKILL');
+    await prints(/error FLOTILLA_ERR_WORKER_FAILED/);
+    expect(await ask(url, { agent: agents[1] })).toMatchObject({ remotePort: other.remotePort });
+    for (let times = 0; times < 4; times++) expect(await ask(url)).toMatchObject({ status: 200 });
+  });
+
+  it('is refused for what can only listen, and where there is no thread for it', async () => {
+    for (const [options, env] of [
+      [{ app: 'listens', mode: 'handoff' }, {}],
+      [{ mode: 'handoff' }, { FLOTILLA_BALANCER: 'portable' }],
+    ]) {
+      const { stdout } = await balanced(options, env).ended;
+      expect(stdout).toMatch(/primary: rejected FLOTILLA_ERR_INVALID_ARGUMENT: mode must be/);
+    }
+  });
+});
