@@ -154,6 +154,39 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
     await vi.waitFor(async () => expect(new Set(await answering(url, 2)).size).toBe(2));
   });
 
+  onceOnly('replaces a worker that ends its service of its own accord', async () => {
+    const { url, printsTimes } = await serve();
+    await printsTimes('worker \\d+: result', 2);
+    await vi.waitFor(async () => expect(new Set(await answering(url, 2)).size).toBe(2));
+    const before = new Set(await answering(url, 2));
+    expect(await ask(`${url}/leave`)).toMatchObject({ text: 'left' });
+    await printsTimes('worker \\d+: result', 3);
+    await vi.waitFor(async () => {
+      const now = new Set(await answering(url, 2));
+      expect([...now].filter((pid) => before.has(pid))).toHaveLength(1);
+      expect(now.size).toBe(2);
+    });
+  });
+
+  onceOnly('replaces nobody where it is not to', async () => {
+    const { url, prints, printsTimes } = await serve({ respawnWorkers: false });
+    await printsTimes('worker \\d+: result', 2);
+    await vi.waitFor(async () => expect(new Set(await answering(url, 2)).size).toBe(2));
+    await ask(`${url}/crash`).catch(() => {});
+    await prints(/error FLOTILLA_ERR_WORKER_FAILED/);
+    await pause(500);
+    expect(new Set(await answering(url, 4)).size).toBe(1);
+  });
+
+  it('outlives the death of all its workers at once', async () => {
+    const { url, printsTimes } = await serve();
+    await printsTimes('worker \\d+: result', 2);
+    await vi.waitFor(async () => expect(new Set(await answering(url, 2)).size).toBe(2));
+    for (const pid of new Set(await answering(url, 2))) process.kill(pid, 'SIGKILL');
+    await printsTimes('worker \\d+: result', 4);
+    await vi.waitFor(async () => expect(new Set(await answering(url, 2)).size).toBe(2), 5000);
+  });
+
   it('restarts under load with no request lost', async () => {
     const { url, order, printsTimes } = await serve();
     await printsTimes('worker \\d+: result', 2);

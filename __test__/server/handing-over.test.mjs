@@ -5,6 +5,8 @@ import net from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { answering, ask, balanced, keepAlive, serving } from '../fixtures/balanced-server.mjs';
 
+const restarts = Number(process.env.FLOTILLA_TEST_RESTARTS ?? 3);
+
 /** Asks over one connection, and tells its port on the client's side. */
 async function over(port) {
   const client = net.connect(port, '127.0.0.1').setEncoding('utf8');
@@ -39,6 +41,43 @@ describe.skipIf(process.platform !== 'linux')('a connection that is handed over'
       before = after;
     }
   });
+
+  it(
+    'carries on through restarts under load: nothing fails, and nobody connects again',
+    async () => {
+      const { url, order } = await serving();
+      const failures = [];
+      const ports = Array.from({ length: 8 }, () => new Set());
+      const counts = [];
+      let going = true;
+      const clients = ports.map(async (seen, index) => {
+        const agent = keepAlive();
+        const body = `${index}`.repeat(1000 * (index + 1));
+        for (counts[index] = 0; going; counts[index]++) {
+          try {
+            const answer = await ask(url, { agent, method: 'POST', body });
+            if (answer.status !== 200 || answer.length !== body.length) failures.push(answer);
+            seen.add(answer.remotePort);
+          } catch (error) {
+            failures.push(error);
+          }
+        }
+      });
+      for (let times = 0; times < restarts; times++) {
+        expect(await order('SIGHUP', 'restart')).toMatch('done restart');
+        const then = [...counts];
+        await vi.waitFor(
+          () => expect(counts.every((count, index) => count > then[index])).toBe(true),
+          10_000,
+        );
+      }
+      going = false;
+      await Promise.all(clients);
+      expect(failures).toEqual([]);
+      expect(ports.map(({ size }) => size)).toEqual(ports.map(() => 1));
+    },
+    30_000 + restarts * 3000,
+  );
 
   it('is not held up by a worker that is blocked', async () => {
     const { url, printsTimes } = await serving({ workers: 2 });
