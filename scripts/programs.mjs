@@ -11,6 +11,7 @@ import { output, run } from './run.mjs';
 const wanted = {
   chromium: ['chromium', 'chromium-browser', 'google-chrome'],
   haproxy: ['haproxy'],
+  'redis-server': ['redis-server'],
   wrk: ['wrk'],
 };
 
