@@ -15,6 +15,7 @@ import { handoffFront } from '../fixtures/handoff-front.mjs';
 
 const require = createRequire(import.meta.url);
 const { NativeBack } = require('../../lib/server/native/back.js');
+const { Traffic } = require('../../lib/server/traffic.js');
 const { leastConnectionsLoadBalancer } = require('../../lib/server/load-balancers.js');
 
 const onLinux = describe.skipIf(process.platform !== 'linux');
@@ -224,7 +225,7 @@ onLinux('a front that hands connections over', () => {
   it('lets in no process that was not announced', async () => {
     const { front } = await handoffFront({ workers: 0 });
     const server = http.createServer();
-    expect(() => new NativeBack().attach(server, 'no-such-door')).toThrow(
+    expect(() => new NativeBack(new Traffic(server)).attach(server, 'no-such-door')).toThrow(
       expect.objectContaining({ code: 'FLOTILLA_ERR_HANDOFF_UNREACHABLE' }),
     );
     expect(front.counts().accepted).toBe(0);

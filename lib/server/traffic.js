@@ -19,6 +19,9 @@ const namedCulprits = 3;
 /** @param {IncomingMessage} request without the query, which may hold secrets */
 const nameOf = ({ method, url }) => `${method} ${String(url).split('?', 1)[0]}`;
 
+/** Where a socket, and a response, have their line: the way there is gone for each request. */
+const LINE = Symbol('line');
+
 /** What is under way on one connection that requests come over. */
 class Line {
   /** In the order of the requests. @type {Set<ServerResponse>} */
@@ -44,6 +47,15 @@ class Line {
     return this.responses.size === 0 && !this.upgraded && this.socket.bytesRead === this.#mark;
   }
 
+  /** Whether nothing of it is in this process: no request or a part of one, and no part of an answer. */
+  get isBetweenMessages() {
+    const socket = /** @type {any} */ (this.socket);
+    if (this.responses.size > 0 || this.upgraded || socket.destroyed || !socket._handle) return false;
+    if (socket.readableLength + socket.writableLength + socket._handle.writeQueueSize > 0) return false;
+    // The parser counts the time since a message has begun: none means that it stands between two.
+    return socket.bytesRead === 0 || socket.parser?.duration() === 0;
+  }
+
   /** Lets it end with the answer to the last request that it has brought. */
   closeWithLast() {
     const last = [...this.responses].at(-1);
@@ -51,8 +63,14 @@ class Line {
   }
 }
 
-/** @typedef {(...args: any[]) => void} Watcher */
+/**
+ * @typedef {object} Watcher who moves connections
+ * @property {() => void} began a request has come
+ * @property {(line?: Line) => void} ended one was answered, or its connection has ended
+ * @property {(line: Line) => boolean} moves whether a connection is one of those that it moves
+ */
 
+/** @typedef {Line} LineInstance */
 /** @typedef {Traffic} Instance */
 
 class Traffic {
@@ -72,30 +90,60 @@ class Traffic {
   #leaving;
   /** @type {(() => void) | undefined} */
   #emptied;
+  /** @type {Watcher | undefined} */
+  #watcher;
+  /** One function for all responses: one made for each would cost more than all the rest. */
+  #onClose;
 
   /** @param {HttpServer} server */
   constructor(server) {
+    const traffic = this;
+    this.#onClose = /** @this {ServerResponse} */ function () {
+      traffic.#end(this);
+    };
+    this.#listenIn(server);
+  }
+
+  /** @param {HttpServer} server */
+  #listenIn(server) {
+    const traffic = this;
     const secure = server instanceof TlsServer;
-    /** @type {Record<string, Watcher>} */
-    const watchers = {
-      connection: (socket) => this.#arrive(socket, !secure),
-      secureConnection: (socket) => this.#arrive(socket, true),
-      session: (session) => this.#follow(session),
-      request: (request, response) => this.#receive(request, response),
-      checkContinue: (request, response) => this.#receive(request, response),
-      checkExpectation: (request, response) => this.#receive(request, response),
-      upgrade: (request, socket) => this.#upgrade(request, socket),
-      connect: (request, socket) => this.#upgrade(request, socket),
-    };
     const { emit } = server;
-    server.emit = (/** @type {string} */ event, /** @type {any[]} */ ...args) => {
-      if (Object.hasOwn(watchers, event)) watchers[event](...args);
-      try {
-        return Reflect.apply(emit, server, [event, ...args]);
-      } finally {
-        if (event === 'secureConnection' || event === 'connection') this.#arriving = undefined;
+    server.emit = function (
+      /** @type {string} */ event,
+      /** @type {any} */ first = undefined,
+      /** @type {any} */ second = undefined,
+    ) {
+      switch (event) {
+        case 'request':
+        case 'checkContinue':
+        case 'checkExpectation':
+          traffic.#receive(first, second);
+          break;
+        case 'connection':
+        case 'secureConnection':
+          traffic.#arrive(first, event === 'secureConnection' || !secure);
+          break;
+        case 'session':
+          traffic.#follow(first);
+          break;
+        case 'upgrade':
+        case 'connect':
+          traffic.#upgrade(first, second);
       }
+      // biome-ignore lint/complexity/noArguments: passes on exactly what there was, at the price of a call
+      return Reflect.apply(emit, server, arguments);
     };
+  }
+
+  /** @param {Watcher} watcher */
+  watch(watcher) {
+    this.#watcher = watcher;
+  }
+
+  /** The connections that requests come over. */
+  get lines() {
+    return this.#lines.values();
   }
 
   get connections() {
@@ -114,6 +162,7 @@ class Traffic {
     const line = carriesRequests ? new Line(socket) : undefined;
     if (line) {
       this.#lines.set(socket, line);
+      /** @type {any} */ (socket)[LINE] = line;
       this.#arriving = socket;
     }
     this.#sockets.add(socket);
@@ -122,6 +171,7 @@ class Traffic {
       this.#lines.delete(socket);
       // Requests that were sent one behind the other: of those whose turn never came, nobody else tells the end.
       for (const response of line?.responses ?? []) this.#responses.delete(response);
+      this.#watcher?.ended();
       this.#look();
     });
     if (line) this.#part(line);
@@ -129,7 +179,8 @@ class Traffic {
 
   /** @param {import('node:http2').Http2Session} session on the connection that has just arrived */
   #follow(session) {
-    if (this.#arriving) this.#lines.delete(this.#arriving);
+    const carrier = this.#arriving;
+    if (carrier) this.#lines.delete(carrier);
     this.#sessions.add(session);
     session.once('close', () => this.#sessions.delete(session));
     if (this.#leaving) session.close();
@@ -141,15 +192,26 @@ class Traffic {
    */
   #receive(request, response) {
     // A stream of HTTP/2 has no connection to itself.
-    const line = this.#lines.get(request.socket);
+    const line = request.httpVersionMajor < 2 ? /** @type {any} */ (request.socket)[LINE] : undefined;
     this.#responses.add(response);
-    line?.responses.add(response);
-    response.once('close', () => {
-      this.#responses.delete(response);
-      line?.end(response);
-      if (line) this.#part(line);
-    });
-    if (line) this.#part(line);
+    response.on('close', this.#onClose);
+    this.#watcher?.began();
+    if (!line) return;
+    line.responses.add(response);
+    /** @type {any} */ (response)[LINE] = line;
+    this.#part(line);
+  }
+
+  /** @param {ServerResponse} response */
+  #end(response) {
+    /** @type {Line | undefined} */
+    const line = /** @type {any} */ (response)[LINE];
+    this.#responses.delete(response);
+    if (line) {
+      line.end(response);
+      this.#part(line);
+    }
+    this.#watcher?.ended(line);
   }
 
   /**
@@ -171,7 +233,8 @@ class Traffic {
    * @param {Line} line
    */
   #part(line) {
-    if (!this.#leaving?.closes || line.upgraded) return;
+    if (!this.#leaving || line.upgraded) return;
+    if (!this.#leaving.closes && this.#watcher?.moves(line)) return;
     if (!line.idle) return line.closeWithLast();
     setTimeout(() => line.idle && line.socket.destroySoon(), this.#leaving.lingerMs).unref();
   }
@@ -183,7 +246,7 @@ class Traffic {
   /**
    * Brings all to an end, and resolves when no connection is left.
    *
-   * @param {{ lingerMs: number, closes: boolean }} how whether connections are closed here, or go elsewhere
+   * @param {{ lingerMs: number, closes: boolean }} how whether also connections are closed here that can go elsewhere
    * @returns {Promise<void>}
    */
   leave(how) {

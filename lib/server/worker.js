@@ -72,7 +72,7 @@ class Worker {
       const traffic = served.server && new Traffic(served.server);
       this.#traffic = traffic;
       const workerPort = await served.listen(host, port);
-      if (door !== undefined && served.server) this.#receive(served.server, door);
+      if (door !== undefined && traffic) this.#receive(served.server, traffic, door);
       this.#reporter = new Reporter(() =>
         traffic ? { connections: traffic.connections, requests: traffic.requests } : { connections: 0 },
       );
@@ -90,11 +90,12 @@ class Worker {
   /**
    * Takes connections from the primary, beside those of its own port.
    *
-   * @param {import('node:http').Server} server
+   * @param {any} server one of Node's
+   * @param {import('./traffic.js').Instance} traffic
    * @param {string} from
    */
-  #receive(server, from) {
-    this.#back = new NativeBack();
+  #receive(server, traffic, from) {
+    this.#back = new NativeBack(traffic, { allowHalfOpen: this.config.allowHalfOpen });
     this.#back.attach(server, from);
   }
 

@@ -8,11 +8,11 @@
  * others; if the primary dies, Node ends this process.
  */
 
-/** @import { IncomingMessage, Server, ServerResponse } from 'node:http' */
+/** @import { Server } from 'node:http' */
+/** @import { LineInstance as Line } from '../traffic.js' */
 
 const { Socket } = require('node:net');
 const { setTimeout: pause } = require('node:timers/promises');
-const { Server: TlsServer } = require('node:tls');
 const { getSystemErrorName } = require('node:util');
 const { createError } = require('../../errors.js');
 const { NativeHandoffWorker } = require('../../native/loader.js');
@@ -28,40 +28,10 @@ const TCP_SOCKET = 0;
 
 /** How many connections are taken before those that are there get their turn. */
 const BATCH = 16;
-/** How long a connection that cannot be moved may stay idle in a worker that drains, and how often it is looked. */
-const LINGER_MS = 1000;
+/** How often a worker that drains looks for connections that have fallen idle unnoticed. */
 const LOOK_MS = 50;
 
-/** Where a socket has its connection: the way there is gone twice for each request. */
-const CONNECTION = Symbol('connection');
-
-/** What is under way on one connection. */
-class Connection {
-  requests = 0;
-  upgraded = false;
-
-  /** @param {any} socket */
-  constructor(socket) {
-    this.socket = socket;
-  }
-
-  /** Whether nothing of it is in this process: no request or a part of one, and no part of an answer. */
-  get isIdle() {
-    const { socket } = this;
-    if (this.requests > 0 || this.upgraded || socket.destroyed || !socket._handle) return false;
-    if (socket.readableLength + socket.writableLength + socket._handle.writeQueueSize > 0) return false;
-    // The parser counts the time since a message has begun: none means that it stands between two.
-    return socket.bytesRead === 0 || socket.parser?.duration() === 0;
-  }
-}
-
 /** @typedef {NativeBack} Instance */
-
-/**
- * @param {any} socket
- * @returns {Connection | undefined} none for what has no socket of its own: a stream of HTTP/2, or what TLS carries
- */
-const connectionOf = (socket) => socket?.[CONNECTION];
 
 class NativeBack {
   #worker = new NativeHandoffWorker();
@@ -69,21 +39,22 @@ class NativeBack {
   #numbers = new Float64Array(4);
   /** @type {any} */
   #server;
-  /** @type {Set<Connection>} */
-  #connections = new Set();
-  /** @type {Set<import('node:http2').Http2Session>} */
-  #sessions = new Set();
+  #traffic;
+  /** Those that came from the primary. @type {Set<Socket>} */
+  #sockets = new Set();
   /** What Node has under a TCP socket. @type {any} */
   #Tcp;
-  /** Whether connections of the server can go to other processes. */
-  canMove = false;
   #draining = false;
   #allowHalfOpen;
   /** From the clock of `performance.now()` to the one that all processes share. */
   #offset = 0;
 
-  /** @param {{ allowHalfOpen?: boolean }} [options] whether a client that has ended its side is still answered */
-  constructor({ allowHalfOpen = true } = {}) {
+  /**
+   * @param {import('../traffic.js').Instance} traffic of the server that is to be attached
+   * @param {{ allowHalfOpen?: boolean }} [options] whether a client that has ended its side is still answered
+   */
+  constructor(traffic, { allowHalfOpen = true } = {}) {
+    this.#traffic = traffic;
     this.#allowHalfOpen = allowHalfOpen;
   }
 
@@ -95,14 +66,17 @@ class NativeBack {
    */
   attach(server, door = process.env.FLOTILLA_DOOR) {
     this.#server = server;
-    this.canMove = !(server instanceof TlsServer);
-    this.#listenIn();
     const failure = this.#worker.join(door ?? '', () => this.#receive());
     if (failure !== 0) {
       throw createError('FLOTILLA_ERR_HANDOFF_UNREACHABLE', [getSystemErrorName(-failure)]);
     }
     this.#numbers = this.#worker.numbers() ?? this.#numbers;
     this.#offset = this.#worker.clock() - performance.now();
+    this.#traffic.watch({
+      began: () => this.#began(),
+      ended: (line) => this.#ended(line),
+      moves: ({ socket }) => this.#sockets.has(socket),
+    });
   }
 
   #receive() {
@@ -126,10 +100,8 @@ class NativeBack {
       this.#numbers[LEFT] += 1;
       return;
     }
-    const connection = new Connection(socket);
-    socket[CONNECTION] = connection;
-    this.#connections.add(connection);
-    socket.once('close', () => this.#forget(connection));
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#forget(socket));
     if (server.maxConnections != null && server._connections >= server.maxConnections) {
       const { localAddress, localPort, remoteAddress, remotePort, remoteFamily } = socket;
       socket.destroy();
@@ -164,94 +136,37 @@ class NativeBack {
     return new Socket(/** @type {any} */ ({ handle, ...options }));
   }
 
-  /** @param {Connection} connection */
-  #forget(connection) {
-    if (this.#connections.delete(connection)) this.#numbers[LEFT] += 1;
+  /** @param {Socket} socket */
+  #forget(socket) {
+    if (this.#sockets.delete(socket)) this.#numbers[LEFT] += 1;
   }
 
-  /** Hears of every request before the application does, whoever listens to which event. */
-  #listenIn() {
-    const back = this;
-    const server = this.#server;
-    const emit = server.emit;
-    // One function for all requests: a listener made for each of them would cost more than all the rest.
-    const ended = /** @this {ServerResponse} */ function () {
-      back.#end(this.req.socket);
-    };
-    server.emit = /** @this {unknown} */ function (
-      /** @type {string} */ event,
-      /** @type {any} */ first,
-      /** @type {any} */ second,
-    ) {
-      switch (event) {
-        case 'request':
-        case 'checkContinue':
-        case 'checkExpectation':
-          back.#begin(first, second);
-          second.on('close', ended);
-          break;
-        case 'upgrade':
-        case 'connect':
-          back.#upgrade(second);
-          break;
-        case 'session':
-          back.#follow(first);
-      }
-      // biome-ignore lint/complexity/noArguments: to pass on exactly what there was, for the price of a call
-      return Reflect.apply(emit, this, arguments);
-    };
-  }
-
-  /**
-   * @param {IncomingMessage} request
-   * @param {ServerResponse} response
-   */
-  #begin(request, response) {
+  #began() {
     const numbers = this.#numbers;
-    numbers[IN_FLIGHT] += 1;
+    numbers[IN_FLIGHT] = this.#traffic.requests;
     // Without this, a loop that is blocked by what comes now would look as if it still waited.
     if (numbers[AWAKE_SINCE] === 0) numbers[AWAKE_SINCE] = performance.now() + this.#offset;
-    const connection = connectionOf(request.socket);
-    if (connection) connection.requests += 1;
-    else if (this.#draining && request.httpVersionMajor < 2) response.setHeader('Connection', 'close');
   }
 
-  /** @param {unknown} socket */
-  #end(socket) {
-    this.#numbers[IN_FLIGHT] -= 1;
-    const connection = connectionOf(socket);
-    if (!connection) return;
-    connection.requests -= 1;
-    if (this.#numbers[SHED] >= 1) this.#shed(connection);
-    else if (this.#draining) this.#give(connection);
-  }
-
-  /** @param {unknown} socket */
-  #upgrade(socket) {
-    const connection = connectionOf(socket);
-    if (connection) connection.upgraded = true;
-  }
-
-  /** @param {import('node:http2').Http2Session} session */
-  #follow(session) {
-    this.#sessions.add(session);
-    session.once('close', () => this.#sessions.delete(session));
-    if (this.#draining) session.close();
-  }
-
-  /** @param {Connection} connection */
-  #shed(connection) {
-    if (this.#give(connection)) this.#numbers[SHED] = Math.max(0, this.#numbers[SHED] - 1);
+  /** @param {Line} [line] whose request was answered */
+  #ended(line) {
+    const numbers = this.#numbers;
+    numbers[IN_FLIGHT] = this.#traffic.requests;
+    if (!line) return;
+    if (numbers[SHED] >= 1) {
+      if (this.#give(line)) numbers[SHED] = Math.max(0, numbers[SHED] - 1);
+    } else if (this.#draining) this.#give(line);
   }
 
   /**
    * Gives a connection back to the primary, if it can go. From then on nothing is read from it here.
    *
-   * @param {Connection} connection
+   * @param {Line} line
    */
-  #give(connection) {
-    if (!this.canMove || !connection.isIdle) return false;
-    const { socket } = connection;
+  #give(line) {
+    const socket = /** @type {any} */ (line.socket);
+    // What TLS carries did not come from the primary: that was the socket below.
+    if (!this.#sockets.has(socket) || !line.isBetweenMessages) return false;
     const handle = socket._handle;
     handle.readStop();
     if (!this.#worker.give(handle.fd)) {
@@ -260,7 +175,7 @@ class NativeBack {
     }
     // The packet holds the connection: closing the descriptor here ends nothing.
     socket.destroy();
-    this.#forget(connection);
+    this.#forget(socket);
     return true;
   }
 
@@ -271,27 +186,24 @@ class NativeBack {
    */
   giveBack(most) {
     let given = 0;
-    for (const connection of this.#connections) {
+    for (const line of this.#traffic.lines) {
       if (given >= most) return given;
-      if (this.#give(connection)) given += 1;
+      if (this.#give(line)) given += 1;
     }
     return given;
   }
 
   /**
-   * Connections leave as they fall idle: they go to other workers, or, where they cannot, end with their next answer
-   * or when they have stayed idle for a while. Resolves when none is left, or at the deadline.
+   * Connections go to other workers as they fall idle; those that cannot are the traffic's to end. Resolves when none
+   * is left, or at the deadline.
    *
    * @param {{ deadline: number }} options `deadline` in milliseconds of `Date.now()`
    */
   async drain({ deadline }) {
     this.#draining = true;
     this.#receive();
-    const lingersUntil = Date.now() + LINGER_MS;
-    for (const session of this.#sessions) session.close();
-    while (this.#connections.size > 0 && Date.now() < deadline) {
-      this.giveBack(this.#connections.size);
-      if (Date.now() >= lingersUntil) this.#server.closeIdleConnections?.();
+    while (this.#sockets.size > 0 && Date.now() < deadline) {
+      this.giveBack(Number.POSITIVE_INFINITY);
       await pause(LOOK_MS, undefined, { ref: false });
     }
   }
@@ -299,14 +211,14 @@ class NativeBack {
   /** Takes no connections any more, and cuts those that are left, whatever they carry. */
   close() {
     this.#worker.leave();
-    for (const { socket } of this.#connections) socket.destroy();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   load() {
     const since = this.#numbers[AWAKE_SINCE];
     return {
-      activeConnections: this.#connections.size,
-      inFlightRequests: this.#numbers[IN_FLIGHT],
+      activeConnections: this.#sockets.size,
+      inFlightRequests: this.#traffic.requests,
       eventLoopLagMs: since > 0 ? Math.max(0, performance.now() + this.#offset - since) : 0,
     };
   }

@@ -13,8 +13,11 @@ use std::io;
 pub(super) const MOST_WAITING: u64 = 128;
 /// How long a connection waits for its worker before it is given to one that has time.
 pub(super) const PATIENCE_US: u64 = 10_000;
-/// A worker whose loop has been at one thing for this long is not given connections, if there are others.
-const BLOCKED_MS: f64 = 10.0;
+/// A worker whose loop has been at one thing for this long is not given connections, if there are others. Longer than
+/// what a burst of connections takes: else those that are busy with it would be passed over, and the spread uneven.
+const BLOCKED_MS: f64 = 25.0;
+/// A worker that has been at one thing for less than this has time for what another does not take.
+const BUSY_MS: f64 = 10.0;
 
 #[derive(Debug)]
 struct Place {
@@ -184,7 +187,7 @@ impl Places {
     /// Whether another worker has taken all that it was given, and has time.
     pub(super) fn another_has_time(&self, than: usize, board: &Board) -> bool {
         let has_time =
-            |seat: &&usize| **seat != than && board.waiting(**seat) == 0 && board.lag_ms(**seat) < BLOCKED_MS;
+            |seat: &&usize| **seat != than && board.waiting(**seat) == 0 && board.lag_ms(**seat) < BUSY_MS;
         self.ready.iter().any(|seat| has_time(&seat))
     }
 
