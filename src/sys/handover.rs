@@ -126,7 +126,13 @@ pub struct Admission {
 
 /// Comes to the door of that name, from a worker.
 pub fn join(name: &[u8]) -> io::Result<Admission> {
-    let stream = UnixStream::connect_addr(&SocketAddr::from_abstract_name(name)?)?;
+    let address = SocketAddr::from_abstract_name(name)?;
+    let stream = loop {
+        match UnixStream::connect_addr(&address) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            connected => break connected?,
+        }
+    };
     stream.set_read_timeout(Some(PATIENCE))?;
     passing::peer_of_our_user(&stream)?;
     let mut seat = [0; 8];

@@ -50,6 +50,20 @@ fn header(payload: &mut libc::iovec, control: &mut Control, room: usize) -> libc
     header
 }
 
+/// Calls again where a signal came in between: a profiler sends many. What it answers is a number of bytes.
+fn uninterrupted(mut call: impl FnMut() -> isize) -> io::Result<usize> {
+    loop {
+        let count = call();
+        if count >= 0 {
+            return Ok(count.unsigned_abs());
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
 /// Sends one packet; at most `MOST` descriptors travel with it, and stay open here as well.
 pub(super) fn send(to: BorrowedFd<'_>, payload: &[u8], carried: &[BorrowedFd<'_>]) -> io::Result<()> {
     let carried = &carried[..carried.len().min(MOST)];
@@ -80,13 +94,11 @@ pub(super) fn send(to: BorrowedFd<'_>, payload: &[u8], carried: &[BorrowedFd<'_>
         // SAFETY: as above.
         unsafe { at.write_unaligned(fd.as_raw_fd()) };
     }
-    // SAFETY: header, payload and control are live for the call, which writes to none of them.
-    let sent = unsafe { libc::sendmsg(to.as_raw_fd(), &header, libc::MSG_NOSIGNAL) };
-    if sent < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    uninterrupted(|| {
+        // SAFETY: header, payload and control are live for the call, which writes to none of them.
+        unsafe { libc::sendmsg(to.as_raw_fd(), &header, libc::MSG_NOSIGNAL) }
+    })
+    .map(drop)
 }
 
 /// Receives one packet. Descriptors beyond `MOST` are closed by the kernel.
@@ -99,13 +111,12 @@ pub(super) fn receive(from: BorrowedFd<'_>, payload: &mut [u8]) -> io::Result<Pa
     // SAFETY: arithmetic on a constant.
     let room = unsafe { libc::CMSG_SPACE(ROOM) };
     let mut header = header(&mut bytes, &mut control, room as usize);
-    // SAFETY: header, payload and control are live and writable for the call.
-    let got = unsafe { libc::recvmsg(from.as_raw_fd(), &mut header, libc::MSG_CMSG_CLOEXEC) };
-    if got < 0 {
-        return Err(io::Error::last_os_error());
-    }
+    let length = uninterrupted(|| {
+        // SAFETY: header, payload and control are live and writable for the call.
+        unsafe { libc::recvmsg(from.as_raw_fd(), &mut header, libc::MSG_CMSG_CLOEXEC) }
+    })?;
     let mut packet = Packet {
-        length: got.unsigned_abs(),
+        length,
         ..Packet::default()
     };
     // SAFETY: the kernel filled the header; a null result means that no control message came.
@@ -139,13 +150,10 @@ pub(super) fn receive(from: BorrowedFd<'_>, payload: &mut [u8]) -> io::Result<Pa
 pub(super) fn look(from: BorrowedFd<'_>, payload: &mut [u8]) -> io::Result<usize> {
     let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
     let (at, length) = (payload.as_mut_ptr().cast(), payload.len());
-    // SAFETY: `at` points to `length` writable bytes, live for the call.
-    let got = unsafe { libc::recv(from.as_raw_fd(), at, length, flags) };
-    if got < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(got.unsigned_abs())
-    }
+    uninterrupted(|| {
+        // SAFETY: `at` points to `length` writable bytes, live for the call.
+        unsafe { libc::recv(from.as_raw_fd(), at, length, flags) }
+    })
 }
 
 /// Sends a descriptor of this process by its number, which whoever calls has from Node.
@@ -183,6 +191,23 @@ mod tests {
         let mut heard = String::new();
         other.read_to_string(&mut heard).unwrap();
         assert_eq!(heard, "x");
+    }
+
+    #[test]
+    fn a_signal_in_between_is_no_failure() {
+        let (mut calls, failed) = (0, -1);
+        let count = uninterrupted(|| {
+            calls += 1;
+            if calls == 3 {
+                return 7;
+            }
+            // SAFETY: the C library's own place for the error of this thread, which is always there.
+            let place = unsafe { libc::__errno_location() };
+            // SAFETY: as above.
+            unsafe { place.write(libc::EINTR) };
+            failed
+        });
+        assert_eq!((count.unwrap(), calls), (7, 3));
     }
 
     #[test]
