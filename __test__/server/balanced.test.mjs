@@ -7,7 +7,15 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import WebSocket from 'ws';
-import { answering, ask, fronts, keepAlive, serving, trigger } from '../fixtures/balanced-server.mjs';
+import {
+  answering,
+  ask,
+  bothWorkers,
+  fronts,
+  keepAlive,
+  serving,
+  trigger,
+} from '../fixtures/balanced-server.mjs';
 
 /** Asks over and over until told to stop, and tells what went wrong. */
 function load(url, clients) {
@@ -62,7 +70,7 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
   it('gives connections to all workers in turn, and keeps each where it is', async () => {
     const { url, printsTimes } = await serve({ workers: 3 });
     await printsTimes('worker \\d+: result', 3);
-    await vi.waitFor(async () => expect(new Set(await answering(url, 3)).size).toBe(3));
+    await vi.waitFor(async () => expect(new Set(await answering(url, 6)).size).toBe(3), 10_000);
     const agent = keepAlive();
     expect(new Set(await answering(url, 5, { agent })).size).toBe(1);
   });
@@ -108,7 +116,7 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
       const [one, again, two, twice, last] = await asked();
       if (strategy === 'sticky') expect([again, twice, last]).toEqual([one, two, one]);
       expect(new Set([one, again, two]).size).toBe(2);
-    });
+    }, 10_000);
   });
 
   onceOnly.each(['throws', 'stranger', 'never'])(
@@ -151,27 +159,23 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
     await prints(/error FLOTILLA_ERR_WORKER_FAILED/);
     expect(await ask(url)).toMatchObject({ status: 200 });
     await printsTimes('worker \\d+: result', 3);
-    await vi.waitFor(async () => expect(new Set(await answering(url, 2)).size).toBe(2));
+    await bothWorkers(url);
   });
 
   onceOnly('replaces a worker that ends its service of its own accord', async () => {
     const { url, printsTimes } = await serve();
     await printsTimes('worker \\d+: result', 2);
-    await vi.waitFor(async () => expect(new Set(await answering(url, 2)).size).toBe(2));
-    const before = new Set(await answering(url, 2));
+    const before = new Set(await bothWorkers(url));
     expect(await ask(`${url}/leave`)).toMatchObject({ text: 'left' });
     await printsTimes('worker \\d+: result', 3);
-    await vi.waitFor(async () => {
-      const now = new Set(await answering(url, 2));
-      expect([...now].filter((pid) => before.has(pid))).toHaveLength(1);
-      expect(now.size).toBe(2);
-    });
+    const now = await bothWorkers(url);
+    expect(now.filter((pid) => before.has(pid))).toHaveLength(1);
   });
 
   onceOnly('replaces nobody where it is not to', async () => {
     const { url, prints, printsTimes } = await serve({ respawnWorkers: false });
     await printsTimes('worker \\d+: result', 2);
-    await vi.waitFor(async () => expect(new Set(await answering(url, 2)).size).toBe(2));
+    await bothWorkers(url);
     await ask(`${url}/crash`).catch(() => {});
     await prints(/error FLOTILLA_ERR_WORKER_FAILED/);
     await pause(500);
@@ -181,10 +185,9 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
   it('outlives the death of all its workers at once', async () => {
     const { url, printsTimes } = await serve();
     await printsTimes('worker \\d+: result', 2);
-    await vi.waitFor(async () => expect(new Set(await answering(url, 2)).size).toBe(2));
-    for (const pid of new Set(await answering(url, 2))) process.kill(pid, 'SIGKILL');
+    for (const pid of await bothWorkers(url)) process.kill(pid, 'SIGKILL');
     await printsTimes('worker \\d+: result', 4);
-    await vi.waitFor(async () => expect(new Set(await answering(url, 2)).size).toBe(2), 5000);
+    await bothWorkers(url);
   });
 
   it('restarts under load with no request lost', async () => {
@@ -206,15 +209,11 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
     const { file, pull, release } = trigger();
     const { url, order, printsTimes } = await serve({ faults: { [fault]: file } });
     await printsTimes('worker \\d+: result', 2);
-    const old = new Set();
-    await vi.waitFor(async () => {
-      for (const pid of await answering(url, 2)) old.add(pid);
-      expect(old.size).toBe(2);
-    });
+    const old = new Set(await bothWorkers(url));
     pull();
     const code = fault === 'app' ? 'LISTEN_FAILED' : 'WORKER_FAILED';
     expect(await order('SIGHUP', 'restart')).toMatch(`failed restart FLOTILLA_ERR_${code}`);
-    for (const pid of await answering(url, 4)) expect(old).toContain(pid);
+    expect(new Set(await bothWorkers(url))).toEqual(old);
     release();
     expect(await order('SIGHUP', 'restart')).toMatch('done restart');
     for (const pid of await answering(url, 4)) expect(old).not.toContain(pid);
@@ -295,17 +294,12 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
     const options = { workerHeartbeatIntervalMs: 50, workerHeartbeatStaleAfterMs: 400, workers: 2 };
     const { url, printsTimes } = await serve(options);
     await printsTimes('worker \\d+: result', 2);
-    const pids = new Set();
-    await vi.waitFor(async () => {
-      for (const pid of await answering(url, 2)) pids.add(pid);
-      expect(pids.size).toBe(2);
-    });
-    const [pid, other] = pids;
+    const [pid, other] = await bothWorkers(url);
     process.kill(pid, 'SIGSTOP');
     onTestFinished(() => process.kill(pid, 'SIGCONT'));
     await pause(700);
     expect(new Set(await answering(url, 3))).toEqual(new Set([other]));
     process.kill(pid, 'SIGCONT');
-    await vi.waitFor(async () => expect(new Set(await answering(url, 2)).size).toBe(2), 5000);
+    await bothWorkers(url);
   });
 });
