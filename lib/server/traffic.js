@@ -22,6 +22,20 @@ const nameOf = ({ method, url }) => `${method} ${String(url).split('?', 1)[0]}`;
 /** Where a socket, and a response, have their line: the way there is gone for each request. */
 const LINE = Symbol('line');
 
+/**
+ * Whether a part of a message has come over a connection, as the list says by which Node.js looks for clients that take
+ * too long to send theirs. Nothing else knows what the parser holds; where there is no such list, nothing is promised.
+ *
+ * @param {any} socket
+ */
+function isReading({ server, parser }) {
+  const list = Object.getOwnPropertySymbols(server ?? {}).find(
+    ({ description }) => description === 'http.server.connections',
+  );
+  const connections = list && server[list];
+  return !parser || !connections || connections.active().includes(parser);
+}
+
 /** What is under way on one connection that requests come over. */
 class Line {
   /** In the order of the requests. @type {Set<ServerResponse>} */
@@ -52,8 +66,7 @@ class Line {
     const socket = /** @type {any} */ (this.socket);
     if (this.responses.size > 0 || this.upgraded || socket.destroyed || !socket._handle) return false;
     if (socket.readableLength + socket.writableLength + socket._handle.writeQueueSize > 0) return false;
-    // The parser counts the time since a message has begun: none means that it stands between two.
-    return socket.bytesRead === 0 || socket.parser?.duration() === 0;
+    return socket.bytesRead === 0 || !isReading(socket);
   }
 
   /** Lets it end with the answer to the last request that it has brought. */
