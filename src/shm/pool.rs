@@ -12,6 +12,7 @@ use super::layout::{COMMIT_BLOCKS, NIL, Node, PoolHeader};
 use super::lock::{self, Guard, Locked};
 use super::segment::Segment;
 use super::word::Word32;
+use crate::sys::spare;
 
 /// The owner number of a block that the sweep of a condemned namespace found in the free list.
 const NOBODY: u16 = u16::MAX;
@@ -152,11 +153,11 @@ impl Segment {
 
     fn commit_blocks(&self, from: u32, to: u32) -> bool {
         let ranges = self.geometry().commit_ranges(from, to);
-        let paid = ranges.iter().all(|&(at, len)| self.commit(at, len).is_ok());
+        let bytes = ranges.iter().map(|&(_, len)| len).sum();
+        // Where a limit is near, the kernel does not refuse a page: it kills. A cache can do with what it has.
+        let paid = spare::take(bytes) && ranges.iter().all(|&(at, len)| self.commit(at, len).is_ok());
         if paid {
-            self.header()
-                .committed_bytes
-                .add(ranges.iter().map(|&(_, len)| len).sum());
+            self.header().committed_bytes.add(bytes);
         }
         paid
     }

@@ -9,6 +9,7 @@
 //! mapped where it is mapped, and a robust mutex wakes its next taker with the news.
 
 pub mod clock;
+pub mod spare;
 
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
 pub mod futex;
