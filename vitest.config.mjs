@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -5,6 +6,8 @@ export default defineConfig({
     include: ['__test__/**/*.test.mjs'],
     // Processes, not threads: the addon's state is the process's, and tests must not share one.
     pool: 'forks',
+    // Most tests wait for processes, signals and clocks most of the time: two files at once fill two cores.
+    maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
     testTimeout: 30_000,
     hookTimeout: 60_000,
     server: {
