@@ -1,7 +1,8 @@
 // Bytes forwarded to workers that only listen, beside the proxy that is known for it.
 
 import { installUltimateExpress } from '../../scripts/ultimate-express.mjs';
-import { field, startFlotilla, startHaproxy } from '../proxy/field.mjs';
+import { startHaproxy } from '../balancer/programs.mjs';
+import { field, startFlotilla } from '../proxy/field.mjs';
 
 const absent = () => installUltimateExpress();
 

@@ -1,0 +1,106 @@
+// A server on two cores, in one of several ways. Arguments: the way, what it serves, and options of `startServer`.
+// Prints its port when both workers serve; ends with its standard input.
+
+const cluster = /** @type {import('node:cluster').Cluster} */ (
+  /** @type {unknown} */ (require('node:cluster'))
+);
+const { once } = require('node:events');
+const { startServer } = require('../../index.js');
+const app = require('./app.cjs');
+
+const WORKERS = 2;
+const [way = '', what = '', options = '{}'] = process.argv.slice(2);
+const host = '127.0.0.1';
+
+/** @param {{ port: number }} address */
+function say({ port }) {
+  console.log(`port ${port}`);
+  process.stdin.resume().on('end', () => process.exit());
+}
+
+/** To the worker that the first request asks for. @param {any} context */
+const asked = ({ candidates, request, previousIndex }) => {
+  const wanted = Number(request.headers['x-worker'] ?? previousIndex + 1);
+  return candidates[wanted % candidates.length];
+};
+
+async function balanced() {
+  const { asks, ...config } = JSON.parse(options);
+  const shared = { host, port: 0, baseWorkerPort: 0, workers: WORKERS, installSignalHandlers: false };
+  if (asks) config.loadBalancer = asked;
+  const ready = everyWorker('message', ({ type }) => type === 'flotilla:worker-ready');
+  const result = await startServer(app(what), { ...shared, mode: way, ...config });
+  if (result.mode === 'primary') {
+    await ready;
+    say(result);
+  }
+}
+
+/**
+ * When that has happened to every worker.
+ *
+ * @param {string} event
+ * @param {(message: any) => boolean} [counts]
+ */
+function everyWorker(event, counts = () => true) {
+  if (cluster.isWorker) return undefined;
+  /** @type {Promise<any>} */
+  const all = new Promise((resolve) => {
+    let ready = 0;
+    cluster.on(event, (_, what) => {
+      if (counts(what) && ++ready === WORKERS) resolve(what);
+    });
+  });
+  return all;
+}
+
+async function clustered() {
+  cluster.schedulingPolicy = way === 'none' ? cluster.SCHED_NONE : cluster.SCHED_RR;
+  if (cluster.isWorker) {
+    app(what).listen(0, host);
+    return;
+  }
+  const listening = everyWorker('listening');
+  for (let times = 0; times < WORKERS; times++) cluster.fork();
+  say(await listening);
+}
+
+/** Each worker has a listening socket of its own at one port, among which the kernel chooses. */
+async function reusing() {
+  const port = Number(process.env.BENCH_PORT ?? 0);
+  if (cluster.isPrimary) {
+    const first = await listens(port);
+    const address = /** @type {import('node:net').AddressInfo} */ (first.address());
+    const listening = everyWorker('message');
+    for (let times = 0; times < WORKERS; times++) cluster.fork({ BENCH_PORT: String(address.port) });
+    await listening;
+    first.close();
+    return say(address);
+  }
+  await listens(port);
+  process.send?.('listening');
+}
+
+/** @param {number} port */
+async function listens(port) {
+  const server = app(what).listen({ port, host, reusePort: true, exclusive: true });
+  await once(server, 'listening');
+  return server;
+}
+
+async function alone() {
+  const server = app(what).listen(0, host);
+  await once(server, 'listening');
+  say(/** @type {import('node:net').AddressInfo} */ (server.address()));
+}
+
+/** @type {Record<string, () => Promise<void>>} */
+const ways = {
+  handoff: balanced,
+  proxy: balanced,
+  none: clustered,
+  rr: clustered,
+  'reuse-port': reusing,
+  alone,
+};
+ways[way]?.();

@@ -1,0 +1,133 @@
+// The programs of the contestants: servers and proxies, each a process that says its port.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * @typedef {object} Running
+ * @property {number} port
+ * @property {number[]} pids of the processes that were started; those have others
+ * @property {() => Promise<void>} close
+ */
+
+/**
+ * Starts a program of Node's that prints its port.
+ *
+ * @param {string[]} args
+ * @returns {Promise<Running>}
+ */
+export async function startNode(args) {
+  const env = { ...process.env, NODE_ENV: 'production' };
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'], env });
+  const ended = once(child, 'exit');
+  const port = await new Promise((resolve, reject) => {
+    ended.then(() => reject(new Error(`${args[0]} ended at once`)));
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      const match = /port (\d+)/.exec(text);
+      if (match) resolve(Number(match[1]));
+    });
+  });
+  return {
+    port,
+    pids: [Number(child.pid)],
+    async close() {
+      // Workers of a cluster end with their primary.
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+/** @param {string} name of a program here */
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+/**
+ * A server that does without anything before it.
+ *
+ * @param {string} way
+ * @param {string} app
+ * @param {object} [options] of `startServer`
+ */
+export const startProgram = (way, app, options = {}) =>
+  startNode([here('program.cjs'), way, app, JSON.stringify(options)]);
+
+/** @param {number[]} workers their ports */
+export const startPipeProxy = (workers) => startNode([here('pipe-proxy.cjs'), ...workers.map(String)]);
+
+/** A port that nobody has just now. */
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/**
+ * HAProxy, forwarding bytes by one thread.
+ *
+ * @param {number[]} workers their ports
+ * @returns {Promise<Running>}
+ */
+export async function startHaproxy(workers) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'flotilla-haproxy-'));
+  const port = await freePort();
+  const file = path.join(folder, 'haproxy.cfg');
+  const servers = workers.map((worker, index) => `  server s${index} 127.0.0.1:${worker}`);
+  const lines = [
+    'global',
+    '  nbthread 1',
+    '  maxconn 4000',
+    'defaults',
+    '  mode tcp',
+    '  timeout connect 5s',
+    '  timeout client 60s',
+    '  timeout server 60s',
+    'listen all',
+    `  bind 127.0.0.1:${port}`,
+    '  balance roundrobin',
+    ...servers,
+  ];
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  const child = spawn('haproxy', ['-q', '-db', '-f', file], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const ended = once(child, 'exit');
+  return {
+    port,
+    pids: [Number(child.pid)],
+    async close() {
+      child.kill('SIGKILL');
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/**
+ * A proxy before two workers.
+ *
+ * @param {() => Promise<Running>} startWorker
+ * @param {(workers: number[]) => Promise<Running>} startFront
+ * @returns {Promise<Running>}
+ */
+export async function startBehind(startWorker, startFront) {
+  const workers = await Promise.all([startWorker(), startWorker()]);
+  const closeWorkers = () => Promise.all(workers.map((worker) => worker.close()));
+  const front = await startFront(workers.map(({ port }) => port)).catch(async (error) => {
+    await closeWorkers();
+    throw error;
+  });
+  return {
+    port: front.port,
+    pids: [front, ...workers].flatMap(({ pids }) => pids),
+    async close() {
+      await front.close();
+      await closeWorkers();
+    },
+  };
+}
