@@ -142,6 +142,12 @@ export interface WriteOptions {
   size?: number;
 }
 
+/** What `touch` takes. */
+export interface TouchOptions {
+  /** The lifetime in milliseconds from now on. Default: the one that the entry has. */
+  ttl?: number;
+}
+
 /** Options of `fetch` and of `memoize`. */
 export interface FetchOptions extends WriteOptions {
   /** Look neither at the cache nor for a fetch under way, and start a new one. Default `false`. */
@@ -272,6 +278,8 @@ export interface SyncCache<K extends CacheKey = CacheKey, V extends {} = any> {
   incr(key: K, amount?: number, options?: WriteOptions): number;
   /** Subtracts from a counter and returns its new value, as `incr` does. */
   decr(key: K, amount?: number, options?: WriteOptions): number;
+  /** Starts an entry's lifetime again, and leaves its value alone; `true` if there is one. */
+  touch(key: K, options?: TouchOptions): boolean;
   /** A snapshot that `load` takes. */
   dump(): [K, Entry<V>][];
   /** Replaces all entries by those of a snapshot, remaining TTLs included. */
@@ -369,6 +377,11 @@ export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any
    */
   fetch(key: K, fetcher: () => V | PromiseLike<V>, options?: FetchOptions): Promise<V>;
 
+  /**
+   * Starts an entry's lifetime again, in one step for the whole cluster: its value stays what another process may
+   * just have made it. Makes the entry the most recently used; `false` where there is none.
+   */
+  touch(key: K, options?: TouchOptions): Promise<boolean>;
   /** Milliseconds until expiry: `Infinity` without a TTL, 0 where there is no entry. */
   getRemainingTTL(key: K): Promise<number>;
   /** Removes expired entries; `true` if there were any. */

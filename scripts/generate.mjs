@@ -32,7 +32,11 @@ const json = (value) => `${JSON.stringify(value, null, 2)}\n`;
 const manifest = JSON.parse(read('package.json'));
 const { version, license, engines } = manifest;
 
-const doors = ['index', 'lib/doors/core', 'lib/doors/server', 'lib/doors/cache', 'lib/doors/express'];
+const doors = [
+  'index',
+  ...['core', 'server', 'cache', 'express'].map((part) => `lib/doors/${part}`),
+  ...['express-session', 'express-rate-limit', 'fastify-rate-limit'].map((store) => `lib/doors/${store}`),
+];
 
 /** @param {import('../lib/native/platforms.js').Platform} platform */
 function platformFiles({ id, os, cpu, libc, target }) {

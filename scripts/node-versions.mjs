@@ -42,6 +42,7 @@ for (const major of supported.filter((each) => each !== running)) {
     '__test__/scope',
     '__test__/lifecycle',
     '__test__/server',
+    '__test__/stores',
     '__test__/examples',
   ];
   const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');

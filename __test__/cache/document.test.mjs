@@ -85,6 +85,14 @@ const cases = {
     `await cache.set('a', 1); return [await cache.getRemainingTTL('a') === Infinity, await cache.getRemainingTTL('b')]`,
     [true, 0],
   ],
+  'touch begins a lifetime again, and leaves the value alone': [
+    `await cache.set('a', 1, { ttl: 1000 }); await cache.set('b', 2);
+     const touched = [await cache.touch('a', { ttl: 60000 }), await cache.touch('b'), await cache.touch('c', { ttl: 1 })];
+     const refused = await cache.touch('a', { ttl: '1' }).catch((error) => error.code);
+     return [touched, refused, await cache.getRemainingTTL('a') > 50000, await cache.getRemainingTTL('b') === Infinity,
+       await cache.get('a'), await cache.has('c'), (await cache.keys())[0], await cache.touch('a', { ttl: 0 }), await cache.getRemainingTTL('a') === Infinity]`,
+    [[true, true, false], 'FLOTILLA_ERR_INVALID_ARGUMENT', true, true, 1, false, 'a', true, true],
+  ],
   'purgeStale, stats and clear': [
     `await cache.set('a', 1, { ttl: -1 }); await cache.set('b', 2); await cache.get('b'); await cache.get('x');
      const purged = [await cache.purgeStale(), await cache.purgeStale()];

@@ -16,6 +16,7 @@ import {
   type SyncHasOptions,
   type SyncPeekOptions,
   type SyncSetOptions,
+  type TouchOptions,
   type Usage,
   type WrappedCache,
   type WriteOptions,
@@ -66,6 +67,7 @@ describe('options', () => {
   });
 
   test('of a write are a TTL and a size', () => {
+    expectTypeOf<TouchOptions>().toEqualTypeOf<{ ttl?: number }>();
     expectTypeOf<WriteOptions>().toEqualTypeOf<{ ttl?: number; size?: number }>();
   });
 
@@ -279,7 +281,7 @@ describe('methods', () => {
       | ('keys' | 'values' | 'entries' | typeof Symbol.asyncIterator | 'dump' | 'load' | 'size')
       | ('incr' | 'decr' | 'fetch' | 'getRemainingTTL' | 'purgeStale' | 'healthCheck' | 'stats' | 'destroy')
       | ('getCache' | 'ready' | 'max' | 'ttl' | 'allowStale')
-      | ('sync' | 'usage')
+      | ('sync' | 'usage' | 'touch')
     >();
   });
 });
@@ -297,6 +299,7 @@ describe('the synchronous view', () => {
           | 'incr'
           | 'decr'
           | 'setIfAbsent'
+          | 'touch'
           | 'dump'
           | 'load'
           | 'forEach'
@@ -351,6 +354,8 @@ describe('the synchronous view', () => {
     expectTypeOf(sync.getRemainingTTL('a')).toEqualTypeOf<number>();
     expectTypeOf(sync.incr('a', 1, { ttl: 1 })).toEqualTypeOf<number>();
     expectTypeOf(sync.decr('a')).toEqualTypeOf<number>();
+    expectTypeOf(sync.touch('a', { ttl: 1 })).toEqualTypeOf<boolean>();
+    expectTypeOf(cache.touch('a', { ttl: 1 })).toEqualTypeOf<Promise<boolean>>();
     expectTypeOf(sync.info('a')).toEqualTypeOf<Entry<User> | undefined>();
     expectTypeOf(sync.dump()).toEqualTypeOf<[string, Entry<User>][]>();
     expectTypeOf(sync.load(sync.dump())).toEqualTypeOf<void>();

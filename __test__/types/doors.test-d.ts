@@ -4,6 +4,9 @@ import root = require('flotilla');
 import cache = require('flotilla/cache');
 import core = require('flotilla/core');
 import balancer = require('flotilla/express');
+import rateLimitStore = require('flotilla/express-rate-limit');
+import sessionStore = require('flotilla/express-session');
+import fastifyStore = require('flotilla/fastify-rate-limit');
 import scopes = require('flotilla/server');
 
 import { describe, expectTypeOf, test } from 'vitest';
@@ -53,6 +56,15 @@ describe('each door exports its part', () => {
 
   test('flotilla/express', () => {
     expectTypeOf<keyof typeof balancer>().toEqualTypeOf<BalancerNames | 'default'>();
+  });
+
+  test('the stores', () => {
+    expectTypeOf<keyof typeof sessionStore>().toEqualTypeOf<'FlotillaStore' | 'default'>();
+    expectTypeOf<keyof typeof rateLimitStore>().toEqualTypeOf<'FlotillaRateLimitStore' | 'default'>();
+    expectTypeOf<keyof typeof fastifyStore>().toEqualTypeOf<'fastifyRateLimitStore' | 'default'>();
+    expectTypeOf(sessionStore.default).toEqualTypeOf<typeof sessionStore.FlotillaStore>();
+    expectTypeOf(rateLimitStore.default).toEqualTypeOf<typeof rateLimitStore.FlotillaRateLimitStore>();
+    expectTypeOf(fastifyStore.default).toEqualTypeOf<typeof fastifyStore.fastifyRateLimitStore>();
   });
 });
 

@@ -5,7 +5,7 @@
  * rejects it. Nothing waits for the primary, so none of it can hang with it.
  */
 
-/** @import { BootstrapOptions, CacheOptions, Entry, FetchOptions, WriteOptions } from '../../index.js' */
+/** @import { BootstrapOptions, CacheOptions, Entry, FetchOptions, TouchOptions, WriteOptions } from '../../index.js' */
 
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
@@ -143,6 +143,11 @@ class LRUCacheClustered {
   /** @param {any} key @param {number} [amount] @param {WriteOptions} [options] */
   async decr(key, amount, options) {
     return operations.decr(this.#namespace, key, amount, options);
+  }
+
+  /** @param {any} key @param {TouchOptions} [options] */
+  async touch(key, options) {
+    return operations.touch(this.#namespace, key, options);
   }
 
   /** @param {any} key @param {() => any} fetcher @param {FetchOptions} [options] */

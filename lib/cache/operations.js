@@ -4,7 +4,7 @@
  * Plain values go to native code as they are, others through the codec. Nothing is changed by a call that throws.
  */
 
-/** @import { Entry, WriteOptions } from '../../index.js' */
+/** @import { Entry, TouchOptions, WriteOptions } from '../../index.js' */
 /** @import { OpenNamespace } from './namespace.js' */
 /** @typedef {WriteOptions & { start?: number, noUpdateTTL?: boolean }} SetOptions */
 
@@ -138,6 +138,18 @@ function incr(namespace, key, amount = 1, options = undefined) {
 function decr(namespace, key, amount = 1, options = undefined) {
   // What is no number goes to native code as it is, to be refused there.
   return incr(namespace, key, typeof amount === 'number' ? -amount : amount, options);
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {TouchOptions} [options]
+ * @returns {boolean}
+ */
+function touch(namespace, key, options) {
+  const touched = addon.cacheTouch(namespace.id, key, options?.ttl);
+  namespace.purger?.arm();
+  return touched;
 }
 
 /**
@@ -275,5 +287,6 @@ module.exports = {
   set,
   setAll,
   setIfAbsent,
+  touch,
   values,
 };

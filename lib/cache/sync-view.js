@@ -4,7 +4,7 @@
  * Iterators go over a copy made when they are asked for: other processes may change the cache between two steps.
  */
 
-/** @import { Entry, SyncCache, SyncGetOptions, SyncHasOptions, SyncPeekOptions, SyncSetOptions, WriteOptions } from '../../index.js' */
+/** @import { Entry, SyncCache, SyncGetOptions, SyncHasOptions, SyncPeekOptions, SyncSetOptions, TouchOptions, WriteOptions } from '../../index.js' */
 /** @import { OpenNamespace } from './namespace.js' */
 
 const { addon } = require('./native.js');
@@ -99,6 +99,11 @@ class SyncView {
   /** @param {any} key @param {number} [amount] @param {WriteOptions} [options] */
   decr(key, amount, options) {
     return operations.decr(this.#namespace, key, amount, options);
+  }
+
+  /** @param {any} key @param {TouchOptions} [options] */
+  touch(key, options) {
+    return operations.touch(this.#namespace, key, options);
   }
 
   dump() {

@@ -13,6 +13,7 @@ export type {
   SyncHasOptions,
   SyncPeekOptions,
   SyncSetOptions,
+  TouchOptions,
   Usage,
   WrappedCache,
   WriteOptions,

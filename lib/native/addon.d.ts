@@ -208,6 +208,7 @@ export declare function cacheSetIfAbsent(
   size?: number,
 ): boolean;
 export declare function cacheIncr(id: CacheId, key: Key, amount: number, ttl?: number, size?: number): number;
+export declare function cacheTouch(id: CacheId, key: Key, ttl?: number): boolean;
 export declare function cacheDelete(id: CacheId, key: Key): boolean;
 export declare function cacheClear(id: CacheId): void;
 export declare function cachePurgeStale(id: CacheId): boolean;

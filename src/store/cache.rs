@@ -194,6 +194,15 @@ impl Cache {
         })
     }
 
+    /// Begins an entry's lifetime again, with another TTL where one is given. False where nothing lives.
+    pub fn touch(&self, key: Key, now: f64, ttl: Option<f64>) -> Result<bool> {
+        let sought = self.sought(key)?;
+        self.with(|held| {
+            let now = held.tidy(now)?;
+            held.extend(&sought, now, ttl)
+        })
+    }
+
     pub fn delete(&self, key: Key, now: f64) -> Result<bool> {
         let sought = self.sought(key)?;
         self.with(|held| {

@@ -307,6 +307,19 @@ fn set_if_absent_and_incr() {
 }
 
 #[test]
+fn touch_of_first_middle_and_last() {
+    let options = Options {
+        ttl: 500.0,
+        ..bounded(100)
+    };
+    for name in ["key 0", "key 5", "key 11"] {
+        die_everywhere(&options, Between::Nothing, twelve, |cache| {
+            cache.touch(key(name), NOW + 5.0, Some(900.0)).unwrap();
+        });
+    }
+}
+
+#[test]
 fn get_of_first_middle_and_last() {
     let options = Options {
         ttl: 500.0,

@@ -1,4 +1,4 @@
-//! Storing: set, setIfAbsent, incr.
+//! Storing: set, setIfAbsent, incr; and a new lifetime for what is stored.
 //!
 //! A new value is written into free blocks while they still lie in the stash, where nobody can see them; then one
 //! transaction takes them out of the stash, puts them into bucket and recency list, and the old value's blocks into
@@ -11,7 +11,7 @@ use super::options::SetOptions;
 use super::stop::{Step, Stop};
 use super::values::{LoadEntry, Value};
 use crate::error::{Code, Error};
-use crate::lru::{Slot, push_front, replace_at_front};
+use crate::lru::{Slot, move_to_front, push_front, replace_at_front};
 use crate::shm::layout::{Entry, NIL};
 use crate::sys::clock::monotonic_ms;
 
@@ -191,7 +191,7 @@ impl Held<'_> {
         if primitive && self.counts_sizes() && self.holds(&found, &draft.value)? {
             // lru-cache sees the same value and leaves its size alone; the number already there keeps its sign.
             self.touch(found.id)?;
-            self.note_ttl(draft);
+            self.note_ttl(draft.start, draft.ttl);
             return self.retime(&found, draft);
         }
         if draft.size != 0 {
@@ -212,6 +212,26 @@ impl Held<'_> {
         change.set64(&found.entry.start, draft.start.to_bits());
         change.set64(&found.entry.ttl, draft.ttl.to_bits());
         Ok(change.commit()?)
+    }
+
+    /// Begins an entry's lifetime again, with another TTL where one is given, and leaves its value alone. False where
+    /// there is none that lives.
+    pub(super) fn extend(&mut self, sought: &Sought, now: f64, ttl: Option<f64>) -> Step<bool> {
+        let Some(found) = self.find(sought)?.filter(|found| !found.entry.is_stale(now)) else {
+            return Ok(false);
+        };
+        let ttl = ttl.unwrap_or_else(|| found.entry.ttl.get_f64());
+        let start = if ttl == 0.0 { 0.0 } else { self.moment(now) };
+        self.note_ttl(start, ttl);
+        let mut change = self.begin();
+        if self.ns.head.get() != found.id {
+            let slot = Slot::new(found.id).ok_or(Stop::Damaged)?;
+            move_to_front(&mut self.recency(&mut change), slot)?;
+        }
+        change.set64(&found.entry.start, start.to_bits());
+        change.set64(&found.entry.ttl, ttl.to_bits());
+        change.commit()?;
+        Ok(true)
     }
 
     /// Lets the least recent entries go until `size` fits in the place of `old`; never the entry `spared`.
@@ -240,14 +260,14 @@ impl Held<'_> {
 
     /// Remembers that there are TTLs, and when the first may end.
     #[inline(always)]
-    fn note_ttl(&self, draft: &Draft) {
-        if draft.ttl == 0.0 {
+    fn note_ttl(&self, start: f64, ttl: f64) {
+        if ttl == 0.0 {
             return;
         }
         if self.ns.ttl_tracked.get() == 0 {
             self.ns.ttl_tracked.put(1);
         }
-        let end = draft.start + draft.ttl;
+        let end = start + ttl;
         if self.autopurges() && end < self.ns.next_expiry.get_f64() {
             self.ns.next_expiry.put_f64(end);
         }
@@ -266,7 +286,7 @@ impl Held<'_> {
         entry
             .chain
             .put(old.map_or(link.get(), |old| old.entry.chain.get()));
-        self.note_ttl(draft);
+        self.note_ttl(draft.start, draft.ttl);
         let ns = self.ns;
         let slot = Slot::new(id).ok_or(Stop::Damaged)?;
         let last_link = self.link(last)?;

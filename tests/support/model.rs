@@ -255,6 +255,17 @@ impl Model {
         self.set(key, number(sum), now, &o).map(|_| sum)
     }
 
+    fn touch(&mut self, key: &(u8, Vec<u8>), now: f64, ttl: Option<f64>) -> bool {
+        let Some(at) = self.position(key).filter(|at| !self.items[*at].is_stale(now)) else {
+            return false;
+        };
+        self.freshen(at);
+        let item = self.items.last_mut().unwrap();
+        item.ttl = ttl.unwrap_or(item.ttl);
+        item.start = if item.ttl == 0.0 { 0.0 } else { now };
+        true
+    }
+
     fn remaining(&self, key: &(u8, Vec<u8>), now: f64) -> f64 {
         let Some(at) = self.position(key) else { return 0.0 };
         let item = &self.items[at];
@@ -349,7 +360,7 @@ struct Pair {
 impl Pair {
     /// Does the next thing on both sides. `None` at the end of the bytes.
     fn step(&mut self, bytes: &mut Bytes) -> Option<()> {
-        match bytes.below(24)? {
+        match bytes.below(25)? {
             0..=6 => self.set(bytes)?,
             7..=10 => self.get(bytes)?,
             11 => self.peek(bytes)?,
@@ -374,6 +385,7 @@ impl Pair {
                 self.cache.clear().unwrap();
             }
             22 => self.pop(),
+            23 => self.touch(bytes)?,
             _ => self.compare(),
         }
         Some(())
@@ -386,6 +398,16 @@ impl Pair {
         let got = self.cache.set(borrow(&key), lend(&value), self.now, &o);
         let should = self.model.set(key, value, self.now, &o);
         assert_eq!(got.map_err(refusal), should);
+        Some(())
+    }
+
+    fn touch(&mut self, bytes: &mut Bytes) -> Option<()> {
+        let key = read_key(bytes)?;
+        let ttl =
+            bytes.maybe(|bytes| Some([0.0, 1.0, 5.0, 12.0, 0.5, -4.0, 1e9][bytes.below(7)? as usize]))?;
+        self.model.tidy(self.now);
+        let got = self.cache.touch(borrow(&key), self.now, ttl).unwrap();
+        assert_eq!(got, self.model.touch(&key, self.now, ttl));
         Some(())
     }
 

@@ -70,6 +70,7 @@ fn add_functions<'call>(js: Js<'call>, exports: Value<'call>) -> Outcome<()> {
         c"cacheSet" 8 operations::set;
         c"cacheSetIfAbsent" 6 operations::set_if_absent;
         c"cacheIncr" 5 operations::incr;
+        c"cacheTouch" 3 operations::touch;
         c"cacheDelete" 2 operations::delete;
         c"cacheClear" 1 operations::clear;
         c"cachePurgeStale" 1 operations::purge_stale;

@@ -178,6 +178,17 @@ pub(super) fn incr<'call>(js: Js<'call>, arguments: &Arguments<'call, 5>) -> Out
     })
 }
 
+/// `cacheTouch(id, key, ttl?)`
+pub(super) fn touch<'call>(js: Js<'call>, arguments: &Arguments<'call, 3>) -> Outcome<Value<'call>> {
+    let id = js.index(arguments.at(0))?;
+    let ttl = optional_number(js, arguments.given(2), "ttl")?;
+    with_buffers(|buffers| {
+        let tag = keys::read(js, arguments.at(1), buffers)?;
+        let touched = with_cache(id, |cache| cache.touch(keys::key(tag, &buffers.key), now(), ttl))?;
+        js.make_boolean(touched)
+    })
+}
+
 /// `cacheDelete(id, key)`
 pub(super) fn delete<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Outcome<Value<'call>> {
     let id = js.index(arguments.at(0))?;
