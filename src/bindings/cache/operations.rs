@@ -4,16 +4,39 @@ use super::super::js::{Arguments, Failure, Js, Outcome, Value};
 use super::thread::{Buffers, instant, now, with_buffers, with_cache};
 use super::{keys, values};
 use crate::error::{Code, Error};
-use crate::store::{GetOptions, HasOptions, PeekOptions, SetOptions};
+use crate::store::{Cache, GetOptions, HasOptions, Info, Key, PeekOptions, SetOptions, Value as Payload};
+
+/// An option that is true or false, or left to the cache.
+#[inline(always)]
+fn flag<const N: usize>(js: Js<'_>, arguments: &Arguments<'_, N>, at: usize) -> Option<bool> {
+    arguments.given(at).and_then(|value| js.boolean(value))
+}
+
+/// The shape of what is done with one key: the cache and the key are read from the first two arguments, the store is
+/// called once, and what it answered, with the value it found, is made into JavaScript's.
+#[inline(always)]
+fn with_key<'call, T, const N: usize>(
+    js: Js<'call>,
+    arguments: &Arguments<'call, N>,
+    call: impl FnOnce(&Cache, Key<'_>, &mut Vec<u8>) -> crate::error::Result<T>,
+    answer: impl FnOnce(T, &[u8]) -> Outcome<Value<'call>>,
+) -> Outcome<Value<'call>> {
+    let id = js.index(arguments.at(0))?;
+    with_buffers(|buffers| {
+        let tag = keys::read(js, arguments.at(1), buffers)?;
+        let Buffers { key, found, .. } = buffers;
+        let answered = with_cache(id, |cache| call(cache, keys::key(tag, key), found))?;
+        answer(answered, found)
+    })
+}
 
 /// `cacheGet(id, key, allowStale?, updateAgeOnGet?, noDeleteOnStaleGet?)`
 pub(super) fn get<'call>(js: Js<'call>, arguments: &Arguments<'call, 5>) -> Outcome<Value<'call>> {
     let id = js.index(arguments.at(0))?;
-    let flag = |at| arguments.given(at).and_then(|value| js.boolean(value));
     let options = GetOptions {
-        allow_stale: flag(2),
-        update_age_on_get: flag(3),
-        no_delete_on_stale_get: flag(4),
+        allow_stale: flag(js, arguments, 2),
+        update_age_on_get: flag(js, arguments, 3),
+        no_delete_on_stale_get: flag(js, arguments, 4),
     };
     with_buffers(|buffers| {
         let tag = keys::read(js, arguments.at(1), buffers)?;
@@ -25,57 +48,56 @@ pub(super) fn get<'call>(js: Js<'call>, arguments: &Arguments<'call, 5>) -> Outc
 
 /// `cachePeek(id, key, allowStale?)`
 pub(super) fn peek<'call>(js: Js<'call>, arguments: &Arguments<'call, 3>) -> Outcome<Value<'call>> {
-    let id = js.index(arguments.at(0))?;
     let options = PeekOptions {
-        allow_stale: arguments.given(2).and_then(|value| js.boolean(value)),
+        allow_stale: flag(js, arguments, 2),
     };
-    with_buffers(|buffers| {
-        let tag = keys::read(js, arguments.at(1), buffers)?;
-        let Buffers { key, found, .. } = buffers;
-        let found_tag = with_cache(id, |cache| {
-            cache.peek(keys::key(tag, key), now(), &options, found)
-        })?;
-        values::answer(js, found_tag, found)
-    })
+    with_key(
+        js,
+        arguments,
+        |cache, key, found| cache.peek(key, now(), &options, found),
+        |tag, found| values::answer(js, tag, found),
+    )
 }
 
 /// `cacheHas(id, key, updateAgeOnHas?)`
 pub(super) fn has<'call>(js: Js<'call>, arguments: &Arguments<'call, 3>) -> Outcome<Value<'call>> {
-    let id = js.index(arguments.at(0))?;
     let options = HasOptions {
-        update_age_on_has: arguments.given(2).and_then(|value| js.boolean(value)),
+        update_age_on_has: flag(js, arguments, 2),
     };
-    with_buffers(|buffers| {
-        let tag = keys::read(js, arguments.at(1), buffers)?;
-        let has = with_cache(id, |cache| {
-            cache.has(keys::key(tag, &buffers.key), now(), &options)
-        })?;
-        js.make_boolean(has)
-    })
+    with_key(
+        js,
+        arguments,
+        |cache, key, _| cache.has(key, now(), &options),
+        |has, _| js.make_boolean(has),
+    )
 }
 
 /// `cacheInfo(id, key)`: nothing, or `[tag, payload, remainingTtl, size]`, with holes for what it has not.
 pub(super) fn info<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Outcome<Value<'call>> {
-    let id = js.index(arguments.at(0))?;
-    with_buffers(|buffers| {
-        let tag = keys::read(js, arguments.at(1), buffers)?;
-        let Buffers { key, found, .. } = buffers;
-        let now = instant();
-        let Some(info) = with_cache(id, |cache| cache.info(keys::key(tag, key), now, found))? else {
-            return js.undefined();
-        };
-        let (payload, decode) = values::make(js, info.tag, found)?;
-        let array = js.make_array(4)?;
-        js.set_element(array, 0, js.make_number(f64::from(decode))?)?;
-        js.set_element(array, 1, payload)?;
-        if info.ttl_tracked && info.start != 0.0 && info.ttl != 0.0 && !info.ttl.is_nan() {
-            js.set_element(array, 2, js.make_number(info.ttl - (now - info.start))?)?;
-        }
-        if info.size_tracked {
-            js.set_element(array, 3, js.make_number(info.size as f64)?)?;
-        }
-        Ok(array)
-    })
+    let now = instant();
+    with_key(
+        js,
+        arguments,
+        |cache, key, found| cache.info(key, now, found),
+        |info, found| match info {
+            Some(info) => make_info(js, &info, found, now),
+            None => js.undefined(),
+        },
+    )
+}
+
+fn make_info<'call>(js: Js<'call>, info: &Info, found: &[u8], now: f64) -> Outcome<Value<'call>> {
+    let (payload, decode) = values::make(js, info.tag, found)?;
+    let array = js.make_array(4)?;
+    js.set_element(array, 0, js.make_number(f64::from(decode))?)?;
+    js.set_element(array, 1, payload)?;
+    if info.ttl_tracked && info.start != 0.0 && info.ttl != 0.0 && !info.ttl.is_nan() {
+        js.set_element(array, 2, js.make_number(info.ttl - (now - info.start))?)?;
+    }
+    if info.size_tracked {
+        js.set_element(array, 3, js.make_number(info.size as f64)?)?;
+    }
+    Ok(array)
 }
 
 /// A number that may be left out.
@@ -98,17 +120,27 @@ pub(super) fn optional_number<'call>(
 /// `cacheSet(id, key, value, tag?, ttl?, size?, age?, noUpdateTTL?)`: false for an entry that is too large. `age` is
 /// how long ago the entry's lifetime began.
 pub(super) fn set<'call>(js: Js<'call>, arguments: &Arguments<'call, 8>) -> Outcome<Value<'call>> {
-    let id = js.index(arguments.at(0))?;
     let mut options = write_options(js, arguments.given(4), arguments.given(5))?;
     let mut now = now();
     if let Some(age) = optional_number(js, arguments.given(6), "start")? {
         now = instant();
         options.start = Some(now - age);
     }
-    options.no_update_ttl = arguments
-        .given(7)
-        .and_then(|value| js.boolean(value))
-        .unwrap_or(false);
+    options.no_update_ttl = flag(js, arguments, 7).unwrap_or(false);
+    with_entry(js, arguments, &mut options, |cache, key, value, options| {
+        cache.set(key, value, now, options)
+    })
+}
+
+/// The shape of storing one entry: the cache, its key and its value are read from the first four arguments.
+#[inline(always)]
+fn with_entry<'call, const N: usize>(
+    js: Js<'call>,
+    arguments: &Arguments<'call, N>,
+    options: &mut SetOptions,
+    store: impl FnOnce(&Cache, Key<'_>, Payload<'_>, &SetOptions) -> crate::error::Result<bool>,
+) -> Outcome<Value<'call>> {
+    let id = js.index(arguments.at(0))?;
     with_buffers(|buffers| {
         let tag = keys::read(js, arguments.at(1), buffers)?;
         let Buffers {
@@ -117,7 +149,7 @@ pub(super) fn set<'call>(js: Js<'call>, arguments: &Arguments<'call, 8>) -> Outc
         let read = values::read(js, arguments.at(2), arguments.given(3), units, value)?;
         options.primitive = read.is_primitive();
         let stored = with_cache(id, |cache| {
-            cache.set(keys::key(tag, key), read.value(value), now, &options)
+            store(cache, keys::key(tag, key), read.value(value), options)
         })?;
         js.make_boolean(stored)
     })
@@ -141,24 +173,14 @@ pub(super) fn write_options<'call>(
 
 /// `cacheSetIfAbsent(id, key, value, tag?, ttl?, size?)`
 pub(super) fn set_if_absent<'call>(js: Js<'call>, arguments: &Arguments<'call, 6>) -> Outcome<Value<'call>> {
-    let id = js.index(arguments.at(0))?;
-    let options = write_options(js, arguments.given(4), arguments.given(5))?;
-    with_buffers(|buffers| {
-        let tag = keys::read(js, arguments.at(1), buffers)?;
-        let Buffers {
-            units, key, value, ..
-        } = buffers;
-        let read = values::read(js, arguments.at(2), arguments.given(3), units, value)?;
-        let stored = with_cache(id, |cache| {
-            cache.set_if_absent(keys::key(tag, key), read.value(value), now(), &options)
-        })?;
-        js.make_boolean(stored)
+    let mut options = write_options(js, arguments.given(4), arguments.given(5))?;
+    with_entry(js, arguments, &mut options, |cache, key, value, options| {
+        cache.set_if_absent(key, value, now(), options)
     })
 }
 
 /// `cacheIncr(id, key, amount, ttl?, size?)`
 pub(super) fn incr<'call>(js: Js<'call>, arguments: &Arguments<'call, 5>) -> Outcome<Value<'call>> {
-    let id = js.index(arguments.at(0))?;
     let amount = js
         .number(arguments.at(2))
         .filter(|amount| amount.is_finite())
@@ -169,46 +191,43 @@ pub(super) fn incr<'call>(js: Js<'call>, arguments: &Arguments<'call, 5>) -> Out
             ))
         })?;
     let options = write_options(js, arguments.given(3), arguments.given(4))?;
-    with_buffers(|buffers| {
-        let tag = keys::read(js, arguments.at(1), buffers)?;
-        let sum = with_cache(id, |cache| {
-            cache.incr(keys::key(tag, &buffers.key), amount, now(), &options)
-        })?;
-        js.make_number(sum)
-    })
+    with_key(
+        js,
+        arguments,
+        |cache, key, _| cache.incr(key, amount, now(), &options),
+        |sum, _| js.make_number(sum),
+    )
 }
 
 /// `cacheTouch(id, key, ttl?)`
 pub(super) fn touch<'call>(js: Js<'call>, arguments: &Arguments<'call, 3>) -> Outcome<Value<'call>> {
-    let id = js.index(arguments.at(0))?;
     let ttl = optional_number(js, arguments.given(2), "ttl")?;
-    with_buffers(|buffers| {
-        let tag = keys::read(js, arguments.at(1), buffers)?;
-        let touched = with_cache(id, |cache| cache.touch(keys::key(tag, &buffers.key), now(), ttl))?;
-        js.make_boolean(touched)
-    })
+    with_key(
+        js,
+        arguments,
+        |cache, key, _| cache.touch(key, now(), ttl),
+        |touched, _| js.make_boolean(touched),
+    )
 }
 
 /// `cacheDelete(id, key)`
 pub(super) fn delete<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Outcome<Value<'call>> {
-    let id = js.index(arguments.at(0))?;
-    with_buffers(|buffers| {
-        let tag = keys::read(js, arguments.at(1), buffers)?;
-        let deleted = with_cache(id, |cache| cache.delete(keys::key(tag, &buffers.key), now()))?;
-        js.make_boolean(deleted)
-    })
+    with_key(
+        js,
+        arguments,
+        |cache, key, _| cache.delete(key, now()),
+        |deleted, _| js.make_boolean(deleted),
+    )
 }
 
 /// `cacheRemainingTtl(id, key)`
 pub(super) fn remaining_ttl<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Outcome<Value<'call>> {
-    let id = js.index(arguments.at(0))?;
-    with_buffers(|buffers| {
-        let tag = keys::read(js, arguments.at(1), buffers)?;
-        let left = with_cache(id, |cache| {
-            cache.remaining_ttl(keys::key(tag, &buffers.key), now())
-        })?;
-        js.make_number(left)
-    })
+    with_key(
+        js,
+        arguments,
+        |cache, key, _| cache.remaining_ttl(key, now()),
+        |left, _| js.make_number(left),
+    )
 }
 
 pub(super) fn clear<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {

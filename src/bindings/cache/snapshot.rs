@@ -9,43 +9,67 @@ use super::thread::{instant, with_buffers, with_cache};
 use super::{keys as keys_of, values as values_of};
 use crate::store::{Content, Item, LoadEntry, SetOptions, Snapshot, SnapshotOptions, Stale};
 
-/// What is made of one item: its fields, each put into its place by the function that gets them.
-type Fields = for<'call> fn(
-    Js<'call>,
-    &Snapshot,
-    &Item,
-    &mut dyn FnMut(usize, Value<'call>) -> Outcome<()>,
-    f64,
-) -> Outcome<()>;
+/// Puts a field of one item into its place.
+type Put<'put, 'call> = dyn FnMut(usize, Value<'call>) -> Outcome<()> + 'put;
+
+/// What is put of an item behind its content: so many fields, by that function.
+struct More {
+    fields: usize,
+    put: for<'call> fn(Js<'call>, &Snapshot, &Item, &mut Put<'_, 'call>, f64) -> Outcome<()>,
+}
+
+const NOTHING_MORE: More = More {
+    fields: 0,
+    put: |_, _, _, _, _| Ok(()),
+};
+
+const fn width(content: Content) -> usize {
+    match content {
+        Content::Keys => 1,
+        Content::Values => 2,
+        Content::Entries => 3,
+    }
+}
 
 fn copy_out<'call>(
     js: Js<'call>,
     id: Value<'call>,
     want: &SnapshotOptions,
-    width: usize,
-    fields: Fields,
+    more: &More,
 ) -> Outcome<Value<'call>> {
     let (id, now) = (js.index(id)?, instant());
     let snapshot = with_cache(id, |cache| cache.snapshot(now, want))?;
+    let width = width(want.content) + more.fields;
     let array = js.make_array(snapshot.items.len() * width)?;
     for (place, item) in snapshot.items.iter().enumerate() {
         js.scoped(|js| {
             let mut put = |field: usize, value| js.set_element(array, place * width + field, value);
-            fields(js, &snapshot, item, &mut put, now)
+            match want.content {
+                Content::Keys => put_key(js, &snapshot, item, &mut put)?,
+                Content::Values => put_value(js, &snapshot, item, &mut put, 0)?,
+                Content::Entries => {
+                    put_key(js, &snapshot, item, &mut put)?;
+                    put_value(js, &snapshot, item, &mut put, 1)?;
+                }
+            }
+            (more.put)(js, &snapshot, item, &mut put, now)
         })?;
     }
     Ok(array)
 }
 
-fn put_key<'call>(
-    js: Js<'call>,
-    snapshot: &Snapshot,
-    item: &Item,
-    put: &mut dyn FnMut(usize, Value<'call>) -> Outcome<()>,
-    at: usize,
-) -> Outcome<()> {
+/// What is there, as `allowStale` of the cache has it.
+fn list<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>, content: Content) -> Outcome<Value<'call>> {
+    let want = SnapshotOptions {
+        content,
+        stale: Stale::AsConfigured,
+    };
+    copy_out(js, arguments.at(0), &want, &NOTHING_MORE)
+}
+
+fn put_key<'call>(js: Js<'call>, snapshot: &Snapshot, item: &Item, put: &mut Put<'_, 'call>) -> Outcome<()> {
     put(
-        at,
+        0,
         keys_of::make(
             js,
             item.key_tag,
@@ -58,7 +82,7 @@ fn put_value<'call>(
     js: Js<'call>,
     snapshot: &Snapshot,
     item: &Item,
-    put: &mut dyn FnMut(usize, Value<'call>) -> Outcome<()>,
+    put: &mut Put<'_, 'call>,
     at: usize,
 ) -> Outcome<()> {
     let bytes = snapshot.bytes.get(item.value.clone()).unwrap_or_default();
@@ -69,36 +93,17 @@ fn put_value<'call>(
 
 /// `cacheKeys(id)`: `[key, ...]`
 pub(super) fn keys<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
-    let want = SnapshotOptions {
-        content: Content::Keys,
-        stale: Stale::AsConfigured,
-    };
-    copy_out(js, arguments.at(0), &want, 1, |js, snapshot, item, put, _| {
-        put_key(js, snapshot, item, put, 0)
-    })
+    list(js, arguments, Content::Keys)
 }
 
 /// `cacheValues(id)`: `[tag, payload, ...]`
 pub(super) fn values<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
-    let want = SnapshotOptions {
-        content: Content::Values,
-        stale: Stale::AsConfigured,
-    };
-    copy_out(js, arguments.at(0), &want, 2, |js, snapshot, item, put, _| {
-        put_value(js, snapshot, item, put, 0)
-    })
+    list(js, arguments, Content::Values)
 }
 
 /// `cacheEntries(id)`: `[key, tag, payload, ...]`
 pub(super) fn entries<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
-    let want = SnapshotOptions {
-        content: Content::Entries,
-        stale: Stale::AsConfigured,
-    };
-    copy_out(js, arguments.at(0), &want, 3, |js, snapshot, item, put, _| {
-        put_key(js, snapshot, item, put, 0)?;
-        put_value(js, snapshot, item, put, 1)
-    })
+    list(js, arguments, Content::Entries)
 }
 
 /// `cacheDump(id)`: `[key, tag, payload, ttl, age, size, ...]`, with holes for what is not tracked. The age is
@@ -108,18 +113,20 @@ pub(super) fn dump<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Out
         content: Content::Entries,
         stale: Stale::Include,
     };
-    copy_out(js, arguments.at(0), &want, 6, |js, snapshot, item, put, now| {
-        put_key(js, snapshot, item, put, 0)?;
-        put_value(js, snapshot, item, put, 1)?;
-        if snapshot.ttl_tracked {
-            put(3, js.make_number(item.ttl)?)?;
-            put(4, js.make_number(now - item.start)?)?;
-        }
-        if snapshot.size_tracked {
-            put(5, js.make_number(item.size as f64)?)?;
-        }
-        Ok(())
-    })
+    let lifetime_and_size = More {
+        fields: 3,
+        put: |js, snapshot, item, put, now| {
+            if snapshot.ttl_tracked {
+                put(3, js.make_number(item.ttl)?)?;
+                put(4, js.make_number(now - item.start)?)?;
+            }
+            if snapshot.size_tracked {
+                put(5, js.make_number(item.size as f64)?)?;
+            }
+            Ok(())
+        },
+    };
+    copy_out(js, arguments.at(0), &want, &lifetime_and_size)
 }
 
 /// An entry to be loaded, in memory of its own.
