@@ -3,9 +3,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /**
@@ -97,15 +98,35 @@ export async function startHaproxy(workers) {
   writeFileSync(file, `${lines.join('\n')}\n`);
   const child = spawn('haproxy', ['-q', '-db', '-f', file], { stdio: ['ignore', 'ignore', 'inherit'] });
   const ended = once(child, 'exit');
-  return {
-    port,
-    pids: [Number(child.pid)],
-    async close() {
-      child.kill('SIGKILL');
-      await ended;
-      rmSync(folder, { recursive: true, force: true });
-    },
+  const close = async () => {
+    child.kill('SIGKILL');
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
   };
+  await listens(port).catch(async (error) => {
+    await close();
+    throw error;
+  });
+  return { port, pids: [Number(child.pid)], close };
+}
+
+/**
+ * Waits until a program that does not say so listens.
+ *
+ * @param {number} port
+ */
+async function listens(port) {
+  for (let times = 0; times < 200; times++) {
+    const socket = connect(port, '127.0.0.1');
+    const connected = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    );
+    socket.destroy();
+    if (connected) return;
+    await pause(20);
+  }
+  throw new Error(`nothing listens on port ${port}`);
 }
 
 /**

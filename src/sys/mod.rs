@@ -30,6 +30,8 @@ pub mod process;
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
 mod rights;
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
+pub mod schedule;
+#[cfg(all(target_os = "linux", not(flotilla_portable)))]
 pub mod socket;
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
 pub mod supervisor;
@@ -58,6 +60,9 @@ pub mod poll;
 #[cfg(not(all(target_os = "linux", not(flotilla_portable))))]
 #[path = "portable/process.rs"]
 pub mod process;
+#[cfg(not(all(target_os = "linux", not(flotilla_portable))))]
+#[path = "portable/schedule.rs"]
+pub mod schedule;
 #[cfg(not(all(target_os = "linux", not(flotilla_portable))))]
 #[path = "portable/socket.rs"]
 pub mod socket;

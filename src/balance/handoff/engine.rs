@@ -12,6 +12,7 @@ use crate::balance::proxy::{Count, Question};
 use crate::balance::score::Random;
 use crate::sys::handover::{Caller, Door};
 use crate::sys::poll::{Events, Poll};
+use crate::sys::schedule;
 use crate::sys::socket::{Address, Socket};
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
@@ -115,6 +116,9 @@ impl Engine {
     }
 
     pub(super) fn run(mut self) {
+        // Where all processors are busy, workers are: connections that have come meanwhile are then accepted together,
+        // which costs less than to interrupt a worker for each.
+        schedule::wait_for_turns();
         let mut events = Events::with_room_for(EVENTS);
         loop {
             // A poll that cannot be waited for is an error of ours; the thread must not spin on it.
