@@ -1,0 +1,138 @@
+// Every block of docs/cache.md, run as it is written there. A line that ends in a comment with a value is checked
+// against that value; programs run as processes of their own.
+
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { LRUCacheClustered } from 'flotilla';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { root } from '../fixtures/folders.mjs';
+import { start } from '../fixtures/processes.mjs';
+
+const text = readFileSync(path.join(root, 'docs/cache.md'), 'utf8');
+
+/** The blocks, each under the heading that it stands below. */
+const blocks = text.split(/^#+ /m).flatMap((section) => {
+  const heading = section.split('\n', 1)[0];
+  return [...section.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => ({ heading, code }));
+});
+const isProgram = ({ code }) => /startServer|cluster\./.test(code);
+const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor;
+
+/** `expression; // value — remark` becomes a check, where the comment has a value. */
+const withChecks = (code) =>
+  code.replace(
+    /^(\s*)(\S.*); \/\/ ((?:\d|'|"|\{|\[|new |true|false|Infinity).*?)(?: — .*)?$/gm,
+    '$1await $check($2, $3);',
+  );
+
+/** Runs a block, and gives how many values were checked. */
+async function run(code) {
+  const body = withChecks(code).replace(
+    /^import (.*) from '(.*)';$/gm,
+    (_all, names, module) => `const ${names} = await $load('${module}');`,
+  );
+  let checks = 0;
+  const check = async (actual, expected) => {
+    checks++;
+    expect(await actual).toEqual(expected);
+  };
+  await new AsyncFunction('$load', '$check', body)((module) => import(module), check);
+  return checks;
+}
+
+const folder = path.join(root, 'target/guide');
+mkdirSync(folder, { recursive: true });
+const programs = mkdtempSync(path.join(folder, 'run-'));
+afterAll(() => rmSync(programs, { recursive: true, force: true }));
+
+/** Runs a block as a program. */
+function startBlock({ heading, code }, end = '') {
+  const file = path.join(programs, `${heading.replace(/\W/g, '-')}-${code.length}.mjs`);
+  writeFileSync(file, code + end);
+  return start(process.execPath, [file], {
+    env: { ...process.env, SESSION_SECRET: 'a secret of 32 or more characters' },
+  });
+}
+
+afterEach(() => LRUCacheClustered.getAllCaches().clear());
+
+describe('the guide', () => {
+  const values = {
+    Options: 1,
+    Lifetimes: 4,
+    Counters: 4,
+    Claims: 2,
+    'Single flight': 4,
+    'Several keys, and all of them': 3,
+    Sizes: 2,
+    Codecs: 2,
+    'Without promises': 4,
+    'Keys and values': 2,
+    Figures: 2,
+  };
+
+  it('is all run here', () => {
+    const shown = blocks.filter((block) => !isProgram(block)).map(({ heading }) => heading);
+    expect(shown).toEqual(Object.keys(values));
+    expect(blocks.filter(isProgram).map(({ heading }) => heading)).toEqual([
+      'The cache',
+      'Memory',
+      'Stores',
+      'Stores',
+    ]);
+  });
+
+  it.each(blocks.filter((block) => !isProgram(block)))(
+    'says what its lines do: $heading',
+    async ({ heading, code }) => {
+      expect(await run(code)).toBe(values[heading]);
+    },
+  );
+
+  it('begins with a program that two workers run', async () => {
+    const { prints } = startBlock(blocks[0]);
+    await prints(/(\{ name: 'ada' \}\n){2}/);
+  });
+
+  it('sets the ceiling before there is a cache', async () => {
+    const { ended } = startBlock(blocks.find(({ heading }) => heading === 'Memory'));
+    expect(await ended).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it.each(blocks.filter(({ heading }) => heading === 'Stores'))(
+    'serves sessions in all workers',
+    async (block) => {
+      const code = block.code.replace(
+        'await startServer(app, { port: 3000 });',
+        `const { mode, port } = await startServer(app, { host: '127.0.0.1', port: 0, baseWorkerPort: 0, workers: 2 });
+       if (mode === 'primary') console.log('port ' + port);`,
+      );
+      const { prints } = startBlock({ ...block, code });
+      const [, port] = await prints(/port (\d+)/);
+      let cookie = '';
+      const answers = [];
+      const answered = () => new Set(answers.map((answer) => answer.split('answered by')[1])).size;
+      while (answered() < 2) {
+        const response = await fetch(`http://127.0.0.1:${port}/`, {
+          headers: { cookie, connection: 'close' },
+        });
+        cookie ||= response.headers.get('set-cookie').split(';')[0];
+        answers.push(await response.text());
+      }
+      expect(answers.map((answer) => answer.split(',')[0])).toEqual(
+        answers.map((_, index) => `Visit ${index + 1}`),
+      );
+    },
+  );
+
+  it('leads to headings that are there', () => {
+    const anchors = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, '')
+        .replaceAll(' ', '-'),
+    );
+    const links = [...text.matchAll(/\]\(#([^)]*)\)/g)].map(([, anchor]) => anchor);
+    expect(links.filter((link) => !anchors.includes(link))).toEqual([]);
+  });
+});
