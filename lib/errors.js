@@ -256,6 +256,22 @@ const table = {
     message: (key, fault) =>
       `The value for key ${key} cannot be stored: ${fault}, which means nothing to another process`,
   },
+  FLOTILLA_ERR_SYNC_UNAVAILABLE: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: '`cache.sync` was used in a worker on the IPC transport, which can only be asked with promises.',
+    remedy: 'Use the methods with promises, or shared memory: `bootstrap({ transport: "shared" })`.',
+    message: () => 'cache.sync needs shared memory, and this worker is on the IPC transport',
+  },
+  FLOTILLA_ERR_IPC_UNAVAILABLE: {
+    fault: 'system',
+    retryCanHelp: true,
+    base: Error,
+    meaning: 'On the IPC transport: the channel to the primary is closed, or too many requests wait for it.',
+    remedy: 'The message says which. Where the primary is too slow, bound how much is asked of it at once.',
+    message: (why) => `The cache cannot ask the primary: ${why}`,
+  },
   FLOTILLA_ERR_PRIMARY_ONLY: {
     fault: 'caller',
     retryCanHelp: false,

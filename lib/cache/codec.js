@@ -237,4 +237,7 @@ function decode(tag, payload) {
   return new arrayTypes[tag - FIRST_ARRAY](payload);
 }
 
-module.exports = { decode, describeKey, encode };
+/** @param {unknown} value */
+const survives = (value) => survivesJson(value, new Met());
+
+module.exports = { decode, describeKey, encode, survives };

@@ -73,4 +73,4 @@ function revive({ name, message, code, stack, cause }) {
 /** @param {string} text */
 const errorFromText = (text) => revive(JSON.parse(text));
 
-module.exports = { asError, errorFromText, errorToText };
+module.exports = { asError, errorFromText, errorToText, portable, revive };

@@ -7,6 +7,7 @@
 
 /** @import { Declared } from './options.js' */
 
+const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
 const { purgesItself } = require('./options.js');
 const { Purger } = require('./purger.js');
@@ -64,6 +65,7 @@ class Unreachable extends Namespace {
 function openNamespace(name, declared) {
   try {
     segment.connect();
+    if (segment.isRemote()) throw createError('FLOTILLA_ERR_SYNC_UNAVAILABLE', []);
   } catch (error) {
     return new Unreachable(name, declared, error);
   }
@@ -80,4 +82,4 @@ function lookupNamespace(name) {
   return id === undefined ? undefined : new Namespace(name, id, addon.cacheDeclared(id));
 }
 
-module.exports = { Namespace, lookupNamespace, openNamespace };
+module.exports = { Namespace, Unreachable, lookupNamespace, openNamespace };

@@ -30,6 +30,8 @@ let told = {};
 /** Why the primary could not make a segment when it was loaded. @type {unknown} */
 let failure;
 let connected = false;
+/** Whether this worker asks its primary for everything. */
+let remote = false;
 
 /** A quarter of what this process may use. */
 function defaultMemory() {
@@ -57,15 +59,6 @@ function transport() {
 }
 
 /**
- * The one place that knows that there is no other transport yet.
- *
- * @param {unknown} [cause] why shared memory cannot be had
- */
-function noSharedMemory(cause) {
-  return createError('FLOTILLA_ERR_NOT_IMPLEMENTED', ['The IPC transport of the cache'], { cause });
-}
-
-/**
  * Whether this is a process that `cluster.fork()` started. A thread of one cannot ask the cluster module, which has
  * removed the variable that tells; the environment that the process began with still has it.
  */
@@ -78,37 +71,74 @@ function isClusterWorker() {
   }
 }
 
+/** What workers find in their environment where they have to ask this process. */
+const asking = (pid = process.pid) => `ipc:${pid}`;
+
+function offer() {
+  if (transport() === 'ipc') {
+    process.env[VARIABLE] = asking();
+    return;
+  }
+  try {
+    process.env[VARIABLE] = addon.segmentShare();
+  } catch (error) {
+    if (transport() === 'shared') throw error;
+    process.env[VARIABLE] = asking();
+  }
+}
+
 /** Makes this process's segment, and lets its future workers know where it is. */
 function create({ memory = defaultMemory(), replace = false } = {}) {
   const made = addon.segmentCreate(memory, replace);
-  if (made) process.env[VARIABLE] = addon.segmentShare();
+  if (made) offer();
   return made;
 }
 
+function askPrimary() {
+  if (!process.send) {
+    throw createError('FLOTILLA_ERR_SEGMENT_UNREACHABLE', ['A thread of a worker cannot ask the primary']);
+  }
+  remote = true;
+}
+
+const isRemote = () => remote;
+
+/** What `usage()` calls the way that workers take. */
+const transportOf = () =>
+  remote || process.env[VARIABLE]?.startsWith('ipc:')
+    ? /** @type {const} */ ('ipc')
+    : /** @type {const} */ ('shared');
+
 function attach() {
   const line = process.env[VARIABLE];
+  if (line === asking(process.ppid) || (line && transport() === 'ipc')) {
+    askPrimary();
+    return;
+  }
   if (!line || !addon.segmentIsForThisProcess(line)) {
-    throw noSharedMemory(
-      createError('FLOTILLA_ERR_SEGMENT_UNREACHABLE', [
-        'The primary of this worker has no cache: it must import flotilla before it calls cluster.fork()',
-      ]),
-    );
+    throw createError('FLOTILLA_ERR_SEGMENT_UNREACHABLE', [
+      'The primary of this worker has no cache: it must import flotilla before it calls cluster.fork()',
+    ]);
   }
   try {
     addon.segmentAttach(line);
   } catch (error) {
     const { code } = /** @type {{ code?: string }} */ (error);
-    throw code === 'FLOTILLA_ERR_SEGMENT_UNREACHABLE' ? noSharedMemory(error) : error;
+    if (code !== 'FLOTILLA_ERR_SEGMENT_UNREACHABLE' || transport() === 'shared') throw error;
+    process.emitWarning(
+      `The cache asks the primary over messages, which is slower: ${/** @type {Error} */ (error).message}`,
+      { type: 'FlotillaWarning' },
+    );
+    askPrimary();
   }
 }
 
 /** Makes sure that this thread's process has its segment. */
 function connect() {
   if (connected) return;
-  if (transport() === 'ipc') throw noSharedMemory();
   if (!addon.segmentExists()) {
     if (isClusterWorker()) attach();
-    else if (failure !== undefined) throw noSharedMemory(failure);
+    else if (failure !== undefined) throw failure;
     else create();
   }
   connected = true;
@@ -136,9 +166,10 @@ function bootstrap(options = {}) {
       throw createError('FLOTILLA_ERR_BOOTSTRAP_TOO_LATE', [`${name} is ${before} since an earlier call`]);
     }
   }
-  if (options.transport === 'ipc') throw noSharedMemory();
   if (options.memory !== undefined && told.memory === undefined) resize(parseMemory(options.memory));
   told = { ...told, ...options };
+  transport();
+  if (isMainThread && addon.segmentExists()) offer();
   connect();
 }
 
@@ -166,4 +197,4 @@ function prepare() {
   });
 }
 
-module.exports = { bootstrap, connect, isClusterWorker, parseMemory, prepare };
+module.exports = { bootstrap, connect, isClusterWorker, isRemote, parseMemory, prepare, transportOf };

@@ -25,6 +25,9 @@ const FAILED = 2;
 
 const DEFAULT_LEASE = 30_000;
 
+/** A leader in another process is gone: nobody is told of an error, and one of those who follow leads. */
+class LeaderLeft extends Error {}
+
 /**
  * @param {number} flight
  * @param {unknown} thrown
@@ -55,6 +58,10 @@ async function lead(namespace, key, flight, fetcher, { ttl, size }) {
     namespace.purger?.arm();
     return value;
   } catch (thrown) {
+    if (thrown instanceof LeaderLeft) {
+      addon.cacheRelease(flight);
+      throw thrown;
+    }
     throw failed(flight, thrown);
   }
 }
@@ -122,4 +129,4 @@ async function fetchOnce(namespace, key, fetcher, options = {}) {
   }
 }
 
-module.exports = { fetchOnce };
+module.exports = { LeaderLeft, checkFetch: check, fetchOnce };

@@ -1,0 +1,31 @@
+/**
+ * What crosses the cluster channel for the cache: frames that survive JSON, since a channel may know nothing else.
+ *
+ * A list of values goes as it is where JSON gives it back exactly, else as the base64 of what `v8.serialize` writes.
+ * What comes from a worker is looked at before it is used; a list that cannot be read throws.
+ */
+
+const v8 = require('node:v8');
+const { survives } = require('./codec.js');
+
+const KIND = 'cache';
+
+/**
+ * @param {any[]} list
+ * @returns {{ list: any[] } | { bytes: string }}
+ */
+function pack(list) {
+  return survives(list) ? { list } : { bytes: v8.serialize(list).toString('base64') };
+}
+
+/**
+ * @param {{ list?: unknown, bytes?: unknown }} frame
+ * @returns {any[]}
+ */
+function unpack({ list, bytes }) {
+  const found = typeof bytes === 'string' ? v8.deserialize(Buffer.from(bytes, 'base64')) : list;
+  if (!Array.isArray(found)) throw new TypeError('a frame without a list of values');
+  return found;
+}
+
+module.exports = { KIND, pack, unpack };
