@@ -28,7 +28,7 @@ function requirePrimary(name) {
   if (segment.isClusterWorker()) throw createError('FLOTILLA_ERR_PRIMARY_ONLY', [name]);
 }
 
-const keyed = new Set(['get', 'delete', 'has', 'peek', 'incr', 'decr', 'getRemainingTTL']);
+const keyed = new Set(['get', 'delete', 'has', 'peek', 'incr', 'decr', 'touch', 'getRemainingTTL']);
 
 /** @param {any} key @param {any} value */
 function checkValue(key, value) {
@@ -228,6 +228,7 @@ class LRUCacheClustered {
 
   /** @param {any} key @param {TouchOptions} [options] */
   async touch(key, options) {
+    if (this.#remote) return this.#ask('touch', [key, options]);
     return operations.touch(this.#namespace, key, options);
   }
 

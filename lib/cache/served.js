@@ -15,7 +15,7 @@ const { LeaderLeft } = require('./single-flight.js');
 const operations = new Set(
   (
     'get set setIfAbsent delete has peek clear mGet mSet mDelete keys values entries dump load size incr decr ' +
-    'fetch getRemainingTTL purgeStale healthCheck stats usage destroy max ttl allowStale'
+    'fetch touch getRemainingTTL purgeStale healthCheck stats usage destroy max ttl allowStale'
   ).split(' '),
 );
 
