@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { emptyFolder, root } from '../fixtures/folders.mjs';
@@ -98,6 +98,51 @@ describe('the two tarballs in an empty folder', () => {
     expect(main.filter((file) => file.endsWith('.node'))).toEqual([]);
     expect(files(tarballs.platform)).toEqual(['LICENSE', 'README.md', 'flotilla.node', 'package.json']);
   });
+});
+
+describe('a project written for @0xdoublesharp/lru-cache-clustered', () => {
+  const fixture = path.join(root, '__test__/fixtures/adopted');
+
+  /** The project in a folder where what the tarballs carry is installed, with that one import changed. */
+  function adopted() {
+    const folder = emptyFolder();
+    for (const [tarball, name] of [
+      [tarballs.main, 'flotilla'],
+      [tarballs.platform, path.basename(tarballs.platform).replace(/-\d+\.\d+\.\d+\.tgz$/, '')],
+    ]) {
+      const place = path.join(folder, 'node_modules', name);
+      mkdirSync(place, { recursive: true });
+      execFileSync('tar', ['xzf', tarball, '--strip-components=1', '-C', place]);
+    }
+    for (const file of readdirSync(fixture)) {
+      const parts = readFileSync(path.join(fixture, file), 'utf8').split(
+        "'@0xdoublesharp/lru-cache-clustered'",
+      );
+      expect(parts, file).toHaveLength(2);
+      writeFileSync(path.join(folder, file), parts.join("'flotilla/cache'"));
+    }
+    return folder;
+  }
+
+  /** @param {string} folder @param {string} program */
+  async function passes(folder, program) {
+    const env = { ...process.env, FLOTILLA_ADDON: '' };
+    const ended = await start(process.execPath, [program], { cwd: folder, env }).ended;
+    expect(ended).toMatchObject({ code: 0, stdout: 'passed\n' });
+  }
+
+  it('passes its own checks in TypeScript', async () => {
+    const folder = adopted();
+    const types = ['--types', 'node', '--typeRoots', path.join(root, 'node_modules/@types')];
+    execFileSync(
+      bin('tsc'),
+      ['service.mts', '--strict', '--target', 'es2022', '--module', 'nodenext', ...types],
+      { cwd: folder, stdio: 'pipe' },
+    );
+    await passes(folder, 'service.mjs');
+  });
+
+  it('passes its own checks in CommonJS, as servers in three workers', () => passes(adopted(), 'server.cjs'));
 });
 
 describe('the tools that look over packages', () => {
