@@ -278,6 +278,58 @@ onLinux('a strategy of the user’s own, where connections are handed over', () 
   });
 });
 
+onLinux('probes', () => {
+  const probes = [
+    { path: '/live', status: 200, body: '{"live":true}' },
+    { path: '/ready', status: 503, body: 'not ready' },
+  ];
+
+  it('are answered while every worker is stopped, and other requests wait', async () => {
+    const { front, url, workers } = await handoffFront();
+    front.setProbes(probes);
+    for (const { child } of workers) child.kill('SIGSTOP');
+    const others = Array.from({ length: 10 }, () => ask(`${url}/other`));
+    const alone = await ask(`${url}/live?x=1`);
+    expect([alone.status, alone.body.toString()]).toEqual([200, '{"live":true}']);
+    expect(alone.headers['content-type']).toContain('application/json');
+    const asked = Array.from({ length: 50 }, (_, index) => ask(`${url}${index % 2 ? '/live' : '/ready'}`));
+    const answers = await Promise.all(asked);
+    expect(answers.map(({ status }) => status)).toEqual(answers.map((_, index) => (index % 2 ? 200 : 503)));
+    const { status, body } = await ask(`${url}/ready`, { method: 'HEAD' });
+    expect([status, body.length]).toEqual([503, 0]);
+    for (const { child } of workers) child.kill('SIGCONT');
+    for (const { worker } of await Promise.all(others)) expect(worker).toMatch(/^worker-/);
+  });
+
+  it('are answered while every worker computes', async () => {
+    const { front, url, workers } = await handoffFront();
+    front.setProbes(probes);
+    for (const worker of workers) expect(await worker.tell('block')).toBe('blocking');
+    expect((await ask(`${url}/live`)).headers['x-worker']).toBeUndefined();
+  });
+
+  it('are answered where there is no worker, also to those who ask late', async () => {
+    const { front, port, url, add } = await handoffFront({ workers: 0 });
+    front.setProbes(probes);
+    const silent = connect(port);
+    const other = ask(`${url}/other`);
+    expect((await ask(`${url}/ready`)).status).toBe(503);
+    silent.write(get('/live'));
+    expect(await reads(silent, /true/)).toContain('200 OK');
+    await add();
+    expect((await other).worker).toBe('worker-0');
+  });
+
+  it('are the worker’s own where it has time, also with a strategy of the user’s own', async () => {
+    const loadBalancer = ({ candidates }) => candidates[0];
+    const { front, url, workers } = await handoffFront({ config: { loadBalancer } });
+    front.setProbes(probes);
+    expect((await ask(`${url}/live`)).worker).toBe('worker-0');
+    for (const { child } of workers) child.kill('SIGSTOP');
+    expect((await ask(`${url}/live`)).worker).toBeUndefined();
+  });
+});
+
 onLinux('connections that move', () => {
   it('go to another worker when theirs drains, and clients do not notice', async () => {
     const { front, url, workers } = await handoffFront();

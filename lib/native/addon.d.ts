@@ -111,6 +111,8 @@ export declare class NativeHandoff {
   ): number;
   port(): number;
   open(): void;
+  /** What is answered while no worker can: paths, statuses and bodies, one beside the other. */
+  setProbes(paths: string[], statuses: number[], bodies: string[]): void;
   close(): void;
   stop(): void;
   seated(seat: number, pid: number): void;

@@ -3,8 +3,11 @@
 //! Nothing here blocks and nothing here spins: what cannot go on waits for an event or for its time. A connection is
 //! in one place only: here while it waits for its head, for an answer or for room, in a queue, or with a worker.
 
-use super::board::{Board, now_us};
-use super::places::{PATIENCE_US, Parcel, Places};
+mod queues;
+
+use super::board::{Board, Happened};
+use super::places::{Parcel, Places};
+use super::probes::Probe;
 use super::{Command, Options, Shared};
 use crate::balance::deadlines::Deadlines;
 use crate::balance::head::{self, Opening};
@@ -35,9 +38,10 @@ const REST: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_millis(1);
 /// How often queues are looked at while something lies in them.
 const LOOK: Duration = Duration::from_millis(5);
-/// How often workers are compared: while requests are answered, and while there are only connections.
+/// How often workers are compared while requests are answered.
 const COMPARE: Duration = Duration::from_millis(5);
-const COMPARE_IDLE: Duration = Duration::from_millis(100);
+/// Connections without room that are held to see whether they ask for a probe; others wait in the kernel.
+const MOST_HELD: usize = 256;
 /// Callers at the door whose process nobody has told of yet.
 const MOST_CALLERS: usize = 64;
 
@@ -66,6 +70,10 @@ pub(super) struct Engine {
     answers: Deadlines,
     looks_at: Option<Instant>,
     compares_at: Option<Instant>,
+    probes: Vec<Probe>,
+    /// Whether there may be connections that nobody has looked at for probes, and when that was last done.
+    is_fresh: bool,
+    swept: Option<Instant>,
 }
 
 /// A connection that waits for its head, or for the answer who gets it.
@@ -111,6 +119,9 @@ impl Engine {
             answers: Deadlines::after(ask.map_or(Duration::ZERO, |ask| ask.answer_time)),
             looks_at: None,
             compares_at: None,
+            probes: Vec::new(),
+            is_fresh: false,
+            swept: None,
             options,
         })
     }
@@ -188,6 +199,7 @@ impl Engine {
                     self.board().reset(seat);
                 }
                 Command::Open => self.is_open = true,
+                Command::Probes(probes) => self.probes = probes,
                 Command::Close(done) => {
                     self.close_listener();
                     // Whoever does not wait any more need not be told.
@@ -243,6 +255,7 @@ impl Engine {
 
     fn take_all_back(&mut self, seat: usize) {
         for parcel in self.places.take_back(seat, u64::MAX, true, &self.shared.board) {
+            self.board().note(Happened::TakenBack);
             self.put(parcel);
         }
     }
@@ -272,8 +285,7 @@ impl Engine {
     /// Waits for connections only while there is somewhere to put them: the others wait in the kernel.
     fn listen(&mut self) {
         let Some(listener) = &self.listener else { return };
-        let has_room = self.places.has_ready() && self.homeless.is_empty();
-        let wanted = self.is_open && has_room && self.rests_until.is_none();
+        let wanted = self.is_open && self.has_room() && self.rests_until.is_none();
         if wanted == self.is_listening {
             return;
         }
@@ -287,6 +299,11 @@ impl Engine {
         } else {
             self.rest();
         }
+    }
+
+    fn has_room(&self) -> bool {
+        let is_held = !self.probes.is_empty() && self.homeless.len() < MOST_HELD;
+        is_held || self.places.has_ready() && self.homeless.is_empty()
     }
 
     fn rest(&mut self) {
@@ -308,7 +325,7 @@ impl Engine {
                     _ => return self.rest(),
                 },
             }
-            if !self.homeless.is_empty() {
+            if !self.has_room() {
                 return;
             }
         }
@@ -385,12 +402,15 @@ impl Engine {
 
     fn put(&mut self, parcel: Parcel) {
         let (strategy, board) = (&self.options.strategy, &self.shared.board);
-        if let Some(left) = self.places.put(parcel, strategy, board, &mut self.random) {
-            self.homeless.push_back(left);
-            return;
-        }
-        if self.looks_at.is_none() {
+        self.is_fresh |= !parcel.is_seen;
+        let left = self.places.put(parcel, strategy, board, &mut self.random);
+        let is_put = left.is_none();
+        self.homeless.extend(left);
+        if self.looks_at.is_none() && (is_put || !self.probes.is_empty()) {
             self.looks_at = Some(Instant::now() + 2 * LOOK);
+        }
+        if !is_put {
+            return;
         }
         if self.options.rebalance && self.compares_at.is_none() {
             self.compares_at = Some(Instant::now() + COMPARE);
@@ -439,61 +459,5 @@ impl Engine {
         while let Some(id) = self.answers.due(now) {
             self.assign(id, None);
         }
-    }
-
-    /// Takes back what has waited too long for its worker, if another one has time.
-    fn look_at_queues(&mut self, now: Instant) {
-        self.looks_at = None;
-        let before = now_us().saturating_sub(PATIENCE_US);
-        let mut waits = false;
-        for seat in self.places.all_ready().to_vec() {
-            let Some(since) = self.places.oldest(seat, &self.shared.board) else {
-                continue;
-            };
-            waits = true;
-            if since > before || !self.places.another_has_time(seat, &self.shared.board) {
-                continue;
-            }
-            for mut parcel in self.places.take_back(seat, before, false, &self.shared.board) {
-                parcel.from = Some(seat);
-                self.put(parcel);
-            }
-        }
-        if waits {
-            self.looks_at = Some(now + LOOK);
-        }
-    }
-
-    /// Asks the worker with the most to do to give some of its connections back, if another has less.
-    fn compare(&mut self, now: Instant) {
-        let board = &self.shared.board;
-        let seats = self.places.all_ready();
-        let weight = |seat: &usize| (board.in_flight(*seat), board.connections(*seat));
-        let most = seats.iter().copied().max_by_key(weight);
-        let least = seats.iter().copied().min_by_key(weight);
-        let (Some(most), Some(least)) = (most, least) else {
-            self.compares_at = None;
-            return;
-        };
-        let (many, few) = (weight(&most), weight(&least));
-        let by_requests = many.0.saturating_sub(few.0) / 2;
-        let is_idle = few.0 == 0 && board.lag_ms(least) == 0.0;
-        let by_connections = if is_idle && many.0 > 0 {
-            many.1.saturating_sub(few.1) / 2
-        } else {
-            0
-        };
-        for seat in seats {
-            let shed = if *seat == most {
-                by_requests.max(by_connections)
-            } else {
-                0
-            };
-            if let Some(row) = board.row(*seat) {
-                row.shed.put_f64(shed as f64);
-            }
-        }
-        let busy = many.0 > 0;
-        self.compares_at = Some(now + if busy { COMPARE } else { COMPARE_IDLE });
     }
 }

@@ -8,9 +8,11 @@
 mod board;
 mod engine;
 mod places;
+mod probes;
 mod worker;
 
 pub use board::{Board, Happened};
+pub use probes::Probe;
 pub use worker::{SPOKEN_NUMBERS, Worker};
 
 use crate::balance::proxy::Ask;
@@ -49,6 +51,8 @@ enum Command {
     Withdraw(usize),
     Gone(usize),
     Open,
+    /// What the thread answers itself while no worker can.
+    Probes(Vec<Probe>),
     /// Told when the address is free.
     Close(Sender<()>),
     /// The answer to a question; without a seat the strategy chooses.
@@ -125,6 +129,11 @@ impl Handoff {
     /// Begins to accept, as soon as there is a worker to give a connection to.
     pub fn open(&self) {
         self.shared.tell(Command::Open);
+    }
+
+    /// From now on connections that no worker takes in time are answered here, if they ask for one of these.
+    pub fn set_probes(&self, probes: Vec<Probe>) {
+        self.shared.tell(Command::Probes(probes));
     }
 
     /// Stops listening: when it returns, another may take the address.

@@ -34,6 +34,39 @@ pub(super) struct Parcel {
     pub(super) wanted: Option<usize>,
     /// Where it must not go, if there is another: it comes from there.
     pub(super) from: Option<usize>,
+    /// Whether it is known to ask for no probe.
+    pub(super) is_seen: bool,
+    /// Whether a worker has let it wait already.
+    pub(super) is_late: bool,
+}
+
+/// What travels with a connection.
+#[derive(Clone, Copy, Debug)]
+struct Note {
+    since_us: u64,
+    is_pinned: bool,
+    is_seen: bool,
+    is_late: bool,
+}
+
+impl Note {
+    fn new(word: u64) -> Self {
+        Self {
+            since_us: word >> 3,
+            is_pinned: word & 1 != 0,
+            is_seen: word & 2 != 0,
+            is_late: word & 4 != 0,
+        }
+    }
+
+    fn word(self) -> u64 {
+        let flags = [self.is_pinned, self.is_seen, self.is_late];
+        let bits = flags
+            .iter()
+            .enumerate()
+            .map(|(bit, flag)| u64::from(*flag) << bit);
+        self.since_us << flags.len() | bits.sum::<u64>()
+    }
 }
 
 impl Parcel {
@@ -42,6 +75,8 @@ impl Parcel {
             client,
             wanted: None,
             from: None,
+            is_seen: false,
+            is_late: false,
         }
     }
 }
@@ -166,10 +201,15 @@ impl Places {
         let Some(place) = self.place(seat) else {
             return false;
         };
-        let note = now_us() << 1 | u64::from(parcel.wanted == Some(seat));
+        let note = Note {
+            since_us: now_us(),
+            is_pinned: parcel.wanted == Some(seat),
+            is_seen: parcel.is_seen,
+            is_late: parcel.is_late,
+        };
         // Counted before it is there: a worker that is quick has not taken more than it was given.
         board.gave(seat);
-        let sent = place.giver.send(note, &parcel.client).is_ok();
+        let sent = place.giver.send(note.word(), &parcel.client).is_ok();
         if !sent {
             board.took_back(seat);
         }
@@ -181,7 +221,8 @@ impl Places {
         if board.waiting(seat) == 0 {
             return None;
         }
-        self.place(seat)?.taker.next_note().ok().map(|note| note >> 1)
+        let word = self.place(seat)?.taker.next_note().ok()?;
+        Some(Note::new(word).since_us)
     }
 
     /// Whether another worker has taken all that it was given, and has time.
@@ -199,18 +240,22 @@ impl Places {
             return taken;
         };
         let mut kept = Vec::new();
-        while let Ok((note, client)) = place.taker.receive() {
-            let is_pinned = note & 1 == 1;
-            if !all && (is_pinned || note >> 1 > before) {
-                kept.push((note, client));
+        while let Ok((word, client)) = place.taker.receive() {
+            let note = Note::new(word);
+            if !all && (note.is_pinned || note.since_us > before) {
+                kept.push((word, client));
                 continue;
             }
             board.took_back(seat);
-            board.note(Happened::TakenBack);
-            taken.push(Parcel::new(client));
+            taken.push(Parcel {
+                wanted: note.is_pinned.then_some(seat),
+                is_seen: note.is_seen,
+                is_late: note.is_late,
+                ..Parcel::new(client)
+            });
         }
-        for (note, client) in kept {
-            if place.giver.send(note, &client).is_err() {
+        for (word, client) in kept {
+            if place.giver.send(word, &client).is_err() {
                 board.took_back(seat);
                 taken.push(Parcel::new(client));
             }

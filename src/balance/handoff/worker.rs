@@ -3,7 +3,6 @@
 //! Taking a connection is receiving it: who comes too late finds nothing. If the worker dies, what it had taken ends
 //! with it, and the rest is the primary's.
 
-use super::board::now_us;
 use crate::shm::rows::{Row, Rows, SPOKEN};
 use crate::sys::clock::monotonic_ms;
 use crate::sys::handover::{self, End};
@@ -47,7 +46,7 @@ impl Worker {
 
     /// Gives a connection back, by the number of its descriptor, to be given to another worker.
     pub fn give(&self, number: i32) -> io::Result<()> {
-        self.end.send_number(now_us() << 1, number)
+        self.end.send_number(0, number)
     }
 
     /// The event loop begins to wait.

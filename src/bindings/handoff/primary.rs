@@ -2,7 +2,7 @@
 
 use super::super::balance::{seed, strategy};
 use super::super::proxy::{Asked, address, asking, internal, number_of};
-use crate::balance::handoff::{Handoff, Happened, Options};
+use crate::balance::handoff::{Handoff, Happened, Options, Probe};
 use crate::balance::proxy::{Count, Report};
 use napi::bindgen_prelude::Function;
 use napi_derive::napi;
@@ -85,6 +85,23 @@ impl NativeHandoff {
         if let Some(handoff) = &self.handoff {
             handoff.open();
         }
+    }
+
+    /// What is answered while no worker can: paths, statuses and bodies, one beside the other.
+    #[napi(catch_unwind)]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "Node-API gives arrays away by value"
+    )]
+    pub fn set_probes(&self, paths: Vec<String>, statuses: Vec<u32>, bodies: Vec<String>) {
+        let Some(handoff) = &self.handoff else { return };
+        let rows = paths.into_iter().zip(statuses).zip(bodies);
+        let probe = |((path, status), body)| Probe {
+            path,
+            status: u16::try_from(status).unwrap_or(503),
+            body,
+        };
+        handoff.set_probes(rows.map(probe).collect());
     }
 
     #[napi(catch_unwind)]
