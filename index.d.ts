@@ -1,7 +1,6 @@
 /**
  * The contract of Flotilla, written by hand. It comes before the code: the JavaScript is checked against it
- * by `tsc`, and it is checked against the documents by the type tests in `__test__/types`. What stands here
- * and is not built yet throws an error with the code `FLOTILLA_ERR_NOT_IMPLEMENTED`.
+ * by `tsc`, and it is checked against the documents by the type tests in `__test__/types`.
  *
  * Sections: errors and versions; the cache; signals and scopes; the balancer; the lifecycle.
  *
@@ -19,7 +18,6 @@ import type { Socket } from 'node:net';
 
 /** Every code that an error of Flotilla may carry. A code is never reused and never changes its meaning. */
 export type FlotillaErrorCode =
-  | 'FLOTILLA_ERR_NOT_IMPLEMENTED'
   | 'FLOTILLA_ERR_INVALID_ARGUMENT'
   | 'FLOTILLA_ERR_OUT_OF_RANGE'
   | 'FLOTILLA_ERR_SIGNAL_CYCLE'

@@ -22,15 +22,6 @@ const BUILD = 'To build it, install a Rust toolchain, clone the repository and r
 
 /** @type {Readonly<Record<FlotillaErrorCode, Row>>} */
 const table = {
-  FLOTILLA_ERR_NOT_IMPLEMENTED: {
-    fault: 'flotilla',
-    retryCanHelp: false,
-    base: Error,
-    meaning: 'The function is part of the contract in `index.d.ts`, and this version does not have it yet.',
-    remedy: 'Use a version whose changelog lists it.',
-    message: (name) =>
-      `${name} is not in this version of Flotilla yet; the changelog says which one brings it`,
-  },
   FLOTILLA_ERR_INVALID_ARGUMENT: {
     fault: 'caller',
     retryCanHelp: false,

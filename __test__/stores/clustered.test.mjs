@@ -60,7 +60,7 @@ async function through(ask, address) {
   return passed.length;
 }
 
-describe.each(['shared'])('on the transport %s', (transport) => {
+describe.each(['shared', 'ipc'])('on the transport %s', (transport) => {
   clusters(transport);
 
   describe('express-session', () => {

@@ -23,7 +23,6 @@ test('an error can be told by its class and its code', () => {
 
 test('the codes are these', () => {
   expectTypeOf<FlotillaErrorCode>().toEqualTypeOf<
-    | 'FLOTILLA_ERR_NOT_IMPLEMENTED'
     | 'FLOTILLA_ERR_INVALID_ARGUMENT'
     | 'FLOTILLA_ERR_OUT_OF_RANGE'
     | 'FLOTILLA_ERR_SIGNAL_CYCLE'
