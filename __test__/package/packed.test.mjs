@@ -126,12 +126,14 @@ describe('a project written for @0xdoublesharp/lru-cache-clustered', () => {
 
   /** @param {string} folder @param {string} program */
   async function passes(folder, program) {
-    const env = { ...process.env, FLOTILLA_ADDON: '' };
-    const ended = await start(process.execPath, [program], { cwd: folder, env }).ended;
-    expect(ended).toMatchObject({ code: 0, stdout: 'passed\n' });
+    for (const transport of ['shared', 'ipc']) {
+      const env = { ...process.env, FLOTILLA_ADDON: '', FLOTILLA_TRANSPORT: transport };
+      const ended = await start(process.execPath, [program], { cwd: folder, env }).ended;
+      expect(ended, transport).toMatchObject({ code: 0, stdout: 'passed\n' });
+    }
   }
 
-  it('passes its own checks in TypeScript', async () => {
+  it('passes its own checks in TypeScript, on both transports', async () => {
     const folder = adopted();
     const types = ['--types', 'node', '--typeRoots', path.join(root, 'node_modules/@types')];
     execFileSync(
@@ -142,7 +144,8 @@ describe('a project written for @0xdoublesharp/lru-cache-clustered', () => {
     await passes(folder, 'service.mjs');
   });
 
-  it('passes its own checks in CommonJS, as servers in three workers', () => passes(adopted(), 'server.cjs'));
+  it('passes its own checks in CommonJS, as servers in three workers, on both transports', () =>
+    passes(adopted(), 'server.cjs'));
 });
 
 describe('the tools that look over packages', () => {

@@ -45,9 +45,12 @@ class Keyspace {
 }
 
 /**
- * A store that is not answered has to say so: `failsafe: 'resolve'` would look like a visitor who is not logged in, or
- * a request that nobody counts.
- *
+ * On the IPC transport, a store that is not answered waits, and then says so: `failsafe: 'resolve'` would look like a
+ * visitor who is not logged in, or a request that nobody counts.
+ */
+const TRANSPORT = /** @type {const} */ ({ timeout: 5000, failsafe: 'reject' });
+
+/**
  * @param {{ cache?: Cache<any, any>, namespace?: string, max?: number, prefix?: string }} options
  * @param {{ namespace: string, max: number, prefix: string }} defaults
  */
@@ -55,7 +58,7 @@ function keyspace(options, defaults) {
   const { cache, namespace = defaults.namespace, max = defaults.max, prefix = defaults.prefix } = options;
   if (typeof prefix !== 'string') throw invalid('prefix', 'a string', prefix);
   if (cache === undefined) {
-    return new Keyspace(new LRUCacheClustered({ namespace, max, failsafe: 'reject' }), prefix);
+    return new Keyspace(new LRUCacheClustered({ namespace, max, ...TRANSPORT }), prefix);
   }
   if (typeof cache?.touch !== 'function') throw invalid('cache', 'an LRUCacheClustered', cache);
   return new Keyspace(cache, prefix);
