@@ -19,7 +19,7 @@ const namedCulprits = 3;
 /** @param {IncomingMessage} request without the query, which may hold secrets */
 const nameOf = ({ method, url }) => `${method} ${String(url).split('?', 1)[0]}`;
 
-/** Where a socket, and a response, have their line: the way there is gone for each request. */
+/** Where a socket has its line: the way there is gone twice for each request. */
 const LINE = Symbol('line');
 
 /**
@@ -38,8 +38,8 @@ function isReading({ server, parser }) {
 
 /** What is under way on one connection that requests come over. */
 class Line {
-  /** In the order of the requests. @type {Set<ServerResponse>} */
-  responses = new Set();
+  /** In the order of the requests: seldom more than one, so nothing is faster. @type {ServerResponse[]} */
+  responses = [];
   upgraded = false;
   /** How many bytes had been read when it last fell idle. */
   #mark;
@@ -50,31 +50,48 @@ class Line {
     this.#mark = socket.bytesRead;
   }
 
-  /** @param {ServerResponse} response */
+  /**
+   * @param {ServerResponse} response
+   * @returns {boolean} whether it was under way
+   */
   end(response) {
-    this.responses.delete(response);
-    if (this.responses.size === 0) this.#mark = this.socket.bytesRead;
+    const { responses } = this;
+    if (responses.length === 1 && responses[0] === response) responses.pop();
+    else {
+      const at = responses.indexOf(response);
+      if (at < 0) return false;
+      responses.splice(at, 1);
+    }
+    if (responses.length === 0) this.#mark = this.socket.bytesRead;
+    return true;
   }
 
   /** Whether nothing is under way: no request is answered, and none has begun to arrive. */
   get idle() {
-    return this.responses.size === 0 && !this.upgraded && this.socket.bytesRead === this.#mark;
+    return this.responses.length === 0 && !this.upgraded && this.socket.bytesRead === this.#mark;
   }
 
   /** Whether nothing of it is in this process: no request or a part of one, and no part of an answer. */
   get isBetweenMessages() {
     const socket = /** @type {any} */ (this.socket);
-    if (this.responses.size > 0 || this.upgraded || socket.destroyed || !socket._handle) return false;
+    if (this.responses.length > 0 || this.upgraded || socket.destroyed || !socket._handle) return false;
     if (socket.readableLength + socket.writableLength + socket._handle.writeQueueSize > 0) return false;
     return socket.bytesRead === 0 || !isReading(socket);
   }
 
   /** Lets it end with the answer to the last request that it has brought. */
   closeWithLast() {
-    const last = [...this.responses].at(-1);
+    const last = this.responses.at(-1);
     if (last && !last.headersSent) last.setHeader('Connection', 'close');
   }
 }
+
+/**
+ * @param {IncomingMessage} request
+ * @returns {Line | undefined} nothing for a stream of HTTP/2, which has no connection to itself
+ */
+const lineOf = (request) =>
+  request.httpVersionMajor < 2 ? /** @type {any} */ (request.socket)[LINE] : undefined;
 
 /**
  * @typedef {object} Watcher who moves connections
@@ -93,8 +110,10 @@ class Traffic {
   #sockets = new Set();
   /** @type {Set<import('node:http2').Http2Session>} */
   #sessions = new Set();
-  /** @type {Set<ServerResponse>} */
-  #responses = new Set();
+  /** Those of HTTP/2, which have no line. @type {Set<ServerResponse>} */
+  #streams = new Set();
+  /** How many requests are under way, over lines and streams. */
+  #requests = 0;
   /** @type {Map<Duplex, number>} WebSockets, and how much had been written when they were asked for */
   #webSockets = new Map();
   /** @type {Duplex | undefined} whose arrival is being told */
@@ -105,14 +124,18 @@ class Traffic {
   #emptied;
   /** @type {Watcher | undefined} */
   #watcher;
-  /** One function for all responses: one made for each would cost more than all the rest. */
+  /** One function for all responses, and one for all sockets: one made for each would cost more than all the rest. */
+  #onEnd;
   #onClose;
 
   /** @param {HttpServer} server */
   constructor(server) {
     const traffic = this;
-    this.#onClose = /** @this {ServerResponse} */ function () {
+    this.#onEnd = /** @this {ServerResponse} */ function () {
       traffic.#end(this);
+    };
+    this.#onClose = /** @this {Socket} */ function () {
+      traffic.#forget(this);
     };
     this.#listenIn(server);
   }
@@ -121,6 +144,7 @@ class Traffic {
   #listenIn(server) {
     const traffic = this;
     const secure = server instanceof TlsServer;
+    /** @type {{ emit: (this: HttpServer, ...event: any[]) => boolean }} */
     const { emit } = server;
     server.emit = function (
       /** @type {string} */ event,
@@ -132,7 +156,7 @@ class Traffic {
         case 'checkContinue':
         case 'checkExpectation':
           traffic.#receive(first, second);
-          break;
+          return emit.call(this, event, first, second);
         case 'connection':
         case 'secureConnection':
           traffic.#arrive(first, event === 'secureConnection' || !secure);
@@ -164,7 +188,7 @@ class Traffic {
   }
 
   get requests() {
-    return this.#responses.size;
+    return this.#requests;
   }
 
   /**
@@ -179,15 +203,23 @@ class Traffic {
       this.#arriving = socket;
     }
     this.#sockets.add(socket);
-    socket.once('close', () => {
-      this.#sockets.delete(socket);
-      this.#lines.delete(socket);
-      // Requests that were sent one behind the other: of those whose turn never came, nobody else tells the end.
-      for (const response of line?.responses ?? []) this.#responses.delete(response);
-      this.#watcher?.ended();
-      this.#look();
-    });
+    socket.on('close', this.#onClose);
     if (line) this.#part(line);
+  }
+
+  /** @param {Socket} socket that is closed */
+  #forget(socket) {
+    /** @type {Line | undefined} */
+    const line = /** @type {any} */ (socket)[LINE];
+    this.#sockets.delete(socket);
+    this.#lines.delete(socket);
+    if (line) {
+      // Requests that were sent one behind the other: of those whose turn never came, nobody else tells the end.
+      this.#requests -= line.responses.length;
+      line.responses = [];
+    }
+    this.#watcher?.ended();
+    this.#look();
   }
 
   /** @param {import('node:http2').Http2Session} session on the connection that has just arrived */
@@ -204,27 +236,27 @@ class Traffic {
    * @param {ServerResponse} response
    */
   #receive(request, response) {
-    // A stream of HTTP/2 has no connection to itself.
-    const line = request.httpVersionMajor < 2 ? /** @type {any} */ (request.socket)[LINE] : undefined;
-    this.#responses.add(response);
-    response.on('close', this.#onClose);
+    const line = lineOf(request);
+    if (line) line.responses.push(response);
+    else this.#streams.add(response);
+    this.#requests += 1;
+    response.on('close', this.#onEnd);
     this.#watcher?.began();
-    if (!line) return;
-    line.responses.add(response);
-    /** @type {any} */ (response)[LINE] = line;
-    this.#part(line);
+    if (line) this.#part(line);
   }
 
   /** @param {ServerResponse} response */
   #end(response) {
-    /** @type {Line | undefined} */
-    const line = /** @type {any} */ (response)[LINE];
-    this.#responses.delete(response);
-    if (line) {
-      line.end(response);
-      this.#part(line);
-    }
+    const line = lineOf(response.req);
+    const ended = line ? line.end(response) : this.#streams.delete(response);
+    if (ended) this.#requests -= 1;
+    if (line) this.#part(line);
     this.#watcher?.ended(line);
+  }
+
+  /** @returns {ServerResponse[]} all that are under way */
+  get #responses() {
+    return [...this.#streams, ...[...this.#lines.values()].flatMap(({ responses }) => responses)];
   }
 
   /**
@@ -280,7 +312,7 @@ class Traffic {
    * @returns {string} the requests that got no answer; nothing if there were none
    */
   cut() {
-    const names = [...this.#responses].map(({ req }) => nameOf(req));
+    const names = this.#responses.map(({ req }) => nameOf(req));
     for (const socket of this.#sockets) socket.destroy();
     const more = names.length - namedCulprits;
     return names.slice(0, namedCulprits).join(', ') + (more > 0 ? ` and ${more} more` : '');

@@ -176,7 +176,8 @@ impl Places {
                 let Some(index) = chosen else { break };
                 let seat = self.candidates[index];
                 if self.send(seat, &parcel, board) {
-                    if parcel.from.is_some_and(|from| from != seat) {
+                    // One that no worker had taken goes on, and does not move.
+                    if !parcel.is_late && parcel.from.is_some_and(|from| from != seat) {
                         board.note(Happened::Moved);
                     }
                     return None;
