@@ -4,7 +4,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { LRUCacheClustered } from 'flotilla';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { root } from '../fixtures/folders.mjs';
 import { start } from '../fixtures/processes.mjs';
 
@@ -25,8 +25,8 @@ const withChecks = (code) =>
     '$1await $check($2, $3);',
   );
 
-/** Runs a block, and gives how many values were checked. */
-async function run(code) {
+/** Runs a block, with what it takes for granted, and gives how many values were checked. */
+async function run(code, given = {}) {
   const body = withChecks(code).replace(
     /^import (.*) from '(.*)';$/gm,
     (_all, names, module) => `const ${names} = await $load('${module}');`,
@@ -36,7 +36,8 @@ async function run(code) {
     checks++;
     expect(await actual).toEqual(expected);
   };
-  await new AsyncFunction('$load', '$check', body)((module) => import(module), check);
+  const scope = { $load: (module) => import(module), $check: check, ...given };
+  await new AsyncFunction(...Object.keys(scope), body)(...Object.values(scope));
   return checks;
 }
 
@@ -88,6 +89,16 @@ describe('the guide', () => {
       expect(await run(code)).toBe(values[heading]);
     },
   );
+
+  it('has a short form in the README', async () => {
+    const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
+    const [, code] = /^## One cache for all workers\n\n```js\n(.*?)```/ms.exec(readme);
+    const findUser = vi.fn(async (id) => ({ id }));
+    await run(code, { db: { findUser } });
+    expect(findUser.mock.calls).toEqual([[42]]);
+    const users = new LRUCacheClustered({ namespace: 'users', max: 10_000, ttl: 60_000 });
+    expect(await users.getRemainingTTL('user:42')).toBeGreaterThan(60_000);
+  });
 
   it('begins with a program that two workers run', async () => {
     const { prints } = startBlock(blocks[0]);
