@@ -243,7 +243,7 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
     const { pid } = await ask();
     process.kill(pid, 'SIGKILL');
     for (let turn = 0; turn < 20; turn++) expect((await ask()).pid).not.toBe(pid);
-    await warns(/A worker failed: it ended \(SIGKILL\)/);
+    await warns(/A worker failed: worker-\d ended \(SIGKILL\)/);
     await prints(/(opened 1[\s\S]*){3}/);
     const pids = new Set();
     await until(async () => pids.add((await ask()).pid).size === 2);
@@ -275,7 +275,8 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
       state.running = false;
       await Promise.all(clients);
       expect(state.answered).toBeGreaterThan(100);
-      expect(Math.min(...times)).toBeLessThan(1000);
+      // Half of a second on a machine that has time for it.
+      expect(Math.min(...times)).toBeLessThan(5000);
     },
     30_000 + 5000 * kills,
   );

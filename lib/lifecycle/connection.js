@@ -8,18 +8,10 @@
 /** @import { Socket } from 'node:net' */
 /** @import { Instance as Exchange } from './exchange.js' */
 
-/** @type {WeakSet<Socket>} */
-const begun = new WeakSet();
+const { isBetweenMessages } = require('./between-messages.js');
 
 /** How long a connection that cannot be moved may stay idle in a server that ends, before it is closed. */
 const lingerMs = 1000;
-
-/**
- * Says of a socket that a part of a request was read from it before it came here.
- *
- * @param {Socket} socket
- */
-const hasBegun = (socket) => void begun.add(socket);
 
 /** @typedef {Connection} Instance */
 
@@ -34,7 +26,7 @@ class Connection {
   /** @param {Socket} socket what requests come over: the TLS socket, where there is one */
   constructor(socket) {
     this.socket = socket;
-    this.#mark = begun.has(socket) ? -1 : socket.bytesRead;
+    this.#mark = socket.bytesRead;
     socket.once('close', () => {
       for (const exchange of this.#exchanges) exchange.end();
     });
@@ -56,13 +48,9 @@ class Connection {
     return this.#exchanges.size === 0 && !this.upgraded && this.socket.bytesRead === this.#mark;
   }
 
-  get #plain() {
-    return !('encrypted' in this.socket);
-  }
-
-  /** Whether another process can go on with it: what TLS has negotiated is this one's alone. */
-  get movable() {
-    return this.idle && this.#plain;
+  /** Whether nothing of it is in this process: no request or a part of one, and no part of an answer. */
+  get isBetweenMessages() {
+    return this.#exchanges.size === 0 && !this.upgraded && isBetweenMessages(this.socket);
   }
 
   /** Lets it end: now if it is idle, else with the answer to the last request it has brought. */
@@ -71,9 +59,9 @@ class Connection {
     else this.#closeWithLast();
   }
 
-  /** Lets it end without refusing anything, if it can never be moved. */
+  /** Lets it end without refusing anything, because it cannot go on elsewhere. */
   part() {
-    if (this.#plain || this.upgraded) return;
+    if (this.upgraded) return;
     this.#closeWithLast();
     setTimeout(() => this.idle && this.socket.destroySoon(), lingerMs).unref();
   }
@@ -84,4 +72,4 @@ class Connection {
   }
 }
 
-module.exports = { Connection, hasBegun };
+module.exports = { Connection };

@@ -6,10 +6,21 @@
 
 const { once } = require('node:events');
 const { createServer } = require('node:net');
+const path = require('node:path');
 const { createError } = require('../errors.js');
 const { reasonOf } = require('./context.js');
 
-/** @typedef {{ host: string, port: number } | { path: string } | { fd: number }} Address */
+/** @typedef {{ host: string, port: number, exclusive?: boolean } | { path: string } | { fd: number }} Address */
+
+/**
+ * @param {{ host: string, port: number }} configured an absolute path is a Unix socket
+ * @param {number} [fd] what is there in its place
+ * @returns {Address}
+ */
+function publicAddress({ host, port }, fd) {
+  if (fd !== undefined) return { fd };
+  return path.isAbsolute(host) ? { path: host } : { host, port };
+}
 
 /** @param {Address} address */
 function nameOf(address) {
@@ -65,4 +76,4 @@ class Listener {
   }
 }
 
-module.exports = { Listener };
+module.exports = { Listener, nameOf, publicAddress };

@@ -1,10 +1,9 @@
 /** The options of a server, checked at the door, with everything filled in that was not given. */
 
-/** @import { LoggerLike } from '../../index.js' */
+/** @import { LoggerLike, ResolvedServerConfig } from '../../index.js' */
 /** @import { AnyContext } from './context.js' */
 
-const { availableParallelism } = require('node:os');
-const path = require('node:path');
+const { checked, serverConfig } = require('../server/config.js');
 const check = require('./check.js');
 
 /**
@@ -20,10 +19,7 @@ const check = require('./check.js');
  * @property {boolean} installSignalHandlers
  * @property {boolean} systemd
  * @property {LoggerLike} logger
- * @property {boolean} clustered
- * @property {number} workers how many, in a clustered server
- * @property {boolean} respawnWorkers
- * @property {Record<string, string>} workerEnv
+ * @property {ResolvedServerConfig} [balance] how connections go to workers, in a clustered server
  */
 
 const defaultTimes = {
@@ -96,25 +92,26 @@ function on(name, value) {
   return value === undefined ? true : check.flag(name, value);
 }
 
-/** @param {unknown} given */
-function workers(given) {
-  if (given === undefined || given === 'auto') return availableParallelism();
-  if (Number.isInteger(given) && /** @type {number} */ (given) >= 1) return /** @type {number} */ (given);
-  throw check.invalid('workers', "a whole number, 1 or more, or 'auto'", given);
-}
-
-/** @param {unknown} given */
-function workerEnv(given) {
-  if (given === undefined) return {};
-  const strings = Object.values(check.record('workerEnv', given)).every((value) => typeof value === 'string');
-  if (strings) return { .../** @type {Record<string, string>} */ (given) };
-  throw check.invalid('workerEnv', 'an object of strings', given);
-}
-
 /** @param {string | undefined} configured */
 function decideHost(configured) {
   if (configured !== undefined) return check.text('host', configured);
   return process.env.HOST || process.env.LISTEN_HOST || '0.0.0.0';
+}
+
+/**
+ * @param {any} given
+ * @param {Options} options
+ * @returns {ResolvedServerConfig | undefined}
+ */
+function balance(given, options) {
+  const { app: _app, ...asked } = given;
+  if (given.workers === undefined) {
+    // They count for nothing here, but what is wrong is wrong.
+    checked(asked);
+    return undefined;
+  }
+  const { host, port, logger, gracefulShutdownTimeoutMs } = options;
+  return serverConfig({ ...asked, host, port, logger, gracefulShutdownTimeoutMs });
 }
 
 /**
@@ -128,7 +125,7 @@ function resolveOptions(context, given) {
   if (app === undefined) {
     throw check.invalid('app', 'given, in the options or in the configuration of the context', app);
   }
-  return {
+  const options = {
     app: check.callable('app', app),
     port: given.port === undefined ? context.config.port : check.port('port', given.port),
     host: decideHost(given.host ?? context.config.host),
@@ -137,16 +134,8 @@ function resolveOptions(context, given) {
     installSignalHandlers: on('installSignalHandlers', given.installSignalHandlers),
     systemd: on('systemd', given.systemd),
     logger: logger(given.logger),
-    clustered: given.workers !== undefined,
-    workers: workers(given.workers),
-    respawnWorkers: on('respawnWorkers', given.respawnWorkers),
-    workerEnv: workerEnv(given.workerEnv),
   };
+  return { ...options, balance: balance(given, options) };
 }
 
-/** @param {Options} options */
-function addressOf({ host, port }) {
-  return path.isAbsolute(host) ? { path: host } : { host, port };
-}
-
-module.exports = { addressOf, resolveOptions };
+module.exports = { resolveOptions };

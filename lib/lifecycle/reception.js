@@ -13,6 +13,7 @@
 /** @import { AddressInfo, Socket } from 'node:net' */
 /** @import { Instance as Endpoints } from './endpoints.js' */
 /** @import { Instance as Generation } from './generation.js' */
+/** @import { Watcher } from '../server/traffic.js' */
 
 const { Server: TlsServer } = require('node:tls');
 const { Borrowed } = require('./borrowed.js');
@@ -51,12 +52,30 @@ class Reception {
   #arriving;
   /** @type {{ until: () => boolean, resolve: () => void }[]} */
   #waiting = [];
-  /** @type {((socket: Socket) => void) | undefined} who goes on with connections that are idle, where this ends */
-  #give;
+  /** Whether connections are to end, or go on elsewhere, without a request being refused. */
+  #parting = false;
+  /** Requests under way. */
+  requests = 0;
+  /** @type {Watcher | undefined} who moves connections */
+  #watcher;
 
   /** @param {Endpoints} endpoints */
   constructor(endpoints) {
     this.endpoints = endpoints;
+  }
+
+  /** @param {Watcher} watcher */
+  watch(watcher) {
+    this.#watcher = watcher;
+  }
+
+  /** The connections that requests come over. */
+  get lines() {
+    return this.#connections.values();
+  }
+
+  get connections() {
+    return this.#sockets.size;
   }
 
   /**
@@ -125,7 +144,7 @@ class Reception {
       borrowed.sockets -= 1;
       this.#letGo(server);
     });
-    socket.once('close', () => this.forget(socket));
+    socket.once('close', () => this.#forget(socket));
     this.#arriving = socket;
     try {
       return tell();
@@ -152,6 +171,8 @@ class Reception {
     const connection = this.#connections.get(request.socket);
     const exchange = new Exchange(request, response, generation, connection, this.#ended);
     connection?.begin(exchange);
+    this.requests += 1;
+    this.#watcher?.began();
     const asked = this.endpoints.asked(request);
     if (asked) {
       this.endpoints.answer(asked, response);
@@ -162,7 +183,7 @@ class Reception {
       return true;
     }
     generation.begin(exchange);
-    if (this.#give) connection?.part();
+    if (this.#parting && connection) this.#letGoOn(connection);
     return this.#pass(generation.server, event, request, response);
   }
 
@@ -170,8 +191,10 @@ class Reception {
     const { connection, generation } = exchange;
     connection?.end(exchange);
     generation.end(exchange);
+    this.requests -= 1;
     if (this.draining) connection?.finish();
-    else if (this.#give && connection) this.#handOn(connection);
+    else if (this.#parting && connection) this.#letGoOn(connection);
+    this.#watcher?.ended(connection);
     this.#look();
   };
 
@@ -254,40 +277,31 @@ class Reception {
   }
 
   /**
-   * Gives each connection away as it falls idle. One that cannot be given away ends with its next answer, or when it
-   * has stayed idle for a while.
+   * Lets each connection go on elsewhere as it falls idle. One that cannot ends with its next answer, or when it has
+   * stayed idle for a while.
    *
-   * @param {(socket: Socket) => void} give
+   * @param {() => void} begin tells whoever moves connections to begin
    */
-  part(give) {
-    this.#give = give;
+  part(begin) {
+    this.#parting = true;
     this.current?.windUp();
-    for (const connection of this.#connections.values()) this.#handOn(connection);
+    for (const connection of this.#connections.values()) this.#letGoOn(connection);
     for (const session of this.#sessions) session.close();
+    begin();
   }
 
   /** @param {InstanceType<typeof Connection>} connection */
-  #handOn(connection) {
-    if (connection.movable) this.#give?.(connection.socket);
-    else connection.part();
+  #letGoOn(connection) {
+    if (!this.#watcher?.moves(connection)) connection.part();
   }
 
-  /**
-   * A connection that is closed, or was given away, is nobody's business here any more.
-   *
-   * @param {Socket} socket
-   */
-  forget(socket) {
+  /** @param {Socket} socket one that is closed */
+  #forget(socket) {
     const gone = this.#sockets.get(socket);
     this.#sockets.delete(socket);
     this.#connections.delete(socket);
     gone?.();
     this.#look();
-  }
-
-  /** @param {Socket} socket */
-  isMovable(socket) {
-    return this.#connections.get(socket)?.movable ?? false;
   }
 
   /** Closes every connection that is left, whatever it is doing. */

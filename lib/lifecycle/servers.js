@@ -24,7 +24,7 @@ function makeService(context, given, name) {
   const number = nextServer();
   if (seat?.server === number) return new WorkerService(options, name, seat);
   if (seat) return new AbsentService(options, name);
-  return options.clustered ? new ClusteredService(options, name, number) : new Service(options, name);
+  return options.balance ? new ClusteredService(options, name, number) : new Service(options, name);
 }
 
 /** @param {any} servers */

@@ -18,8 +18,7 @@ const { Endpoints } = require('./endpoints.js');
 const { Generation } = require('./generation.js');
 const { HealthPort } = require('./health-port.js');
 const { Life } = require('./life.js');
-const { Listener } = require('./listener.js');
-const { addressOf } = require('./options.js');
+const { Listener, publicAddress } = require('./listener.js');
 const { Reception } = require('./reception.js');
 const within = require('./within.js');
 
@@ -70,6 +69,11 @@ class Service extends Life {
     const { port: own, ...paths } = options.endpoints;
     this.endpoints = new Endpoints(paths, condition);
     this.#reception = new Reception(own === undefined ? this.endpoints : new Endpoints(false, condition));
+  }
+
+  /** What is known of its connections. */
+  get books() {
+    return this.#reception;
   }
 
   /** @returns {Promise<import('../../index.js').HealthReport>} */
@@ -181,7 +185,7 @@ class Service extends Life {
       if (!this.generation?.server.emit('connection', socket)) socket.destroy();
     };
     this.#listener = this.entrance(accept);
-    await this.#listener.open(fd === undefined ? addressOf(this.options) : { fd });
+    await this.#listener.open(publicAddress(this.options, fd));
     this.#admit(generation);
   }
 
@@ -310,19 +314,19 @@ class Service extends Life {
   }
 
   /**
-   * @param {((socket: import('node:net').Socket) => void)} [give] who goes on with connections that are idle; without
-   *   it they are closed, and new requests refused
+   * @param {() => void} [part] begins to give connections away, to whoever goes on with them; without it they are closed,
+   *   and new requests refused
    * @returns {Promise<boolean>} whether every request that was under way got its answer
    */
-  async stop(give) {
+  async stop(part) {
     const generation = this.generation;
     if (!generation) return true;
-    const begun = await this.#announce(give ? 0 : this.options.shutdownDelayMs);
+    const begun = await this.#announce(part ? 0 : this.options.shutdownDelayMs);
     const { gracefulShutdownTimeoutMs: grace } = this.options;
     const answered = await this.#finish(
-      give ? this.#reception.empty() : this.#reception.quiet(),
+      part ? this.#reception.empty() : this.#reception.quiet(),
       () => generation.cut(),
-      () => (give ? this.#reception.part(give) : this.#reception.drain()),
+      () => (part ? this.#reception.part(part) : this.#reception.drain()),
     );
     this.state = 'stopping';
     const listenerClosed = this.#listener?.close();
@@ -351,19 +355,6 @@ class Service extends Life {
       if (shutdownDelayMs > 0) await pause(shutdownDelayMs);
     }
     return performance.now();
-  }
-
-  /**
-   * @param {import('node:net').Socket} socket
-   * @returns {boolean} whether it can go on with another server now
-   */
-  isMovable(socket) {
-    return this.#reception.isMovable(socket);
-  }
-
-  /** @param {import('node:net').Socket} socket one that goes on with another server */
-  forget(socket) {
-    this.#reception.forget(socket);
   }
 
   /** Resolves when the server is ready and its checks are well. */

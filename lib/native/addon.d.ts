@@ -73,6 +73,8 @@ export declare class NativeProxy {
     ) => void,
   ): number;
   port(): number;
+  /** The address; nothing for a Unix path. */
+  local(): string | undefined | null;
   open(): void;
   close(): void;
   stop(): void;
@@ -110,6 +112,8 @@ export declare class NativeHandoff {
     ) => void,
   ): number;
   port(): number;
+  /** The address; nothing for a Unix path. */
+  local(): string | undefined | null;
   open(): void;
   /** What is answered while no worker can: paths, statuses and bodies, one beside the other. */
   setProbes(paths: string[], statuses: number[], bodies: string[]): void;

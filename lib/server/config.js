@@ -182,7 +182,15 @@ function setServerConfig(next) {
   return resolved;
 }
 
+/**
+ * The configuration of a server that is not the one of `startServer`: what was given to that does not count.
+ *
+ * @param {ServerConfigInput} input
+ * @returns {ResolvedServerConfig}
+ */
+const serverConfig = (input) => resolve(checked(input));
+
 /** @returns {ResolvedServerConfig} */
 const getServerConfig = () => resolve(given);
 
-module.exports = { getServerConfig, setServerConfig };
+module.exports = { checked, getServerConfig, serverConfig, setServerConfig };

@@ -14,13 +14,15 @@
 /**
  * @typedef {object} FrontOptions
  * @property {ResolvedServerConfig} config
+ * @property {number} [fd] a listening socket that was handed to this process, in the place of `host` and `port`
  * @property {() => BackendCandidate[]} candidates the workers that connections may go to, with what they last reported
  * @property {(name: string, value: number) => void} count told of the counters `connections` and `proxy_errors`
  * @property {(name: string, value: number) => void} record told of the histogram `prelude_duration_ms`
  */
 /**
  * @typedef {object} Front
- * @property {() => Promise<{ host: string, port: number }>} bind takes the public address, and accepts nothing yet
+ * @property {() => Promise<{ host: string, port: number, local?: string }>} bind takes the public address, and accepts nothing
+ *   yet; `local` is the address that the system has of it
  * @property {(seat: Seat) => Record<string, string>} prepare the environment that the worker's process needs
  * @property {(seat: Seat, pid: number) => void} forked
  * @property {(seat: Seat) => void | Promise<void>} ready connections may go to it from now on

@@ -5,7 +5,7 @@
  * not right is as if it had not been sent.
  */
 
-/** @import { WorkerRuntimeStats } from '../../index.js' */
+/** @import { HealthReport, WorkerRuntimeStats } from '../../index.js' */
 
 const { createError, nativeError, table } = require('../errors.js');
 const { reasonOf } = require('../lifecycle/context.js');
@@ -15,7 +15,11 @@ const { reasonOf } = require('../lifecycle/context.js');
 /** @typedef {{ type: 'flotilla:heartbeat', stats: WorkerRuntimeStats }} Heartbeat */
 /** @typedef {{ type: 'flotilla:leaving' }} Leaving the worker ends its service of its own accord */
 /** @typedef {{ type: 'flotilla:left', answered: boolean }} Left */
-/** @typedef {Ready | Failed | Heartbeat | Leaving | Left} FromWorker */
+/** @typedef {{ type: 'flotilla:error', code: string, text: string }} Trouble what went wrong while it serves */
+/** @typedef {{ type: 'flotilla:drained' }} Drained */
+/** @typedef {{ type: 'flotilla:health', id: unknown, report: HealthReport }} Health */
+/** @typedef {{ type: 'flotilla:how-is-all', id: number }} Question */
+/** @typedef {Ready | Failed | Heartbeat | Leaving | Left | Trouble | Drained | Health | Question} FromWorker */
 /** @typedef {{ type: 'flotilla:leave', lingerMs: number, withinMs: number, moves: boolean }} ToWorker */
 
 const LONGEST_TEXT = 4096;
@@ -50,9 +54,9 @@ function readStats(told, pid) {
   return stats;
 }
 
-/** @param {any} told */
+/** @param {any} told 0 where a worker listens on none, because connections are handed to it */
 const readPort = (told) =>
-  Number.isInteger(told) && told > 0 && told < 65_536 ? /** @type {number} */ (told) : undefined;
+  Number.isInteger(told) && told >= 0 && told < 65_536 ? /** @type {number} */ (told) : undefined;
 
 /**
  * The error that a worker tells of.
@@ -67,11 +71,13 @@ function readError({ code, text: told }) {
 }
 
 /**
+ * @template {'flotilla:worker-failed' | 'flotilla:error'} T
  * @param {any} error
- * @returns {Failed}
+ * @param {T} type
+ * @returns {{ type: T, code: string, text: string }}
  */
-const failed = (error) => ({
-  type: 'flotilla:worker-failed',
+const failed = (error, type = /** @type {T} */ ('flotilla:worker-failed')) => ({
+  type,
   code: String(error?.code),
   text: String(error?.message ?? reasonOf(error)),
 });

@@ -6,9 +6,9 @@
  * that fails is noticed by nobody but the caller. If the primary dies, Node ends the workers.
  */
 
-/** @import { Worker } from 'node:cluster' */
-/** @import { BackendCandidate, ResolvedServerConfig, WorkerRuntimeStats } from '../../index.js' */
+/** @import { ResolvedServerConfig, WorkerRuntimeStats } from '../../index.js' */
 /** @import { Front, Seat } from './front.js' */
+/** @import { Instance as Post } from './post.js' */
 
 const cluster = /** @type {import('node:cluster').Cluster} */ (
   /** @type {unknown} */ (require('node:cluster'))
@@ -16,20 +16,32 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (
 const { createError } = require('../errors.js');
 const { Turns } = require('../lifecycle/turns.js');
 const within = require('../lifecycle/within.js');
+const { Backoff } = require('./backoff.js');
 const { readError, readPort, readStats } = require('./messages.js');
+const { Post: WorkerPost } = require('./post.js');
 
 /**
  * @typedef {object} Events what the pool tells of
  * @property {(error: Error) => void} failed a worker that ended unasked, or did not get ready
  * @property {(id: string, stats: WorkerRuntimeStats) => void} heard
  * @property {() => void} changed which workers connections may go to
+ * @property {(post: Post, message: any) => void} [said] what a worker said beside what a pool understands
+ * @property {(post: Post) => void} [engaged] connections may go to it from now on
+ */
+/**
+ * @typedef {object} Customs how workers are dealt with
+ * @property {number} readyMs how long one may take to get ready
+ * @property {number} endMs how long one that was told to leave may take, before it is killed
+ * @property {boolean} polite whether also one that never served is told to leave, for it may hold something; and those
+ *   that end for good take connections until then, to refuse them
  */
 /**
  * @typedef {object} PoolOptions
  * @property {ResolvedServerConfig} config
  * @property {Front} front
- * @property {(seat: Seat) => Record<string, string>} workerEnv
+ * @property {(seat: Seat, generation: number) => Record<string, string>} workerEnv
  * @property {Events} events
+ * @property {Customs} [customs]
  */
 
 const readyMs = 30_000;
@@ -37,59 +49,28 @@ const readyMs = 30_000;
 const killAfterMs = 1000;
 /** In a restart a connection may be idle this long before it is closed: its next request may be on the way. */
 const idleMs = 1000;
-const youngMs = 5000;
-const slowestRespawnMs = 5000;
+/** One that ends sooner after it was ready is young: what ended it may end the next one too. */
+const youngMs = 1000;
 
-/** One worker process. */
-class Post {
-  /** @type {'starting' | 'raised' | 'ready' | 'leaving' | 'ended'} raised: ready, and not yet given connections */
-  state = 'starting';
-  answered = true;
-  stale = false;
-  born = performance.now();
-  /** @type {number | undefined} */
-  lastHeartbeatAt;
-  /** @type {WorkerRuntimeStats | undefined} */
-  stats;
-
-  /**
-   * @param {Seat} seat
-   * @param {Worker} worker
-   */
-  constructor(seat, worker) {
-    this.seat = seat;
-    this.worker = worker;
-    this.raised = new Promise((resolve, reject) => {
-      this.settle = { resolve, reject };
-    });
-    this.raised.catch(() => {});
-    this.ended = new Promise((resolve) => worker.once('exit', resolve));
-  }
-
-  get pid() {
-    return this.worker.process.pid;
-  }
-
-  kill() {
-    this.worker.process.kill('SIGKILL');
-  }
-}
+/** @typedef {Pool} Instance */
 
 class Pool {
   /** @type {Set<Post>} */
   #posts = new Set();
+  /** That of the workers which serve, and of those that replace them when they end. */
+  #generation = 1;
   #turns = new Turns();
   #wanted = 0;
   /** Whether one was ready since the start: until then nobody is replaced. */
   #served = false;
-  #respawnMs = 0;
-  /** @type {NodeJS.Timeout | undefined} */
-  #respawnTimer;
+  #respawn = new Backoff();
   /** @type {NodeJS.Timeout | undefined} */
   #watch;
 
   /** @param {PoolOptions} options */
-  constructor({ config, front, workerEnv, events }) {
+  constructor({ config, front, workerEnv, events, customs }) {
+    const endMs = config.gracefulShutdownTimeoutMs + killAfterMs;
+    this.customs = customs ?? { readyMs, endMs, polite: false };
     this.config = config;
     this.front = front;
     this.workerEnv = workerEnv;
@@ -103,9 +84,8 @@ class Pool {
 
   /** Starts the workers, and resolves when the first is ready. If none gets ready, none is left. */
   async start() {
-    const { workers, workerHeartbeatStaleAfterMs } = this.config;
-    this.#wanted = workers;
-    const posts = Array.from({ length: workers }, (_, index) => this.#fork(index));
+    this.#wanted = this.config.workers;
+    const posts = Array.from({ length: this.#wanted }, (_, index) => this.#fork(index, this.#generation));
     const raised = posts.map(async (post) => {
       await this.#untilRaised(post);
       await this.#engage(post);
@@ -118,10 +98,15 @@ class Pool {
       await this.#kill(posts);
       throw mostTelling(/** @type {AggregateError} */ (error).errors);
     }
-    this.#watch = setInterval(() => this.#lookForStale(), workerHeartbeatStaleAfterMs / 5).unref();
+    this.#beginWatch();
     // Those that are not ready yet are waited for by nobody: they are respawned like any other.
     for (const each of raised) each.catch((error) => this.#failed(error));
     this.#fill();
+  }
+
+  #beginWatch() {
+    const everyMs = this.config.workerHeartbeatStaleAfterMs / 5;
+    this.#watch ??= setInterval(() => this.#lookForStale(), everyMs).unref();
   }
 
   /** @param {Post[]} posts */
@@ -149,14 +134,17 @@ class Pool {
     return seat;
   }
 
-  /** @param {number} workerIndex */
-  #fork(workerIndex) {
+  /**
+   * @param {number} workerIndex
+   * @param {number} generation
+   */
+  #fork(workerIndex, generation) {
     const { workerHost, baseWorkerPort, workerEnv } = this.config;
     const number = this.#freeSeat();
     const port = baseWorkerPort === 0 ? 0 : (baseWorkerPort + number) % 65_536;
     const seat = { seat: number, id: `worker-${workerIndex}`, workerIndex, host: workerHost, port };
-    const environment = { ...workerEnv, ...this.workerEnv(seat), ...this.front.prepare(seat) };
-    const post = new Post(seat, cluster.fork(environment));
+    const environment = { ...workerEnv, ...this.workerEnv(seat, generation), ...this.front.prepare(seat) };
+    const post = new WorkerPost(seat, cluster.fork(environment), generation);
     this.#posts.add(post);
     post.worker.on('message', (message) => this.#heed(post, message));
     // Where the system starts no process, there is no exit either.
@@ -168,13 +156,14 @@ class Pool {
 
   /** @param {Post} post */
   async #untilRaised(post) {
+    const patience = this.customs.readyMs;
     try {
-      await within(readyMs, post.raised, () => {
-        throw createError('FLOTILLA_ERR_WORKER_FAILED', [`it was not ready after ${readyMs} ms`]);
+      await within(patience, post.raised, () => {
+        throw createError('FLOTILLA_ERR_WORKER_FAILED', [`it was not ready after ${patience} ms`]);
       });
     } catch (error) {
       // The program may have caught its error, and go on without a server.
-      await this.#kill([post]);
+      await this.#dismiss(post, false);
       throw error;
     }
   }
@@ -188,6 +177,7 @@ class Pool {
     if (post.state !== 'raised') return;
     post.state = 'ready';
     await this.front.ready(post.seat);
+    this.events.engaged?.(post);
     this.events.changed();
   }
 
@@ -207,6 +197,9 @@ class Pool {
         return this.#leaves(post);
       case 'flotilla:left':
         post.answered = message.answered === true;
+        return;
+      default:
+        this.events.said?.(post, message);
     }
   }
 
@@ -216,8 +209,11 @@ class Pool {
    */
   #raised(post, message) {
     const port = readPort(message.port);
+    // It was told before it could hear.
+    if (post.state === 'leaving') return this.#tellToLeave(post, false);
     if (post.state !== 'starting' || port === undefined) return;
     post.seat.port = port;
+    post.readyAt = performance.now();
     post.lastHeartbeatAt ??= Date.now();
     post.state = 'raised';
     post.settle?.resolve(undefined);
@@ -274,36 +270,35 @@ class Pool {
     const error = createError('FLOTILLA_ERR_WORKER_FAILED', [`${post.seat.id} ended (${how})`]);
     post.settle?.reject(error);
     if (state !== 'ready') return;
-    if (performance.now() - post.born > youngMs) this.#respawnMs = 0;
+    if (performance.now() - post.readyAt > youngMs) this.#respawn.reset();
     this.events.changed();
     this.#failed(error);
   }
 
   /** Starts the workers that are missing. */
   #fill() {
-    if (!this.#served || !this.config.respawnWorkers || this.#respawnTimer) return;
-    if (this.#missing() === undefined) return;
-    // Not unref'd: where all workers have ended at once, it is all that keeps the server.
-    this.#respawnTimer = setTimeout(() => {
-      this.#respawnTimer = undefined;
+    if (!this.#served || !this.config.respawnWorkers || this.#missing() === undefined) return;
+    this.#respawn.after(() => {
       const index = this.#missing();
       if (index === undefined) return;
-      this.#respawn(index);
+      this.#replace(index);
       this.#fill();
-    }, this.#respawnMs);
-    this.#respawnMs = Math.min(this.#respawnMs * 2 || 100, slowestRespawnMs);
+    });
   }
 
   /** The first place that nobody has. */
   #missing() {
-    const there = new Set(this.#of('starting', 'raised', 'ready').map(({ seat }) => seat.workerIndex));
+    const present = this.#of('starting', 'raised', 'ready');
+    const there = new Set(
+      present.filter(({ generation }) => generation === this.#generation).map(({ seat }) => seat.workerIndex),
+    );
     for (let index = 0; index < this.#wanted; index++) if (!there.has(index)) return index;
     return undefined;
   }
 
   /** @param {number} index */
-  async #respawn(index) {
-    const post = this.#fork(index);
+  async #replace(index) {
+    const post = this.#fork(index, this.#generation);
     try {
       await this.#untilRaised(post);
       if (this.#wanted > 0) await this.#engage(post);
@@ -315,45 +310,76 @@ class Pool {
   /** Replaces all workers. Rejects, with the old ones still serving, if one of the new ones does not get ready. */
   restart() {
     return this.#turns.take(async () => {
-      if (this.#wanted === 0) throw createError('FLOTILLA_ERR_SERVER_NOT_STARTED', ['restartServer()']);
-      const raised = await this.#raise();
-      const old = [...this.#posts].filter((post) => !raised.includes(post));
-      await Promise.all(raised.map((post) => this.#engage(post)));
-      this.#respawnMs = 0;
-      // One that ended since it was raised is replaced like any other.
-      this.#fill();
-      await Promise.all(old.map((post) => this.#dismiss(post, true)));
+      if (this.#wanted === 0) throw stoppedMeanwhile();
+      await this.replaceBy(await this.raise(this.#generation + 1));
     });
   }
 
-  /** Raises a set of workers, one after the other: those that serve keep most of the machine. */
-  async #raise() {
+  /**
+   * Starts a generation of workers beside those that serve, and resolves when all of it is ready. Rejects if one of them
+   * does not get ready; then all of them are ended again, and nothing has changed.
+   *
+   * @param {number} generation
+   */
+  async raise(generation) {
+    const { workers } = this.config;
+    const serves = this.#wanted > 0;
+    this.#wanted = workers;
     /** @type {Post[]} */
     const raised = [];
     try {
-      for (let index = 0; index < this.config.workers; index++) {
-        raised.push(this.#fork(index));
-        await this.#untilRaised(raised[index]);
-        if (this.#wanted === 0) throw createError('FLOTILLA_ERR_SERVER_NOT_STARTED', ['restartServer()']);
+      if (serves) {
+        // One after the other: those that serve keep most of the machine.
+        for (let index = 0; index < workers; index++) {
+          raised.push(this.#fork(index, generation));
+          await this.#untilRaised(raised[index]);
+          if (this.#wanted === 0) throw stoppedMeanwhile();
+        }
+      } else {
+        for (let index = 0; index < workers; index++) raised.push(this.#fork(index, generation));
+        await Promise.all(raised.map((post) => this.#untilRaised(post)));
       }
     } catch (error) {
-      await this.#kill(raised);
+      if (!serves) this.#wanted = 0;
+      await this.discard(raised);
       throw error;
     }
     return raised;
   }
 
+  /**
+   * Ends workers that were raised, and are not wanted.
+   *
+   * @param {Post[]} raised
+   */
+  async discard(raised) {
+    await Promise.all(raised.map((post) => this.#dismiss(post, false)));
+  }
+
+  /**
+   * Lets connections go to workers that were raised, and ends all others.
+   *
+   * @param {Post[]} raised
+   */
+  async replaceBy(raised) {
+    const old = [...this.#posts].filter((post) => !raised.includes(post));
+    this.#generation = raised[0].generation;
+    await Promise.all(raised.map((post) => this.#engage(post)));
+    this.#respawn.reset();
+    this.#served = true;
+    this.#beginWatch();
+    // One that ended since it was raised is replaced like any other.
+    this.#fill();
+    await Promise.all(old.map((post) => this.#dismiss(post, true)));
+  }
+
   /** @returns {Promise<boolean>} whether everything that was under way was answered */
   async stop() {
     this.#wanted = 0;
-    clearTimeout(this.#respawnTimer);
+    this.#respawn.cancel();
     clearInterval(this.#watch);
-    this.#respawnTimer = undefined;
-    const young = this.#kill(this.#of('starting', 'raised'));
-    const outcomes = await Promise.all(
-      this.#of('ready', 'leaving').map((post) => this.#dismiss(post, false)),
-    );
-    await young;
+    this.#watch = undefined;
+    const outcomes = await Promise.all([...this.#posts].map((post) => this.#dismiss(post, false)));
     // A restart that was under way has noticed, and ended what it had raised.
     await this.#turns.take(async () => {});
     return outcomes.every((answered) => answered);
@@ -362,53 +388,66 @@ class Pool {
   /**
    * @param {Post} post
    * @param {boolean} moves whether its connections go on with other workers
+   * @returns {Promise<boolean>} whether it answered all that was under way in it
    */
   async #dismiss(post, moves) {
     if (post.state === 'ended') return true;
-    const withinMs = this.config.gracefulShutdownTimeoutMs;
+    const { endMs, polite } = this.customs;
+    const served = post.state === 'ready' || post.state === 'leaving';
     post.state = 'leaving';
-    this.events.changed();
-    // A worker that is blocked takes nothing, and where no other is left nobody does.
-    await within(withinMs, this.front.drain(post.seat), () => {});
-    if (post.worker.isConnected()) {
-      const lingerMs = moves ? idleMs : 0;
-      post.worker.send({ type: 'flotilla:leave', lingerMs, withinMs, moves }, () => {});
-    }
-    await within(withinMs + killAfterMs, post.ended, () => {
-      post.answered = false;
+    if (!served && !polite) {
       post.kill();
-    });
+    } else {
+      this.events.changed();
+      // A worker that is blocked takes nothing, and where no other is left nobody does.
+      if (moves || !polite)
+        await within(this.config.gracefulShutdownTimeoutMs, this.front.drain(post.seat), () => {});
+      this.#tellToLeave(post, moves);
+      await within(endMs, post.ended, () => {
+        post.answered = false;
+        post.kill();
+      });
+    }
     await post.ended;
     return post.answered;
+  }
+
+  /**
+   * @param {Post} post
+   * @param {boolean} moves
+   */
+  #tellToLeave(post, moves) {
+    const withinMs = this.config.gracefulShutdownTimeoutMs;
+    post.send({ type: 'flotilla:leave', lingerMs: moves ? idleMs : 0, withinMs, moves });
+  }
+
+  /**
+   * The workers that serve, and those of them that are leaving.
+   *
+   * @returns {Post[]}
+   */
+  get serving() {
+    return this.#of('ready', 'leaving').filter(({ generation }) => generation === this.#generation);
+  }
+
+  /**
+   * Says something to all workers that connections go to.
+   *
+   * @param {object} message
+   */
+  tell(message) {
+    for (const post of this.#of('ready')) post.send(message);
   }
 
   /** The workers that connections may go to: those that are ready, but for the stale, unless all are. */
   candidates() {
     const ready = this.#of('ready');
     const fresh = ready.filter(({ stale }) => !stale);
-    return (fresh.length > 0 ? fresh : ready).map((post) => this.#describe(post));
-  }
-
-  /**
-   * @param {Post} post
-   * @returns {BackendCandidate}
-   */
-  #describe({ seat, pid, stale, stats, lastHeartbeatAt }) {
-    const { connections, ...live } = this.front.load(seat);
-    return {
-      id: seat.id,
-      workerIndex: seat.workerIndex,
-      host: seat.host,
-      port: seat.port,
-      pid,
-      healthy: !stale,
-      ready: true,
-      lastHeartbeatAt,
-      activeProxyConnections: connections,
-      ...(stats === undefined ? undefined : { stats: { ...stats, ...live } }),
-    };
+    return (fresh.length > 0 ? fresh : ready).map((post) => post.candidate(this.front.load(post.seat)));
   }
 }
+
+const stoppedMeanwhile = () => createError('FLOTILLA_ERR_SERVER_NOT_STARTED', ['restartServer()']);
 
 /**
  * The error of the program, where there is one: that a worker ended says less.

@@ -1,10 +1,20 @@
 /** What a worker reports of itself, and how far its event loop was behind since the last time. */
 
-/** @import { WorkerRuntimeStats } from '../../index.js' */
+/** @import { ResolvedServerConfig, WorkerRuntimeStats } from '../../index.js' */
 
 const { monitorEventLoopDelay } = require('node:perf_hooks');
+const { builtInStrategy, defaultLoadBalancer } = require('./load-balancers.js');
 
 const RESOLUTION_MS = 20;
+/** Strategies that look at what workers report are told at least this often. */
+const freshMs = 500;
+
+/** @param {ResolvedServerConfig} config */
+function reportEveryMs({ loadBalancer = defaultLoadBalancer, workerHeartbeatIntervalMs }) {
+  const needed = builtInStrategy(loadBalancer)?.name;
+  const indifferent = needed === 'roundRobin' || needed === 'leastConnections';
+  return indifferent ? workerHeartbeatIntervalMs : Math.min(workerHeartbeatIntervalMs, freshMs);
+}
 
 /** @typedef {Reporter} Instance */
 
@@ -60,4 +70,4 @@ class Reporter {
   }
 }
 
-module.exports = { Reporter };
+module.exports = { Reporter, reportEveryMs };

@@ -12,6 +12,7 @@
 /** @import { Socket } from 'node:net' */
 
 const { Server: TlsServer } = require('node:tls');
+const { isBetweenMessages } = require('../lifecycle/between-messages.js');
 const { endEventStream, isEventStream, sendCloseFrame } = require('../lifecycle/farewell.js');
 
 const namedCulprits = 3;
@@ -21,20 +22,6 @@ const nameOf = ({ method, url }) => `${method} ${String(url).split('?', 1)[0]}`;
 
 /** Where a socket has its line: the way there is gone twice for each request. */
 const LINE = Symbol('line');
-
-/**
- * Whether a part of a message has come over a connection, as the list says by which Node.js looks for clients that take
- * too long to send theirs. Nothing else knows what the parser holds; where there is no such list, nothing is promised.
- *
- * @param {any} socket
- */
-function isReading({ server, parser }) {
-  const list = Object.getOwnPropertySymbols(server ?? {}).find(
-    ({ description }) => description === 'http.server.connections',
-  );
-  const connections = list && server[list];
-  return !parser || !connections || connections.active().includes(parser);
-}
 
 /** What is under way on one connection that requests come over. */
 class Line {
@@ -73,10 +60,7 @@ class Line {
 
   /** Whether nothing of it is in this process: no request or a part of one, and no part of an answer. */
   get isBetweenMessages() {
-    const socket = /** @type {any} */ (this.socket);
-    if (this.responses.length > 0 || this.upgraded || socket.destroyed || !socket._handle) return false;
-    if (socket.readableLength + socket.writableLength + socket._handle.writeQueueSize > 0) return false;
-    return socket.bytesRead === 0 || !isReading(socket);
+    return this.responses.length === 0 && !this.upgraded && isBetweenMessages(this.socket);
   }
 
   /** Lets it end with the answer to the last request that it has brought. */
@@ -94,13 +78,25 @@ const lineOf = (request) =>
   request.httpVersionMajor < 2 ? /** @type {any} */ (request.socket)[LINE] : undefined;
 
 /**
+ * What whoever moves connections has to know of those of a worker; the lifecycle keeps such books too.
+ *
+ * @typedef {object} Books
+ * @property {number} requests under way
+ * @property {Iterable<BookedLine>} lines
+ * @property {(watcher: Watcher) => void} watch
+ */
+/**
+ * @typedef {object} BookedLine one connection that requests come over
+ * @property {Socket} socket the TLS socket, where there is one
+ * @property {boolean} isBetweenMessages whether nothing of it is in this process
+ */
+/**
  * @typedef {object} Watcher who moves connections
  * @property {() => void} began a request has come
- * @property {(line?: Line) => void} ended one was answered, or its connection has ended
- * @property {(line: Line) => boolean} moves whether a connection is one of those that it moves
+ * @property {(line?: BookedLine) => void} ended one was answered, or its connection has ended
+ * @property {(line: BookedLine) => boolean} moves whether a connection is one of those that it moves
  */
 
-/** @typedef {Line} LineInstance */
 /** @typedef {Traffic} Instance */
 
 class Traffic {

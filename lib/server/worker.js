@@ -10,24 +10,14 @@
 
 const within = require('../lifecycle/within.js');
 const { adapt } = require('./app.js');
-const { builtInStrategy, defaultLoadBalancer } = require('./load-balancers.js');
 const { failed, tellPrimary } = require('./messages.js');
 const { NativeBack } = require('./native/back.js');
-const { Reporter } = require('./reporter.js');
+const { Reporter, reportEveryMs } = require('./reporter.js');
 const { door } = require('./seat.js');
 const { Traffic } = require('./traffic.js');
 
-/** Strategies that look at what workers report are told at least this often. */
-const freshMs = 500;
 const ignored = /** @type {const} */ (['SIGINT', 'SIGTERM']);
 const ignore = () => {};
-
-/** @param {ResolvedServerConfig} config */
-function reportEveryMs({ loadBalancer = defaultLoadBalancer, workerHeartbeatIntervalMs }) {
-  const needed = builtInStrategy(loadBalancer)?.name;
-  const indifferent = needed === 'roundRobin' || needed === 'leastConnections';
-  return indifferent ? workerHeartbeatIntervalMs : Math.min(workerHeartbeatIntervalMs, freshMs);
-}
 
 /**
  * @typedef {object} Farewell

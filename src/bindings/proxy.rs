@@ -97,6 +97,13 @@ impl NativeProxy {
         local.map_or(0, |local| u32::from(local.port()))
     }
 
+    /// The address that it listens on; nothing for a Unix path.
+    #[napi(catch_unwind)]
+    pub fn local(&self) -> Option<String> {
+        let local = self.proxy.as_ref().and_then(Proxy::local);
+        local.map(|local| local.ip().to_string())
+    }
+
     #[napi(catch_unwind)]
     pub fn open(&self) {
         if let Some(proxy) = &self.proxy {
@@ -203,8 +210,12 @@ fn milliseconds(count: f64) -> Duration {
     Duration::try_from_secs_f64(count / 1e3).unwrap_or_default()
 }
 
-/// An absolute path is one of a Unix socket; the rest is an address with its port.
+/// An absolute path is one of a Unix socket, `fd:3` a socket that was handed to this process; the rest is an address
+/// with its port.
 pub(super) fn address(host: &str, port: u32) -> Option<Address> {
+    if let Some(number) = host.strip_prefix("fd:") {
+        return number.parse().ok().map(Address::Passed);
+    }
     if host.starts_with('/') {
         return Some(Address::Unix(host.into()));
     }

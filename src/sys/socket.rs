@@ -19,6 +19,9 @@ use super::poll::owned;
 pub enum Address {
     Tcp(SocketAddr),
     Unix(PathBuf),
+    /// A listening socket that was handed to this process: the number of its descriptor. Who listens there has it
+    /// from then on.
+    Passed(i32),
 }
 
 impl fmt::Display for Address {
@@ -26,6 +29,7 @@ impl fmt::Display for Address {
         match self {
             Self::Tcp(address) => address.fmt(out),
             Self::Unix(path) => path.display().fmt(out),
+            Self::Passed(number) => write!(out, "descriptor {number}"),
         }
     }
 }
@@ -41,6 +45,7 @@ impl Socket {
         let fd = match address {
             Address::Tcp(address) => OwnedFd::from(TcpListener::bind(address)?),
             Address::Unix(path) => OwnedFd::from(UnixListener::bind(path)?),
+            Address::Passed(number) => passed(*number)?,
         };
         let socket = Self::from(fd);
         // SAFETY: takes no pointer. Listening again changes the backlog and nothing else.
@@ -48,7 +53,7 @@ impl Socket {
         if again < 0 {
             return Err(io::Error::last_os_error());
         }
-        if matches!(address, Address::Tcp(_)) {
+        if socket.local().is_some() {
             socket.0.set_nodelay(true)?;
         }
         socket.0.set_nonblocking(true)?;
@@ -169,6 +174,17 @@ impl AsFd for Socket {
     }
 }
 
+/// Takes a descriptor over that was handed to this process. Processes that are started later do not get it.
+fn passed(number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: takes no pointer. It fails where no such descriptor is open.
+    let marked = unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+    if marked < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it is open, and whoever passes it on gives it away: the supervisor's sockets are taken once each.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 /// An address as the kernel wants it.
 enum Encoded {
     V4(libc::sockaddr_in),
@@ -211,6 +227,7 @@ impl Encoded {
                 }
                 Ok(Self::Unix(encoded))
             }
+            Address::Passed(_) => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
 
@@ -288,6 +305,19 @@ mod tests {
         std::fs::remove_file(folder).unwrap();
         let long = Address::Unix("x".repeat(108).into());
         assert!(Socket::connect(&long).is_err());
+    }
+
+    #[test]
+    fn a_socket_that_was_passed_is_listened_on() {
+        let first = Socket::listen(&Address::Tcp("127.0.0.1:0".parse().unwrap()), 16).unwrap();
+        let address = first.local();
+        let listener = Socket::listen(&Address::Passed(first.into_number()), 16).unwrap();
+        assert_eq!(listener.local(), address);
+        let client = Socket::connect(&Address::Tcp(address.unwrap())).unwrap();
+        accepted(&listener).send(b"x").unwrap();
+        wait_for(&client);
+        assert!(Socket::listen(&Address::Passed(i32::MAX), 16).is_err());
+        assert!(Socket::connect(&Address::Passed(0)).is_err());
     }
 
     #[test]

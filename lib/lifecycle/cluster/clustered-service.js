@@ -3,47 +3,61 @@
  *
  * The primary opens no resource and makes no application. A restart raises a whole generation of workers beside the
  * old one, and only when all of it is ready do connections go there: those that are there follow, between two
- * requests. If it does not get ready, the old one has noticed nothing.
+ * requests. If it does not get ready, the old one has noticed nothing. Connections travel as those of `startServer` do,
+ * and none passes through this process's event loop. If the primary dies, Node ends the workers.
  */
 
 /** @import { ServerState } from '../../../index.js' */
+/** @import { Instance as Post } from '../../server/post.js' */
 /** @import { AnyContext } from '../context.js' */
 /** @import { Options } from '../options.js' */
+/** @import { PublicAddress } from './seat.js' */
 
+const { isIP } = require('node:net');
 const { setTimeout: pause } = require('node:timers/promises');
 const { createError } = require('../../errors.js');
+const { Balance } = require('../../server/balance.js');
+const { readError } = require('../../server/messages.js');
 const { Endpoints } = require('../endpoints.js');
 const { HealthPort } = require('../health-port.js');
-const { addressOf } = require('../options.js');
 const { Life } = require('../life.js');
-const { Crew } = require('./crew.js');
-const { Front } = require('./front.js');
+const { RollCall } = require('./roll-call.js');
+const seats = require('./seat.js');
 
 const pollMs = 100;
+/** A program gets this long to load, beside what its checks may take. */
+const loadingMs = 10_000;
+/** How much longer than its own deadline a worker may take to end, before it is killed. */
+const killAfterMs = 2000;
 
 /**
- * @param {number} status
- * @param {string} name
+ * @param {{ host: string, port: number, local?: string }} bound
+ * @returns {PublicAddress}
  */
-function probeAnswer(status, name) {
-  const body = JSON.stringify({ status: status === 200 ? name : `not ${name}` });
-  const reason = status === 200 ? 'OK' : 'Service Unavailable';
-  return `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n${body}`;
+function publicAddressOf({ host, port, local }) {
+  if (local === undefined) return host;
+  return { address: local, family: isIP(local) === 6 ? 'IPv6' : 'IPv4', port };
 }
 
-/** Whose work is whose: the workers', and the front that feeds them. */
 class ClusteredService extends Life {
   #server;
-  #crew;
-  /** @type {InstanceType<typeof Front> | undefined} */
-  #front;
+  #config;
+  /** @type {import('../../server/balance.js').Instance | undefined} while it is started */
+  #balance;
+  /** @type {PublicAddress | undefined} */
+  #address;
   /** @type {InstanceType<typeof HealthPort> | undefined} */
   #healthPort;
   #endpoints;
-  /** @type {any[] | undefined} the workers of the generation that a restart has raised */
+  #rollCall;
+  /** @type {Post[] | undefined} the workers of the generation that a restart has raised */
   #raised;
   /** @type {ServerState} */
   #before = 'ready';
+  /** Whether the end was announced to the workers. */
+  #announced = false;
+  /** @type {Map<Post, () => void>} who wait to hear from workers that nothing is under way in them */
+  #draining = new Map();
   #drained = Promise.resolve();
 
   /**
@@ -53,35 +67,52 @@ class ClusteredService extends Life {
    */
   constructor(options, name, server) {
     super(options, name);
+    const config = /** @type {import('../../../index.js').ResolvedServerConfig} */ (options.balance);
     this.#server = server;
+    this.#config = config;
+    this.#rollCall = new RollCall(config.workers, options.healthCheckTimeoutMs);
     const { port: _port, ...paths } = options.endpoints;
     this.#endpoints = new Endpoints(paths, {
       isReady: () => this.wantsRequests,
-      report: () => this.#crew.health(),
+      report: () => this.#report(),
     });
-    this.#crew = new Crew(options, (error) => this.tell('error', error));
+  }
+
+  #report() {
+    return this.#rollCall.take(this.#balance?.pool);
   }
 
   getPort() {
-    const address = this.#front?.address();
-    return address && typeof address === 'object' ? address.port : this.options.port;
+    return typeof this.#address === 'object' ? this.#address.port : this.options.port;
   }
 
   culprit() {
     return 'not every worker is ready';
   }
 
-  /**
-   * What a probe is told while no worker takes its connection: this process lives, and so it answers.
-   *
-   * @param {string} head as far as it has come
-   */
-  #answerProbe(head) {
-    const [, path] = /^GET (\/[^ ?]*)[ ?].*\r\n/.exec(head) ?? [];
-    const { live, ready, port } = this.options.endpoints;
-    if (path === undefined || port !== undefined) return undefined;
-    if (path === live) return probeAnswer(200, 'live');
-    return path === ready ? probeAnswer(this.wantsRequests ? 200 : 503, 'ready') : undefined;
+  /** @param {number} [fd] */
+  #makeBalance(fd) {
+    const { readyTimeoutMs, gracefulShutdownTimeoutMs } = this.options;
+    return new Balance(this.#config, {
+      // A server of the lifecycle takes them, whatever application stands behind it.
+      takesSockets: true,
+      fd,
+      workerEnv: ({ host, port }, generation) => {
+        const address = /** @type {PublicAddress} */ (this.#address);
+        return seats.environment({ server: this.#server, generation, address, host, port });
+      },
+      events: {
+        failed: (error) => this.tell('error', error),
+        said: (post, message) => this.#heed(post, message),
+        engaged: (post) => this.#catchUp(post),
+      },
+      customs: {
+        readyMs: loadingMs + readyTimeoutMs,
+        // As long again as its requests may its resources take.
+        endMs: 2 * gracefulShutdownTimeoutMs + killAfterMs,
+        polite: true,
+      },
+    });
   }
 
   /**
@@ -90,35 +121,53 @@ class ClusteredService extends Life {
    */
   async start({ generation }, fd) {
     this.state = 'starting';
-    const onError = (/** @type {Error} */ error) => this.tell('error', error);
-    const front = new Front((head) => this.#answerProbe(head), onError);
+    const balance = this.#makeBalance(fd);
+    this.#balance = balance;
     try {
-      this.#healthPort = await HealthPort.open(this.options, this.#endpoints, onError);
-      await front.open(fd === undefined ? addressOf(this.options) : { fd });
-      this.#front = front;
-      this.#crew.engage(await this.#raise(generation));
+      this.#healthPort = await HealthPort.open(this.options, this.#endpoints, (error) =>
+        this.tell('error', error),
+      );
+      this.#address = publicAddressOf(await balance.front.bind());
+      await balance.pool.replaceBy(await balance.pool.raise(generation));
     } catch (error) {
       await this.#close();
       throw error;
     }
     this.state = 'ready';
+    this.#setProbes();
+    balance.open();
     this.tell('ready');
   }
 
-  /** @param {number} generation */
-  #raise(generation) {
-    return this.#crew.raise(
-      /** @type {InstanceType<typeof Front>} */ (this.#front),
-      this.#server,
-      generation,
-    );
+  /** Says what a probe is told while no worker takes its connection: this process lives, and so it is answered. */
+  #setProbes() {
+    const { live, ready, port } = this.options.endpoints;
+    if (port !== undefined) return;
+    const told = (
+      /** @type {string | false} */ path,
+      /** @type {boolean} */ well,
+      /** @type {string} */ name,
+    ) => ({
+      path: path || '',
+      status: well ? 200 : 503,
+      body: JSON.stringify({ status: well ? name : `not ${name}` }),
+    });
+    const probes = [told(live, true, 'live'), told(ready, this.wantsRequests, 'ready')];
+    this.#balance?.front.setProbes?.(probes.filter(({ path }) => path !== ''));
   }
 
   async #close() {
-    await this.#front?.close();
+    const balance = this.#balance;
+    await balance?.close();
+    balance?.end();
     await this.#healthPort?.close();
-    this.#front = this.#healthPort = undefined;
+    this.#balance = this.#address = this.#healthPort = undefined;
+    this.#announced = false;
     this.state = 'stopped';
+  }
+
+  get #pool() {
+    return /** @type {import('../../server/balance.js').Instance} */ (this.#balance).pool;
   }
 
   /** @param {AnyContext} context a fresh one, whose generation is that of the new workers */
@@ -126,7 +175,7 @@ class ClusteredService extends Life {
     this.#before = this.state;
     this.state = 'restarting';
     try {
-      this.#raised = await this.#raise(generation);
+      this.#raised = await this.#pool.raise(generation);
     } catch (error) {
       this.state = this.#before;
       throw error;
@@ -138,23 +187,70 @@ class ClusteredService extends Life {
     const raised = this.#raised;
     this.#raised = undefined;
     if (this.state === 'restarting') this.state = this.#before;
-    if (raised) await this.#crew.dismiss(raised, { move: false });
+    if (raised) await this.#pool.discard(raised);
   }
 
   async replace() {
-    const raised = /** @type {any[]} */ (this.#raised);
+    const raised = /** @type {Post[]} */ (this.#raised);
     this.#raised = undefined;
-    this.#crew.engage(raised);
-    await this.#crew.replaceBy(raised);
+    await this.#pool.replaceBy(raised);
     this.state = 'ready';
+    this.#setProbes();
     this.tell('restarted');
+  }
+
+  /**
+   * @param {Post} post
+   * @param {any} message whatever a worker sends, and it may be anything
+   */
+  #heed(post, message) {
+    switch (message?.type) {
+      case 'flotilla:error':
+        return this.tell('error', readError(message));
+      case 'flotilla:drained':
+        return this.#draining.get(post)?.();
+      case 'flotilla:health':
+        return this.#rollCall.heed(message);
+      case 'flotilla:how-is-all':
+        return void this.#tellHealth(post, message.id);
+    }
+  }
+
+  /**
+   * @param {Post} post that was asked for the health of all
+   * @param {unknown} id
+   */
+  async #tellHealth(post, id) {
+    post.send({ type: 'flotilla:all-are', id, report: await this.#report() });
+  }
+
+  /**
+   * Says to a worker that has come late what the others were told.
+   *
+   * @param {Post} post
+   */
+  #catchUp(post) {
+    if (this.#announced) post.send({ type: 'flotilla:announce' });
+    if (this.state === 'draining' && !this.#announced) post.send({ type: 'flotilla:drain' });
   }
 
   drain() {
     if (this.state !== 'ready') return;
     this.state = 'draining';
+    this.#setProbes();
     this.tell('draining');
-    this.#drained = this.#crew.drain();
+    this.#drained = this.#drainAll();
+  }
+
+  /** Lets all workers refuse new requests, and resolves when nothing is under way in any of them. */
+  async #drainAll() {
+    const all = this.#pool.serving.map((post) => {
+      const drained = new Promise((resolve) => this.#draining.set(post, () => resolve(undefined)));
+      post.send({ type: 'flotilla:drain' });
+      return Promise.race([drained, post.ended]);
+    });
+    await Promise.all(all);
+    this.#draining.clear();
   }
 
   async drained() {
@@ -163,10 +259,11 @@ class ClusteredService extends Life {
 
   /** @returns {Promise<boolean>} whether every request that was under way got its answer */
   async stop() {
-    if (!this.#front) return true;
+    const balance = this.#balance;
+    if (!balance) return true;
     if (this.state !== 'draining') await this.#announce();
     this.state = 'stopping';
-    const answered = await this.#crew.end();
+    const answered = await balance.pool.stop();
     await this.#close();
     this.tell('stopped');
     return answered;
@@ -175,15 +272,17 @@ class ClusteredService extends Life {
   /** Says that the end has come, and goes on serving as long as the configuration asks for. */
   async #announce() {
     this.state = 'draining';
+    this.#announced = true;
+    this.#setProbes();
     this.tell('draining');
-    this.#crew.tellAll({ flotilla: 'announce' });
+    this.#pool.tell({ type: 'flotilla:announce' });
     if (this.options.shutdownDelayMs > 0) await pause(this.options.shutdownDelayMs);
   }
 
   /** Resolves when the server is ready and its checks are well. */
   async waitForReady() {
     const end = performance.now() + this.options.readyTimeoutMs;
-    while (!(this.wantsRequests && (await this.#crew.health()).status === 'healthy')) {
+    while (!(this.wantsRequests && (await this.#report()).status === 'healthy')) {
       if (performance.now() >= end) throw createError('FLOTILLA_ERR_SERVER_NOT_READY');
       await pause(pollMs);
     }

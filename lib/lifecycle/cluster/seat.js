@@ -11,18 +11,31 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (
 );
 
 const variable = 'FLOTILLA_LIFECYCLE_SEAT';
+/** Where the primary hands connections over, if it does. */
+const doorVariable = 'FLOTILLA_DOOR';
 
-/** @typedef {{ server: number, generation: number, address: { address: string, family: string, port: number } | string }} Seat */
+/** @typedef {{ address: string, family: string, port: number } | string} PublicAddress */
+/**
+ * @typedef {object} Seat
+ * @property {number} server
+ * @property {number} generation
+ * @property {PublicAddress} address what clients connect to
+ * @property {string} host where this worker listens, if connections are forwarded to it
+ * @property {number} port
+ */
 
-/** @returns {Seat | undefined} */
-function takeSeat() {
-  const text = process.env[variable];
-  if (text === undefined) return undefined;
-  delete process.env[variable];
-  return cluster.isWorker ? JSON.parse(text) : undefined;
+/** @param {string} name */
+function take(name) {
+  const text = process.env[name];
+  if (text !== undefined) delete process.env[name];
+  return cluster.isWorker ? text : undefined;
 }
 
-const seat = takeSeat();
+const text = take(variable);
+/** @type {Seat | undefined} */
+const seat = text === undefined ? undefined : JSON.parse(text);
+/** What does not belong to a seat is somebody else's. */
+const door = seat && take(doorVariable);
 let servers = 0;
 
 /** The number of the next server that the program makes. */
@@ -34,4 +47,4 @@ const nextServer = () => servers++;
  */
 const environment = (given) => ({ [variable]: JSON.stringify(given) });
 
-module.exports = { environment, nextServer, seat };
+module.exports = { door, environment, nextServer, seat };

@@ -2,9 +2,8 @@
  * A clustered server, seen from one of its workers: a server in one process, whose connections come from the primary
  * and whose end the primary decides.
  *
- * When it leaves so that another generation takes its place, it gives its idle connections back to the primary, one
- * at a time: while one is on its way the others are served on, and each is looked at again when its turn has come. If
- * the primary dies, Node ends this process.
+ * When it leaves so that another generation takes its place, its connections go on there as they fall idle. If the
+ * primary dies, Node ends this process.
  */
 
 /** @import { Socket } from 'node:net' */
@@ -12,30 +11,26 @@
 /** @import { Seat } from './seat.js' */
 
 const { createError } = require('../../errors.js');
+const { failed, tellPrimary } = require('../../server/messages.js');
+const { Reporter, reportEveryMs } = require('../../server/reporter.js');
 const { Service } = require('../service.js');
 const within = require('../within.js');
-const { Inbox } = require('./inbox.js');
-
-/** @param {object} message */
-function say(message) {
-  if (process.connected) process.send?.(message, undefined, undefined, () => {});
-}
-
-/**
- * @param {string} kind
- * @param {any} error
- */
-function sayError(kind, error) {
-  say({ flotilla: kind, code: error?.code, text: error instanceof Error ? error.message : String(error) });
-}
+const { Door, Port } = require('./entrances.js');
+const { door } = require('./seat.js');
 
 class WorkerService extends Service {
   #seat;
+  #config;
+  /** @type {InstanceType<typeof Door> | InstanceType<typeof Port> | undefined} */
+  #entrance;
+  /** @type {import('../../server/reporter.js').Instance | undefined} */
+  #reporter;
+  /** @type {NodeJS.Timeout | undefined} */
+  #beat;
   /** Whether the primary has said that the end is near. */
   #announced = false;
-  /** @type {Set<Socket>} connections that wait for their turn to be given back */
-  #giving = new Set();
-  #onItsWay = false;
+  /** Whether it was the primary that told this worker to leave. */
+  #toldToLeave = false;
   /** @type {Map<number, (report: any) => void>} */
   #questions = new Map();
   #ids = 0;
@@ -49,6 +44,7 @@ class WorkerService extends Service {
     // The primary waits before it lets its workers end, and has the endpoints' own port.
     super({ ...options, shutdownDelayMs: 0 }, name);
     this.#seat = seat;
+    this.#config = /** @type {import('../../../index.js').ResolvedServerConfig} */ (options.balance);
   }
 
   /** @override */
@@ -64,7 +60,14 @@ class WorkerService extends Service {
 
   /** @override @param {(socket: Socket) => void} accept */
   entrance(accept) {
-    return new Inbox(accept, this.#seat.address);
+    const { address } = this.#seat;
+    const { allowHalfOpen } = this.#config;
+    const server = /** @type {{ server: object }} */ (this.generation).server;
+    this.#entrance =
+      door === undefined
+        ? new Port(this.#seat, accept, (error) => this.tell('error', error))
+        : new Door(door, server, { address, allowHalfOpen, books: this.books, bring: accept });
+    return this.#entrance;
   }
 
   /** @override */
@@ -80,7 +83,7 @@ class WorkerService extends Service {
         this.#questions.set(id, resolve);
       })
     );
-    say({ flotilla: 'how is all', id });
+    tellPrimary({ type: 'flotilla:how-is-all', id });
     // The primary waits for those that do not answer; this is for a primary that does not.
     const report = await within(2 * this.options.healthCheckTimeoutMs + 1000, answer, () => undefined);
     this.#questions.delete(id);
@@ -93,16 +96,25 @@ class WorkerService extends Service {
     try {
       await super.start(context);
     } catch (error) {
-      sayError('failed', error);
+      tellPrimary(failed(error));
       throw error;
     }
-    say({ flotilla: 'ready' });
+    const { books } = this;
+    this.#reporter = new Reporter(() => ({ connections: books.connections, requests: books.requests }));
+    this.#sayHow();
+    tellPrimary({ type: 'flotilla:worker-ready', port: this.#entrance?.port ?? 0 });
+    this.#beat = setInterval(() => this.#sayHow(), reportEveryMs(this.#config)).unref();
+  }
+
+  #sayHow() {
+    if (this.#reporter) tellPrimary({ type: 'flotilla:heartbeat', stats: this.#reporter.take() });
   }
 
   /** @override @param {any[]} args */
   tell(/** @type {any} */ name, ...args) {
-    if (name === 'error' && this.events.listenerCount('error') === 0) sayError('error', args[0]);
-    else super.tell(name, ...args);
+    if (name === 'error' && this.events.listenerCount('error') === 0) {
+      tellPrimary(failed(args[0], 'flotilla:error'));
+    } else super.tell(name, ...args);
   }
 
   /** @override @returns {Promise<void>} */
@@ -110,21 +122,27 @@ class WorkerService extends Service {
     throw createError('FLOTILLA_ERR_PRIMARY_ONLY', ['restart()']);
   }
 
+  /** @override @param {() => void} [part] */
+  async stop(part) {
+    clearInterval(this.#beat);
+    this.#reporter?.stop();
+    // Where it ends of its own accord, another worker takes its place.
+    if (this.started && !this.#toldToLeave) tellPrimary({ type: 'flotilla:leaving' });
+    return super.stop(part);
+  }
+
   #heed = (/** @type {any} */ message) => {
-    switch (message?.flotilla) {
-      case 'announce':
+    switch (message?.type) {
+      case 'flotilla:announce':
         this.#announced = true;
         return;
-      case 'drain':
+      case 'flotilla:drain':
         return void this.#drain();
-      case 'leave':
-        return void this.#leave(message.move === true);
-      case 'next':
-        this.#onItsWay = false;
-        return this.#giveNext();
-      case 'how are you':
+      case 'flotilla:leave':
+        return void this.#leave(message);
+      case 'flotilla:how-are-you':
         return void this.#tellHealth(message.id);
-      case 'all are':
+      case 'flotilla:all-are':
         return this.#questions.get(message.id)?.(message.report);
     }
   };
@@ -132,59 +150,28 @@ class WorkerService extends Service {
   async #drain() {
     this.drain();
     await this.drained();
-    say({ flotilla: 'drained' });
+    tellPrimary({ type: 'flotilla:drained' });
   }
 
   /** @param {unknown} id */
   async #tellHealth(id) {
-    say({ flotilla: 'health', id, report: await super.report() });
+    tellPrimary({ type: 'flotilla:health', id, report: await super.report() });
   }
 
-  /** @param {boolean} move */
-  async #leave(move) {
+  /** @param {{ moves: boolean, withinMs: number }} message */
+  async #leave({ moves, withinMs }) {
+    if (this.#toldToLeave) return;
+    this.#toldToLeave = true;
     let answered = false;
     try {
-      answered = await this.stop(move ? (socket) => this.#give(socket) : undefined);
+      answered = await this.stop(moves ? () => this.#entrance?.part(withinMs) : undefined);
     } catch (error) {
-      sayError('error', error);
+      tellPrimary(failed(error, 'flotilla:error'));
     }
     // It ends when the primary has heard why, or is not there to hear it.
     const end = () => process.exit(answered ? 0 : 1);
     if (!process.connected) end();
-    process.send?.({ flotilla: 'left', answered }, undefined, undefined, end);
-  }
-
-  /** @param {Socket} socket */
-  #give(socket) {
-    this.#giving.add(socket);
-    this.#giveNext();
-  }
-
-  #giveNext() {
-    if (this.#onItsWay || !process.connected) return;
-    for (const socket of this.#giving) {
-      this.#giving.delete(socket);
-      if (!this.isMovable(socket)) continue;
-      this.#onItsWay = true;
-      this.#send(socket);
-      return;
-    }
-  }
-
-  /**
-   * Sends a connection to the primary. From here on nothing is read from it: what the client sends waits in the
-   * system until another worker reads it.
-   *
-   * @param {Socket} socket
-   */
-  #send(socket) {
-    const handle = /** @type {any} */ (socket)._handle;
-    handle.readStop();
-    handle.reading = false;
-    // Node would count it among those of a server that listens here.
-    Object.assign(socket, { server: undefined });
-    process.send?.({ flotilla: 'moved' }, socket, {}, () => {});
-    this.forget(socket);
+    process.send?.({ type: 'flotilla:left', answered }, undefined, {}, end);
   }
 }
 

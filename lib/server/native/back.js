@@ -9,7 +9,7 @@
  */
 
 /** @import { Server } from 'node:http' */
-/** @import { LineInstance as Line } from '../traffic.js' */
+/** @import { BookedLine as Line, Books } from '../traffic.js' */
 
 const { Socket } = require('node:net');
 const { setTimeout: pause } = require('node:timers/promises');
@@ -45,16 +45,21 @@ class NativeBack {
   /** What Node has under a TCP socket. @type {any} */
   #Tcp;
   #draining = false;
+  /** @type {(socket: any) => void} */
+  #bring;
   #allowHalfOpen;
   /** From the clock of `performance.now()` to the one that all processes share. */
   #offset = 0;
 
   /**
-   * @param {import('../traffic.js').Instance} traffic of the server that is to be attached
-   * @param {{ allowHalfOpen?: boolean }} [options] whether a client that has ended its side is still answered
+   * @param {Books} traffic of the server that is to be attached
+   * @param {object} [options]
+   * @param {boolean} [options.allowHalfOpen] whether a client that has ended its side is still answered
+   * @param {(socket: Socket) => void} [options.bring] gives a connection to a server that does not listen itself
    */
-  constructor(traffic, { allowHalfOpen = true } = {}) {
+  constructor(traffic, { allowHalfOpen = true, bring = (socket) => this.#bringToServer(socket) } = {}) {
     this.#traffic = traffic;
+    this.#bring = bring;
     this.#allowHalfOpen = allowHalfOpen;
   }
 
@@ -89,7 +94,6 @@ class NativeBack {
 
   /** @param {number} fd */
   #accept(fd) {
-    const server = this.#server;
     /** @type {any} */
     let socket;
     try {
@@ -102,13 +106,20 @@ class NativeBack {
     }
     this.#sockets.add(socket);
     socket.once('close', () => this.#forget(socket));
+    const { keepAlive, keepAliveInitialDelay } = this.#server;
+    if (keepAlive) socket.setKeepAlive(true, keepAliveInitialDelay);
+    this.#bring(socket);
+  }
+
+  /** @param {any} socket */
+  #bringToServer(socket) {
+    const server = this.#server;
     if (server.maxConnections != null && server._connections >= server.maxConnections) {
       const { localAddress, localPort, remoteAddress, remotePort, remoteFamily } = socket;
       socket.destroy();
       server.emit('drop', { localAddress, localPort, remoteAddress, remotePort, remoteFamily });
       return;
     }
-    if (server.keepAlive) socket.setKeepAlive(true, server.keepAliveInitialDelay);
     // As Node does for a connection that it has accepted itself: so `getConnections` and `close` tell the truth.
     server._connections += 1;
     socket.server = server;

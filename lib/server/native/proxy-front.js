@@ -12,6 +12,7 @@ const { lookup } = require('node:dns/promises');
 const { Socket, isIP } = require('node:net');
 const { getSystemErrorName } = require('node:util');
 const { createError } = require('../../errors.js');
+const { nameOf, publicAddress } = require('../../lifecycle/listener.js');
 const { NativeProxy } = require('../../native/loader.js');
 const { askStrategy } = require('../custom-strategy.js');
 const { builtInStrategy, defaultLoadBalancer } = require('../load-balancers.js');
@@ -73,7 +74,7 @@ class ProxyFront {
 
   /** Takes the public address, and accepts nothing yet. */
   async bind() {
-    const { config } = this.#options;
+    const { config, fd } = this.#options;
     const { host, port } = config;
     const strategy = builtInStrategy(config.loadBalancer ?? defaultLoadBalancer);
     // Where it has to be asked, the default chooses for it when it fails.
@@ -87,13 +88,13 @@ class ProxyFront {
       // A little more than the strategy has: so what is late is told by who asked.
       answerMs: ANSWER_MS * 1.5,
     });
-    const address = await addressOf(host);
+    const address = fd === undefined ? await addressOf(host) : `fd:${fd}`;
     const failure = strategy
       ? this.#thread.bind(address, port, options)
       : this.#thread.bind(address, port, options, (...question) => this.#ask(...question));
-    if (failure !== 0) throw bindFailure(host, port, failure);
+    if (failure !== 0) throw bindFailure(publicAddress(config, fd), failure);
     this.#exchange = setInterval(() => this.#exchangeFigures(), EXCHANGE_MS).unref();
-    return { host, port: this.#thread.port() };
+    return { host, port: this.#thread.port(), local: this.#thread.local() ?? undefined };
   }
 
   /** Workers listen on their own ports: they need not know of the front. @returns {Record<string, string>} */
@@ -224,13 +225,12 @@ async function addressOf(host) {
 }
 
 /**
- * @param {string} host
- * @param {number} port
+ * @param {import('../../lifecycle/listener.js').Address} address
  * @param {number} number the system's
  */
-function bindFailure(host, port, number) {
+function bindFailure(address, number) {
+  const name = nameOf(address);
   const code = getSystemErrorName(-number);
-  const name = host.startsWith('/') ? host : `port ${port} of ${host}`;
   const cause = Object.assign(new Error(`listen ${code}: ${name}`), {
     code,
     errno: -number,

@@ -15,7 +15,7 @@ const net = require('node:net');
 const { askStrategy } = require('../custom-strategy.js');
 const { builtInStrategy, defaultLoadBalancer } = require('../load-balancers.js');
 const { lookAtHead, parseRequestHead } = require('../request-head.js');
-const { Listener } = require('../../lifecycle/listener.js');
+const { Listener, publicAddress } = require('../../lifecycle/listener.js');
 const { proxyHeader } = require('./proxy-header.js');
 
 /** How long a strategy of the user's own may take. */
@@ -135,10 +135,12 @@ class PortableFront {
   }
 
   async bind() {
-    const { host, port } = this.#options.config;
-    await this.#listener.open(host.startsWith('/') ? { path: host } : { host, port });
+    const { config, fd } = this.#options;
+    const { host, port } = config;
+    await this.#listener.open(publicAddress(config, fd));
     const address = this.#listener.address();
-    return address && typeof address === 'object' ? { host, port: address.port } : { host, port };
+    if (!address || typeof address !== 'object') return { host, port };
+    return { host, port: address.port, local: address.address };
   }
 
   /** Workers listen on their own ports: they need not know of the front. @returns {Record<string, string>} */

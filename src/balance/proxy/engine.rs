@@ -84,7 +84,7 @@ impl Engine {
             listener: Some(listener),
             path: match address {
                 Address::Unix(path) => Some(path.clone()),
-                Address::Tcp(_) => None,
+                Address::Tcp(_) | Address::Passed(_) => None,
             },
             is_open: false,
             is_listening: false,

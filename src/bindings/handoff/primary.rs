@@ -80,6 +80,13 @@ impl NativeHandoff {
         local.map_or(0, |local| u32::from(local.port()))
     }
 
+    /// The address that it listens on; nothing for a Unix path.
+    #[napi(catch_unwind)]
+    pub fn local(&self) -> Option<String> {
+        let local = self.handoff.as_ref().and_then(Handoff::local);
+        local.map(|local| local.ip().to_string())
+    }
+
     #[napi(catch_unwind)]
     pub fn open(&self) {
         if let Some(handoff) = &self.handoff {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 pub enum Address {
     Tcp(SocketAddr),
     Unix(PathBuf),
+    Passed(i32),
 }
 
 impl fmt::Display for Address {
@@ -16,6 +17,7 @@ impl fmt::Display for Address {
         match self {
             Self::Tcp(address) => address.fmt(out),
             Self::Unix(path) => path.display().fmt(out),
+            Self::Passed(number) => write!(out, "descriptor {number}"),
         }
     }
 }

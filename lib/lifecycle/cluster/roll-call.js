@@ -1,0 +1,76 @@
+/**
+ * How all workers of a clustered server are, together: each is asked by a message, and one that does not answer in time
+ * is not well.
+ */
+
+/** @import { HealthReport } from '../../../index.js' */
+/** @import { Instance as Pool } from '../../server/pool.js' */
+/** @import { Instance as Post } from '../../server/post.js' */
+
+const within = require('../within.js');
+
+/** What a worker's answer may take beside its checks. */
+const onTheWayMs = 500;
+
+class RollCall {
+  /** @type {Map<number, (report: any) => void>} */
+  #questions = new Map();
+  #ids = 0;
+  #wanted;
+  #patienceMs;
+
+  /**
+   * @param {number} wanted how many workers there should be
+   * @param {number} healthCheckTimeoutMs
+   */
+  constructor(wanted, healthCheckTimeoutMs) {
+    this.#wanted = wanted;
+    this.#patienceMs = healthCheckTimeoutMs + onTheWayMs;
+  }
+
+  /** @param {Pool | undefined} pool @returns {Promise<HealthReport>} */
+  async take(pool) {
+    const reports = await Promise.all((pool?.serving ?? []).map((post) => this.#ask(post)));
+    return combined(reports, this.#wanted);
+  }
+
+  /** @param {Post} post */
+  #ask(post) {
+    const id = ++this.#ids;
+    const answer = new Promise((resolve) => this.#questions.set(id, resolve));
+    post.send({ type: 'flotilla:how-are-you', id });
+    return within(this.#patienceMs, answer, () => undefined).finally(() => this.#questions.delete(id));
+  }
+
+  /** @param {any} message */
+  heed({ id, report }) {
+    this.#questions.get(id)?.(report);
+  }
+}
+
+/**
+ * @param {any[]} reports what workers said of themselves; nothing where one did not answer
+ * @param {number} wanted
+ */
+function combined(reports, wanted) {
+  const memory = /** @type {any} */ (process.memoryUsage());
+  /** @type {Record<string, boolean>} */
+  const checks = {};
+  for (const report of reports) {
+    for (const [name, outcome] of Object.entries(report?.checks ?? {})) {
+      checks[name] = (checks[name] ?? true) && outcome === true;
+    }
+    for (const name of Object.keys(memory)) memory[name] += Number(report?.memory?.[name]) || 0;
+  }
+  // Only where it is not so: a worker that is missing, or so busy that it says nothing.
+  if (reports.length < wanted || reports.includes(undefined)) checks.workers = false;
+  const healthy = Object.values(checks).every((outcome) => outcome);
+  return {
+    status: /** @type {any} */ (healthy ? 'healthy' : 'unhealthy'),
+    checks,
+    uptime: process.uptime(),
+    memory,
+  };
+}
+
+module.exports = { RollCall };
