@@ -82,7 +82,7 @@ fn act(dice: &mut Dice, caches: &[Cache], out: &mut Vec<u8>) {
     };
     let name = format!("key {}", dice.roll(400));
     let now = monotonic_ms();
-    match dice.roll(40) {
+    match dice.roll(41) {
         0..=15 => {
             if cache.get(key(&name), now, &GetOptions::default(), out).unwrap() == Some(3) {
                 assert_whole(out);
@@ -113,6 +113,10 @@ fn act(dice: &mut Dice, caches: &[Cache], out: &mut Vec<u8>) {
         }
         38 if dice.roll(50) == 0 => cache.clear().unwrap(),
         38 if dice.roll(200) == 0 => drop(cache.destroy().unwrap()),
+        39 => {
+            let ttl = Some(1.0 + dice.roll(30) as f64);
+            cache.touch(key(&name), now, ttl).unwrap();
+        }
         _ => {
             let want = SnapshotOptions {
                 content: Content::Keys,

@@ -29,6 +29,20 @@ function pathWithoutRust(folder) {
   return tools;
 }
 
+/** A folder with what the tarballs carry where npm would put it. */
+function unpacked() {
+  const folder = emptyFolder();
+  for (const [tarball, name] of [
+    [tarballs.main, 'flotilla'],
+    [tarballs.platform, path.basename(tarballs.platform).replace(/-\d+\.\d+\.\d+\.tgz$/, '')],
+  ]) {
+    const place = path.join(folder, 'node_modules', name);
+    mkdirSync(place, { recursive: true });
+    execFileSync('tar', ['xzf', tarball, '--strip-components=1', '-C', place]);
+  }
+  return folder;
+}
+
 describe('the two tarballs in an empty folder', () => {
   it('install with no Rust and no compiler on the PATH, and serve a request from several workers', async () => {
     const folder = emptyFolder();
@@ -74,6 +88,23 @@ describe('the two tarballs in an empty folder', () => {
     expect(pids.size).toBe(2);
   });
 
+  it('open every door, for import and for require', async () => {
+    const folder = unpacked();
+    const { exports } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+    const doors = Object.keys(exports).filter((door) => door !== './package.json');
+    const script = `
+      import { createRequire } from 'node:module';
+      const require = createRequire(process.cwd() + '/x.js');
+      for (const door of ${JSON.stringify(doors)}.map((door) => door.replace('.', 'flotilla'))) {
+        const [esm, cjs] = [await import(door), require(door)];
+        if (esm.default !== cjs.default) throw new Error(door);
+        console.log(door);
+      }`;
+    const ended = await start(process.execPath, ['--input-type=module', '-e', script], { cwd: folder }).ended;
+    expect(ended, ended.stderr).toMatchObject({ code: 0 });
+    expect(ended.stdout.trim().split('\n')).toEqual(doors.map((door) => door.replace('.', 'flotilla')));
+  });
+
   it('carry what a user needs, and no test, no source, no binary in the main one', () => {
     const files = (tarball) =>
       execFileSync('tar', ['tzf', tarball], { encoding: 'utf8' })
@@ -105,15 +136,7 @@ describe('a project written for @0xdoublesharp/lru-cache-clustered', () => {
 
   /** The project in a folder where what the tarballs carry is installed, with that one import changed. */
   function adopted() {
-    const folder = emptyFolder();
-    for (const [tarball, name] of [
-      [tarballs.main, 'flotilla'],
-      [tarballs.platform, path.basename(tarballs.platform).replace(/-\d+\.\d+\.\d+\.tgz$/, '')],
-    ]) {
-      const place = path.join(folder, 'node_modules', name);
-      mkdirSync(place, { recursive: true });
-      execFileSync('tar', ['xzf', tarball, '--strip-components=1', '-C', place]);
-    }
+    const folder = unpacked();
     for (const file of readdirSync(fixture)) {
       const parts = readFileSync(path.join(fixture, file), 'utf8').split(
         "'@0xdoublesharp/lru-cache-clustered'",
