@@ -1,7 +1,8 @@
 // How starts of `startServer` go wrong, and what it is given: every kind of application.
 
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
 import { promisify } from 'node:util';
@@ -32,6 +33,20 @@ async function takenBeforeFree() {
   }
 }
 
+const nobody = 65_534;
+/** Whether this is a user who may become another, and the system keeps low ports from that one. */
+const hasPrivileges = () =>
+  process.getuid?.() === 0 &&
+  process.platform === 'linux' &&
+  Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8')) > 80;
+
+const container = ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--kill-child', '--mount-proc'];
+const hasNamespaces =
+  process.platform === 'linux' && spawnSync(container[0], [...container.slice(1), 'true']).status === 0;
+
+/** Workers that never get ready are waited for half a minute: `npm run test:load` does. */
+const isLong = Number(process.env.FLOTILLA_TEST_RESTARTS) >= 100;
+
 describe('a start', () => {
   it('rejects where the port is taken, and leaves nothing', async () => {
     const server = net.createServer().listen(0, '127.0.0.1');
@@ -52,6 +67,33 @@ describe('a start', () => {
     const { code: exitCode, stdout } = await ended;
     expect(stdout).toMatch(new RegExp(`primary: rejected FLOTILLA_ERR_${code}`));
     expect(exitCode).toBe(1);
+  });
+
+  it.runIf(hasPrivileges())('rejects where the port is not for this user', async () => {
+    const { code, stdout } = await balanced({ port: 80 }, {}, { uid: nobody, gid: nobody }).ended;
+    expect(stdout).toMatch(/primary: rejected FLOTILLA_ERR_LISTEN_FAILED: .*port 80 .*EACCES/);
+    expect([code, stdout.match(/worker/)]).toEqual([1, null]);
+  });
+
+  it.runIf(isLong)(
+    'rejects where no worker gets ready',
+    async () => {
+      const { code, stdout } = await balanced({ faults: { hang: true } }).ended;
+      expect(stdout).toMatch(/primary: rejected FLOTILLA_ERR_WORKER_FAILED: .*not ready/);
+      expect(code).toBe(1);
+    },
+    60_000,
+  );
+
+  it.runIf(hasNamespaces)('may be that of process 1 of a container, which stops as others do', async () => {
+    const { child, url, prints, ended } = await serving({}, {}, { within: container });
+    expect(await prints(/primary: result .*"pid":1,/)).toBeTruthy();
+    const slow = ask(`${url}/slow`);
+    await prints(/: slow/);
+    const { stdout } = spawnSync('pgrep', ['-P', String(child.pid)], { encoding: 'utf8' });
+    process.kill(Number(stdout), 'SIGTERM');
+    expect(await slow).toMatchObject({ status: 200 });
+    expect(await ended).toMatchObject({ code: 0 });
   });
 
   it('refuses what it cannot serve, and options that are wrong, before it forks', async () => {
