@@ -1,11 +1,12 @@
 // Who comes to a public port and means no request: garbage, heads without an end, a byte now and then, silence. Many of
 // each at once cost others nothing, and leave nothing behind. `npm run test:load` sends 10,000 of each.
 
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ask, bothWorkers, keepAlive, serving } from '../fixtures/balanced-server.mjs';
+import { node } from '../fixtures/processes.mjs';
 import { childrenOf, descriptorsOf, megabytesOf } from '../fixtures/resources.mjs';
 
 const visitors = Number(process.env.FLOTILLA_TEST_VISITORS ?? 200);
@@ -14,40 +15,16 @@ const megabytes = 80 + visitors / 50;
 /** Behind so many busy neighbours, this machine may take a while; who waits for a bad visitor waits for ever. */
 const patienceMs = 5000 + visitors;
 
-/** Calls until the connection has ended. */
-function often(socket, milliseconds, call) {
-  const timer = setInterval(call, milliseconds);
-  socket.once('close', () => clearInterval(timer));
-}
+const manners = ['garbage', 'endless', 'slow', 'silent'];
+/** All at once, as long as a process may have that many connections. */
+const groups = visitors <= 3000 ? [manners] : manners.map((manner) => [manner]);
+const program = fileURLToPath(new URL('../fixtures/bad-visitors.mjs', import.meta.url));
 
-const manners = {
-  'send garbage': (socket) => socket.write(randomBytes(300)),
-  'send a head without an end': (socket) => {
-    socket.write('GET / HTTP/1.1\r\nHost: x\r\n');
-    often(socket, 20, () => socket.write(`X-More: ${'x'.repeat(2000)}\r\n`));
-  },
-  'send a byte now and then': (socket) => {
-    socket.write('GET /');
-    often(socket, 200, () => socket.write('x'));
-  },
-  'say nothing': () => {},
-};
-
-/** All at once, as long as this process may have that many connections. */
-const together = visitors <= 3000 ? [Object.entries(manners)] : Object.entries(manners).map((one) => [one]);
-
-/** One such visitor; resolves when its connection has ended, and tells by what. */
-async function visit(port, behave) {
-  const socket = net.connect(port, '127.0.0.1').setEncoding('latin1');
-  onTestFinished(() => void socket.destroy());
-  let text = '';
-  socket.on('data', (chunk) => {
-    text += chunk;
-  });
-  socket.on('error', () => {});
-  socket.once('connect', () => behave(socket));
-  await new Promise((resolve) => socket.once('close', resolve));
-  return /^HTTP\/1.1 (\d+)/.exec(text)?.[1] ?? 'closed';
+/** By what the connections of such visitors ended. */
+async function visit(port, group) {
+  const { stdout, stderr } = await node([program, String(port), String(visitors), ...group]);
+  expect(stderr).toBe('');
+  return JSON.parse(/ends (.*)/.exec(stdout)[1]);
 }
 
 /** Asks all the time, by a connection that stays and by new ones; tells the longest that an answer took. */
@@ -87,15 +64,11 @@ describe.skipIf(process.platform !== 'linux').each(ways)('many bad visitors, who
         descriptors: descriptorsOf(pid),
         memory: megabytesOf(pid),
       }));
-      for (const group of together) {
+      for (const group of groups) {
         const stop = honest(url);
-        const all = group.flatMap(([, behave]) =>
-          Array.from({ length: visitors }, () => visit(port, behave)),
-        );
-        const ends = await Promise.all(all);
+        const ends = await visit(port, group);
         expect(await stop()).toBeLessThan(patienceMs);
-        // An answer may be lost to a client that sends on after the end.
-        for (const end of ends) expect(['400', '408', '431', 'closed']).toContain(end);
+        for (const end of Object.keys(ends)) expect(['400', '408', '431', 'closed']).toContain(end);
         for (const { pid, memory } of held) expect(megabytesOf(pid)).toBeLessThan(memory + megabytes);
       }
       await vi.waitFor(() => {
