@@ -1,13 +1,15 @@
 // A clustered server: real workers, real signals, and clients that notice nothing.
 
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
+import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { emptyFolder } from '../fixtures/folders.mjs';
 import { connected, keptConnection, request, untilEnd } from '../fixtures/lifecycle.mjs';
@@ -16,13 +18,12 @@ import { start } from '../fixtures/processes.mjs';
 const program = fileURLToPath(new URL('../fixtures/lifecycle-cluster.mjs', import.meta.url));
 const several = fileURLToPath(new URL('../fixtures/lifecycle-several.mjs', import.meta.url));
 const kills = Number(process.env.FLOTILLA_TEST_WORKER_KILLS ?? 2);
-const restarts = Number(process.env.FLOTILLA_TEST_RESTARTS ?? 5);
+const restarts = Number(process.env.FLOTILLA_TEST_RESTARTS ?? 3);
 
-/** The program, started and serving. */
-async function serving(options = {}, environment = {}) {
-  const running = start(process.execPath, [program, JSON.stringify(options)], {
-    env: { ...process.env, ...environment },
-  });
+/** The program, started and serving. `whenDone` is for one that several tests share. */
+async function serving(options = {}, { environment = {}, within: before = [], whenDone } = {}) {
+  const [command, ...args] = [...before, process.execPath, program, JSON.stringify(options)];
+  const running = start(command, args, { env: { ...process.env, ...environment }, whenDone });
   const [, port] = await running.prints(/primary: port (\d+)/);
   let warned = '';
   let restarted = 0;
@@ -39,6 +40,7 @@ async function serving(options = {}, environment = {}) {
     url,
     signal: (name) => process.kill(running.child.pid, name),
     restarts: () => restarted,
+    fails: () => warned.match(/restart failed, and the old generation serves on/g)?.length ?? 0,
     /** Who answers on a connection of its own. */
     ask: async (path = '/', options = {}) =>
       JSON.parse((await request(url(path), { agent: false, ...options })).text),
@@ -56,6 +58,13 @@ const isAlive = (pid) => {
     return false;
   }
 };
+
+const pem = (name) => readFileSync(new URL(`../fixtures/tls/${name}.pem`, import.meta.url), 'utf8');
+const certificate = () => ({ key: pem('key'), cert: pem('cert') });
+
+const unshare = ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--kill-child', '--mount-proc'];
+const hasNamespaces =
+  process.platform === 'linux' && spawnSync(unshare[0], [...unshare.slice(1), 'true']).status === 0;
 
 /** How many descriptors a process has open, where the system tells. */
 async function descriptors(pid) {
@@ -96,19 +105,152 @@ function load(url, clients = 6) {
   return { state, stop };
 }
 
-describe.runIf(process.platform !== 'win32')('a clustered server', () => {
+describe.runIf(process.platform !== 'win32')('a clustered server that several tests share', () => {
+  let shared;
+  beforeAll(async () => {
+    shared = await serving({ healthCheckTimeoutMs: 100 }, { whenDone: afterAll });
+  });
+  // One that was blocked by the test before answers again.
+  beforeEach(() => bothWorkers(shared.ask));
+
   it('answers from every worker, each with resources of its own, and the primary has none', async () => {
-    const { ask, child } = await serving();
+    const { ask, child } = shared;
     const pids = await bothWorkers(ask);
     expect([pids.has(child.pid), (await ask('/', { body: 'x' })).body]).toEqual([false, 'x']);
   });
 
   it('sees the client’s own address', async () => {
-    const { port } = await serving();
+    const { port } = shared;
     const socket = await connected(port);
     const { localPort } = socket;
     socket.write('GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n');
     expect(await untilEnd(socket)).toContain(`"from":${localPort}`);
+  });
+
+  it('lets nobody wait for a worker that is blocked', async () => {
+    const { ask, url } = shared;
+    const { text } = await request(url('/block'), { agent: false });
+    expect(text).toBe('blocked');
+    const begun = performance.now();
+    for (let turn = 0; turn < 8; turn++) await ask();
+    expect(performance.now() - begun).toBeLessThan(800);
+  });
+
+  it('answers probes while every worker is blocked, and forgets nobody else', async () => {
+    const { ask, url } = shared;
+    await Promise.all([request(url('/block'), { agent: false }), request(url('/block'), { agent: false })]);
+    let isOver = false;
+    const waiting = ask('/', { body: 'patience' }).finally(() => {
+      isOver = true;
+    });
+    const [live, ready] = await Promise.all(
+      ['/live', '/ready'].map((path) => request(url(path), { agent: false })),
+    );
+    expect([live.status, live.text, ready.status, ready.text]).toEqual([
+      200,
+      '{"status":"live"}',
+      200,
+      '{"status":"ready"}',
+    ]);
+    expect(isOver).toBe(false);
+    expect((await waiting).body).toBe('patience');
+  });
+
+  it('tells the health of all workers together', async () => {
+    const { url } = shared;
+    const health = async () => {
+      const { status, text } = await request(url('/health'), { agent: false });
+      return { code: status, ...JSON.parse(text) };
+    };
+    const well = await health();
+    expect([well.code, well.status, well.checks]).toEqual([200, 'healthy', { db: true }]);
+    // More than this process alone would have.
+    expect(well.memory.rss).toBeGreaterThan(100e6);
+    await request(url('/block'), { agent: false });
+    expect(await health()).toMatchObject({ code: 503, checks: { db: true, workers: false } });
+  });
+});
+
+/** Where connections are forwarded, and where they are handed over. */
+const ways = [
+  ['in proxy mode', { mode: 'proxy' }, {}],
+  ['with a header of the PROXY protocol', { proxyProtocol: 'v1' }, {}],
+  ['by JavaScript', {}, { FLOTILLA_BALANCER: 'portable' }],
+];
+
+describe.runIf(process.platform === 'linux')('a clustered server whose connections are forwarded', () => {
+  it.each(ways)('%s sees the client’s own address, and is restarted', async (_way, options, environment) => {
+    const { port, signal, prints, ask } = await serving(options, { environment });
+    const socket = await connected(port);
+    const { localPort } = socket;
+    socket.write('POST / HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody');
+    expect(await untilEnd(socket)).toMatch(new RegExp(`"body":"body","from":${localPort}}`));
+    signal('SIGUSR2');
+    await prints(/primary: restarted/);
+    expect((await ask('/', { body: 'x'.repeat(100_000) })).body).toHaveLength(100_000);
+    expect((await ask()).generation).toBe(2);
+  });
+
+  it('sees it under TLS too', async () => {
+    const { port } = await serving({ mode: 'proxy', tls: certificate() });
+    const agent = new https.Agent({ rejectUnauthorized: false, keepAlive: true });
+    onTestFinished(() => agent.destroy());
+    const outgoing = https.get(`https://127.0.0.1:${port}/`, { agent });
+    const [response] = await once(outgoing, 'response');
+    expect(JSON.parse(await text(response)).from).toBe(outgoing.socket.localPort);
+  });
+
+  it('gives the header to an application that can only listen, where it is asked for', async () => {
+    const without = await serving({ onlyListens: true });
+    const socket = await connected(without.port);
+    socket.write('hello\r\n');
+    expect(await untilEnd(socket)).toBe('hello');
+    const { port } = await serving({ onlyListens: true, proxyProtocol: 'v1' });
+    const client = await connected(port);
+    const { localPort } = client;
+    client.write('hello\r\n');
+    expect(await untilEnd(client)).toBe(`PROXY TCP4 127.0.0.1 127.0.0.1 ${localPort} ${port}`);
+  });
+});
+
+describe.runIf(process.platform !== 'win32')('a clustered server', () => {
+  it('asks a strategy of one’s own which worker a connection goes to', async () => {
+    const { ask } = await serving({ chooses: 'x-worker', requestInspectionTimeoutMs: 2000 });
+    const from = async (worker) => (await ask('/', { headers: { 'x-worker': String(worker) } })).pid;
+    const [first, second] = [await from(0), await from(1)];
+    expect(first).not.toBe(second);
+    for (let turn = 0; turn < 3; turn++) expect([await from(0), await from(1)]).toEqual([first, second]);
+  });
+
+  it('drains all of its workers: they refuse what is new, and answer what is under way', async () => {
+    const { url, ask, signal, prints } = await serving();
+    const slow = ask('/slow');
+    await prints(/worker \d+: slow/);
+    signal('SIGHUP');
+    await prints(/primary: draining/);
+    await until(async () => (await request(url(), { agent: false })).status === 503);
+    const refused = await request(url(), { agent: false });
+    expect([refused.text, refused.headers.connection]).toEqual(['Server is draining', 'close']);
+    expect((await slow).generation).toBe(1);
+    await prints(/primary: drained/);
+    // A restart makes it serve again.
+    signal('SIGUSR2');
+    await prints(/primary: restarted/);
+    expect((await ask()).generation).toBe(2);
+  });
+
+  it.runIf(hasNamespaces)('is process 1 of a container as well as any other', async () => {
+    const { child, ask, prints, ended } = await serving({}, { within: unshare });
+    const pids = await bothWorkers(ask);
+    expect([pids.has(1), pids.size]).toEqual([false, 2]);
+    const primary = Number(spawnSync('pgrep', ['-P', String(child.pid)], { encoding: 'utf8' }).stdout);
+    process.kill(primary, 'SIGUSR2');
+    await prints(/primary: restarted/);
+    const slow = ask('/slow');
+    await prints(/worker \d+: slow/);
+    process.kill(primary, 'SIGTERM');
+    expect((await slow).generation).toBe(2);
+    expect((await ended).code).toBe(0);
   });
 
   it('listens on a Unix socket, and moves its connections too', async () => {
@@ -184,22 +326,40 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
     30_000 + 5000 * restarts,
   );
 
-  it.each([
-    ['throws', { load: 2 }],
-    ['does not open its resource', { open: 2 }],
-    ['is not well', { check: 2 }],
-  ])('keeps its workers where new code %s', async (_what, faults) => {
-    const { url, signal, ask, warns, child, ended } = await serving({ faults, readyTimeoutMs: 300 });
+  it('keeps its workers where new code throws, does not open its resource, or is not well', async () => {
+    const faultsFile = `${emptyFolder()}/faults.json`;
+    writeFileSync(faultsFile, '{}');
+    const { url, signal, ask, fails, prints } = await serving({ faultsFile, readyTimeoutMs: 300 });
     const old = await bothWorkers(ask);
     const { state, stop } = load(url, 2);
-    signal('SIGUSR2');
-    await warns(/restart failed, and the old generation serves on/);
-    const before = state.sent;
-    await until(() => state.sent > before + 10);
-    await stop();
+    for (const [count, fault] of ['load', 'open', 'check'].entries()) {
+      writeFileSync(faultsFile, JSON.stringify({ [fault]: 2 }));
+      signal('SIGUSR2');
+      await until(() => fails() === count + 1);
+      const before = state.sent;
+      await until(() => state.sent > before + 10);
+    }
     expect([...state.generations]).toEqual([1]);
     expect(await bothWorkers(ask)).toEqual(old);
-    process.kill(child.pid, 'SIGTERM');
+    // Code that is right again is taken.
+    writeFileSync(faultsFile, '{}');
+    signal('SIGUSR2');
+    await prints(/primary: restarted/);
+    await until(() => state.generations.has(2));
+    await stop();
+  });
+
+  it('stops at once in the middle of a restart that does not come to an end', async () => {
+    const { signal, prints, ended, ask } = await serving({
+      faults: { openNever: 2 },
+      readyTimeoutMs: 60_000,
+    });
+    const slow = ask('/slow');
+    await prints(/worker \d+: slow/);
+    signal('SIGUSR2');
+    await prints(/worker \d+: opens 2/);
+    signal('SIGTERM');
+    expect((await slow).generation).toBe(1);
     expect((await ended).code).toBe(0);
   });
 
@@ -288,54 +448,11 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
     expect((await ask()).generation).toBe(1);
   });
 
-  it('lets nobody wait for a worker that is blocked', async () => {
-    const { ask, url, prints } = await serving();
-    const { text } = await request(url('/block'), { agent: false });
-    expect(text).toBe('blocked');
-    await prints(/blocks/);
-    const begun = performance.now();
-    for (let turn = 0; turn < 8; turn++) await ask();
-    expect(performance.now() - begun).toBeLessThan(800);
-  });
-
-  it('answers probes while every worker is blocked, and forgets nobody else', async () => {
-    const { ask, url, prints } = await serving();
-    await Promise.all([request(url('/block'), { agent: false }), request(url('/block'), { agent: false })]);
-    await prints(/(blocks[\s\S]*){2}/);
-    const begun = performance.now();
-    const waiting = ask('/', { body: 'patience' });
-    const [live, ready] = await Promise.all(
-      ['/live', '/ready'].map((path) => request(url(path), { agent: false })),
-    );
-    expect([live.status, live.text, ready.status, ready.text]).toEqual([
-      200,
-      '{"status":"live"}',
-      200,
-      '{"status":"ready"}',
-    ]);
-    expect(performance.now() - begun).toBeLessThan(800);
-    expect((await waiting).body).toBe('patience');
-  });
-
-  it('tells the health of all workers together', async () => {
-    const { url } = await serving({ healthCheckTimeoutMs: 100 });
-    const health = async () => {
-      const { status, text } = await request(url('/health'), { agent: false });
-      return { code: status, ...JSON.parse(text) };
-    };
-    const well = await health();
-    expect([well.code, well.status, well.checks]).toEqual([200, 'healthy', { db: true }]);
-    // More than this process alone would have.
-    expect(well.memory.rss).toBeGreaterThan(100e6);
-    await request(url('/block'), { agent: false });
-    expect(await health()).toMatchObject({ code: 503, checks: { db: true, workers: false } });
-  });
-
-  it.each(['SIGTERM', 'SIGINT'])('answers what is under way, stops and exits with 0 on %s', async (name) => {
+  it('answers what is under way, stops and exits with 0 on SIGTERM', async () => {
     const { ask, signal, prints, ended } = await serving();
     const slow = ask('/slow');
     await prints(/worker \d+: slow/);
-    signal(name);
+    signal('SIGTERM');
     expect((await slow).generation).toBe(1);
     const { code, stdout, stderr } = await ended;
     expect([code, stderr, stdout.match(/closed 1/g).length]).toEqual([0, '', 2]);
@@ -398,16 +515,13 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
   });
 
   it('drains the connections of TLS, which cannot move, without cutting one', async () => {
-    const pem = (name) => readFileSync(new URL(`../fixtures/tls/${name}.pem`, import.meta.url), 'utf8');
-    const { port, signal, prints } = await serving({ tls: { key: pem('key'), cert: pem('cert') } });
+    const { port, signal, prints } = await serving({ tls: certificate() });
     const agent = new https.Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
     onTestFinished(() => agent.destroy());
     const ask = async () => {
       const outgoing = https.get(`https://127.0.0.1:${port}/`, { agent });
       const [response] = await once(outgoing, 'response');
-      let text = '';
-      for await (const chunk of response) text += chunk;
-      return JSON.parse(text).generation;
+      return JSON.parse(await text(response)).generation;
     };
     expect(await ask()).toBe(1);
     signal('SIGUSR2');

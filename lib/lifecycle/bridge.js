@@ -49,7 +49,8 @@ function carry(socket, port) {
 
 /** A port that is free, for an application that would not tell which one it got. */
 async function freePort() {
-  const server = net.createServer().listen(0, host);
+  // In a cluster all workers would be told the same one.
+  const server = net.createServer().listen({ port: 0, host, exclusive: true });
   await once(server, 'listening');
   const { port } = /** @type {AddressInfo} */ (server.address());
   server.close();

@@ -26,7 +26,8 @@ class Connection {
   /** @param {Socket} socket what requests come over: the TLS socket, where there is one */
   constructor(socket) {
     this.socket = socket;
-    this.#mark = socket.bytesRead;
+    // What was read of it before it came here, and is to be read again, is the beginning of a request.
+    this.#mark = socket.bytesRead - socket.readableLength;
     socket.once('close', () => {
       for (const exchange of this.#exchanges) exchange.end();
     });

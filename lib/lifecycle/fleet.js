@@ -116,6 +116,7 @@ class Fleet {
     });
     // Whoever waits learns of it from the promise that is returned; here nobody may be listening yet.
     stopped.catch(() => {});
+    for (const service of services) service.hasten();
     const patience = Math.max(...services.map(({ options }) => longestStep(options)));
     await within(patience, turn, () => {
       throw createError('FLOTILLA_ERR_SHUTDOWN_TIMEOUT', [`${patience}`, services[0].culprit()]);

@@ -47,6 +47,9 @@ class Life {
     return this.state === 'ready' || this.state === 'restarting';
   }
 
+  /** Hears that a stop waits for the present step. */
+  hasten() {}
+
   /**
    * @param {keyof LifecycleEvents} name
    * @param {unknown[]} args

@@ -41,21 +41,31 @@ const { PortableFront } = require('./portable/front.js');
 const { NativeFront } = require('./native/front.js');
 const { ProxyFront } = require('./native/proxy-front.js');
 
+const isPortable = () => process.env.FLOTILLA_BALANCER === 'portable' || process.platform !== 'linux';
+
+/**
+ * Whether connections are forwarded to workers, and not handed over.
+ *
+ * @param {ResolvedServerConfig} config
+ * @param {boolean} takesSockets whether the application is one that sockets can be given to
+ */
+const forwards = ({ mode, proxyProtocol }, takesSockets) =>
+  isPortable() || mode === 'proxy' || !takesSockets || proxyProtocol !== false;
+
 /**
  * @param {FrontOptions} options
  * @param {boolean} takesSockets whether the application is one that sockets can be given to
  * @returns {Front}
  */
 function chooseFront(options, takesSockets) {
-  const { mode, proxyProtocol } = options.config;
-  const portable = process.env.FLOTILLA_BALANCER === 'portable' || process.platform !== 'linux';
+  const { mode } = options.config;
+  const portable = isPortable();
   if (mode === 'handoff' && (portable || !takesSockets)) {
     const where = portable ? 'here' : 'for an application that can only listen';
     throw invalidArgument('mode', `'proxy' or 'auto' ${where}`, mode);
   }
   if (portable) return new PortableFront(options);
-  const proxy = mode === 'proxy' || !takesSockets || proxyProtocol !== false;
-  return proxy ? new ProxyFront(options) : new NativeFront(options);
+  return forwards(options.config, takesSockets) ? new ProxyFront(options) : new NativeFront(options);
 }
 
-module.exports = { chooseFront };
+module.exports = { chooseFront, forwards };

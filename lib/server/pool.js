@@ -347,6 +347,14 @@ class Pool {
     return raised;
   }
 
+  /** Lets a generation that is being raised fail, because the end is wanted first. */
+  giveUp() {
+    const error = createError('FLOTILLA_ERR_WORKER_FAILED', ['a stop was asked for before it was ready']);
+    for (const post of this.#of('starting')) {
+      if (post.generation !== this.#generation) post.settle?.reject(error);
+    }
+  }
+
   /**
    * Ends workers that were raised, and are not wanted.
    *

@@ -17,6 +17,7 @@ const { isIP } = require('node:net');
 const { setTimeout: pause } = require('node:timers/promises');
 const { createError } = require('../../errors.js');
 const { Balance } = require('../../server/balance.js');
+const { forwards } = require('../../server/front.js');
 const { readError } = require('../../server/messages.js');
 const { Endpoints } = require('../endpoints.js');
 const { HealthPort } = require('../health-port.js');
@@ -69,7 +70,9 @@ class ClusteredService extends Life {
     super(options, name);
     const config = /** @type {import('../../../index.js').ResolvedServerConfig} */ (options.balance);
     this.#server = server;
-    this.#config = config;
+    // Where connections are forwarded, their workers learn by a header whose they are.
+    const proxyProtocol = config.proxyProtocol || (forwards(config, true) && 'v2');
+    this.#config = { ...config, proxyProtocol };
     this.#rollCall = new RollCall(config.workers, options.healthCheckTimeoutMs);
     const { port: _port, ...paths } = options.endpoints;
     this.#endpoints = new Endpoints(paths, {
@@ -180,6 +183,11 @@ class ClusteredService extends Life {
       this.state = this.#before;
       throw error;
     }
+  }
+
+  /** Somebody waits to stop it: a restart that takes as long as all workers take to get ready is not waited for. @override */
+  hasten() {
+    this.#balance?.pool.giveUp();
   }
 
   /** Takes back what `prepare` did. */

@@ -16,6 +16,7 @@ const { Reporter, reportEveryMs } = require('../../server/reporter.js');
 const { Service } = require('../service.js');
 const within = require('../within.js');
 const { Door, Port } = require('./entrances.js');
+const { behindProxy } = require('./proxy-header.js');
 const { door } = require('./seat.js');
 
 class WorkerService extends Service {
@@ -61,12 +62,16 @@ class WorkerService extends Service {
   /** @override @param {(socket: Socket) => void} accept */
   entrance(accept) {
     const { address } = this.#seat;
-    const { allowHalfOpen } = this.#config;
-    const server = /** @type {{ server: object }} */ (this.generation).server;
-    this.#entrance =
-      door === undefined
-        ? new Port(this.#seat, accept, (error) => this.tell('error', error))
-        : new Door(door, server, { address, allowHalfOpen, books: this.books, bring: accept });
+    const { allowHalfOpen, proxyProtocol } = this.#config;
+    const { server, application } = /** @type {import('../generation.js').Instance} */ (this.generation);
+    if (door !== undefined) {
+      this.#entrance = new Door(door, server, { address, allowHalfOpen, books: this.books, bring: accept });
+      return this.#entrance;
+    }
+    // What can only listen reads the header itself, where it was asked for.
+    const keepsHeader = application.carries !== undefined && proxyProtocol !== false;
+    const take = keepsHeader ? accept : (/** @type {Socket} */ socket) => behindProxy(socket, accept);
+    this.#entrance = new Port(this.#seat, take, (error) => this.tell('error', error));
     return this.#entrance;
   }
 
