@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { inCluster } from '../fixtures/cache.mjs';
 
-describe('a lifetime that another process has changed', () => {
+describe('a lifetime that another process has changed, in shared memory', () => {
   it('counts for one that has read the key a thousand times', async () => {
     const { before, after, answers } = await inCluster(
       `

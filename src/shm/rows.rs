@@ -136,6 +136,7 @@ impl Row {
 mod tests {
     use super::*;
 
+    #[cfg(all(target_os = "linux", not(flotilla_portable)))]
     #[test]
     fn a_row_is_the_same_for_all_who_map_the_table() {
         let rows = Rows::create().unwrap();

@@ -1,0 +1,37 @@
+/**
+ * Builds Flotilla as it is where memory and sockets cannot be shared between processes, as on macOS and Windows, and runs
+ * on it what it promises there: the engine in one process, and the cache over messages.
+ */
+
+import { copyFileSync, existsSync } from 'node:fs';
+import path from 'node:path';
+import { bin, fail, root, run } from './run.mjs';
+
+const target = path.join(root, 'target/portable');
+const env = {
+  ...process.env,
+  RUSTFLAGS: `${process.env.RUSTFLAGS ?? ''} --cfg flotilla_portable`.trim(),
+  CARGO_TARGET_DIR: target,
+  CARGO_PROFILE_DEV_OPT_LEVEL: '1',
+  CARGO_PROFILE_DEV_DEBUG: '0',
+};
+
+run('cargo', ['test', '--locked', '--lib'], { env });
+run('cargo', ['build', '--locked', '--lib', '--features', 'addon'], { env });
+
+const files = ['libflotilla.so', 'libflotilla.dylib', 'flotilla.dll'];
+const library = files.map((file) => path.join(target, 'debug', file)).find((file) => existsSync(file));
+if (!library) fail('cargo built no library.');
+const addon = path.join(target, 'flotilla.node');
+copyFileSync(library, addon);
+
+// Whoever asks for shared memory by name does not get it there.
+const args = [
+  'run',
+  '--typecheck.enabled=false',
+  '--reporter=dot',
+  '-t',
+  '^(?!.*\\bshared\\b)',
+  '__test__/cache',
+];
+run(bin('vitest'), args, { env: { ...process.env, FLOTILLA_ADDON: addon, FLOTILLA_BALANCER: 'portable' } });
