@@ -5,7 +5,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import WebSocket from 'ws';
 import {
   answering,
@@ -46,54 +46,66 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
   /** What does not depend on how connections travel is tested on the first way alone. */
   const onceOnly = it.skipIf(name !== fronts[0][0]);
 
-  it('says what it is, in the primary and in each worker', async () => {
-    const { result, prints, child } = await serve({ workers: 2 });
-    expect(result).toEqual({
-      mode: 'primary',
-      pid: child.pid,
-      host: '127.0.0.1',
-      port: expect.any(Number),
-      workers: 2,
+  describe('that just serves', () => {
+    const done = [];
+    let server;
+    beforeAll(async () => {
+      const options = { ...mode, workers: 3 };
+      server = await serving(options, env, { whenDone: (kill) => done.push(kill) });
+      await server.printsTimes('worker \\d+: result', 3);
     });
-    const [, pid, text] = await prints(/worker (\d+): result (.*workerIndex":1.*)/);
-    const told = JSON.parse(text);
-    expect(told).toEqual({
-      mode: 'worker',
-      pid: Number(pid),
-      host: '127.0.0.1',
-      port: told.workerPort,
-      workerIndex: 1,
-      workerPort: expect.any(Number),
+    afterAll(() => {
+      for (const kill of done) kill();
     });
-  });
 
-  it('gives connections to all workers in turn, and keeps each where it is', async () => {
-    const { url, printsTimes } = await serve({ workers: 3 });
-    await printsTimes('worker \\d+: result', 3);
-    await vi.waitFor(async () => expect(new Set(await answering(url, 6)).size).toBe(3), 10_000);
-    const agent = keepAlive();
-    expect(new Set(await answering(url, 5, { agent })).size).toBe(1);
-  });
+    it('says what it is, in the primary and in each worker', async () => {
+      const { result, prints, child } = server;
+      expect(result).toEqual({
+        mode: 'primary',
+        pid: child.pid,
+        host: '127.0.0.1',
+        port: expect.any(Number),
+        workers: 3,
+      });
+      const [, pid, text] = await prints(/worker (\d+): result (.*workerIndex":1.*)/);
+      const told = JSON.parse(text);
+      expect(told).toEqual({
+        mode: 'worker',
+        pid: Number(pid),
+        host: '127.0.0.1',
+        port: told.workerPort,
+        workerIndex: 1,
+        workerPort: expect.any(Number),
+      });
+    });
 
-  it('carries bodies, and WebSockets', async () => {
-    const { url } = await serve();
-    const body = Buffer.alloc(3_000_000, 'x');
-    expect(await ask(url, { method: 'POST', body })).toMatchObject({ status: 200, length: body.length });
-    const socket = new WebSocket(`${url.replace('http', 'ws')}/socket`);
-    onTestFinished(() => socket.terminate());
-    await once(socket, 'open');
-    socket.send('hello');
-    const [message] = await once(socket, 'message');
-    expect(String(message)).toMatch(/^\d+ hello$/);
-  });
+    it('gives connections to all workers in turn, and keeps each where it is', async () => {
+      const { url } = server;
+      await vi.waitFor(async () => expect(new Set(await answering(url, 6)).size).toBe(3), 10_000);
+      const agent = keepAlive();
+      expect(new Set(await answering(url, 5, { agent })).size).toBe(1);
+    });
 
-  it('answers a client that has ended its side, and not where that is not wanted', async () => {
-    const { port } = await serve();
-    const client = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true }).setEncoding('utf8');
-    client.end('GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n');
-    let text = '';
-    for await (const chunk of client) text += chunk;
-    expect(text).toMatch(/^HTTP\/1.1 200/);
+    it('carries bodies, and WebSockets', async () => {
+      const { url } = server;
+      const body = Buffer.alloc(3_000_000, 'x');
+      expect(await ask(url, { method: 'POST', body })).toMatchObject({ status: 200, length: body.length });
+      const socket = new WebSocket(`${url.replace('http', 'ws')}/socket`);
+      onTestFinished(() => socket.terminate());
+      await once(socket, 'open');
+      socket.send('hello');
+      const [message] = await once(socket, 'message');
+      expect(String(message)).toMatch(/^\d+ hello$/);
+    });
+
+    it('answers a client that has ended its side, and not where that is not wanted', async () => {
+      const { port } = server;
+      const client = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true }).setEncoding('utf8');
+      client.end('GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n');
+      let text = '';
+      for await (const chunk of client) text += chunk;
+      expect(text).toMatch(/^HTTP\/1.1 200/);
+    });
   });
 
   it('serves on a Unix socket', async () => {
@@ -103,21 +115,25 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
     expect(await ask({ socketPath: host, path: '/' })).toMatchObject({ status: 200 });
   });
 
-  it.each(['sticky', 'later'])('asks a strategy of the program’s own (%s)', async (strategy) => {
-    const { url, printsTimes } = await serve({ strategy, requestInspectionTimeoutMs: 1000 });
-    await printsTimes('worker \\d+: result', 2);
-    const visitors = ['1', '1', '2', '2', '1'];
-    const asked = async () => {
-      const pids = [];
-      for (const visitor of visitors) pids.push((await ask(url, { headers: { 'x-visitor': visitor } })).pid);
-      return pids;
-    };
-    await vi.waitFor(async () => {
-      const [one, again, two, twice, last] = await asked();
-      if (strategy === 'sticky') expect([again, twice, last]).toEqual([one, two, one]);
-      expect(new Set([one, again, two]).size).toBe(2);
-    }, 10_000);
-  });
+  it.each(name === fronts[0][0] ? ['sticky', 'later'] : ['sticky'])(
+    'asks a strategy of the program’s own (%s)',
+    async (strategy) => {
+      const { url, printsTimes } = await serve({ strategy, requestInspectionTimeoutMs: 1000 });
+      await printsTimes('worker \\d+: result', 2);
+      const visitors = ['1', '1', '2', '2', '1'];
+      const asked = async () => {
+        const pids = [];
+        for (const visitor of visitors)
+          pids.push((await ask(url, { headers: { 'x-visitor': visitor } })).pid);
+        return pids;
+      };
+      await vi.waitFor(async () => {
+        const [one, again, two, twice, last] = await asked();
+        if (strategy === 'sticky') expect([again, twice, last]).toEqual([one, two, one]);
+        expect(new Set([one, again, two]).size).toBe(2);
+      }, 10_000);
+    },
+  );
 
   onceOnly.each(['throws', 'stranger', 'never'])(
     'serves by the default strategy where the program’s own fails (%s)',
@@ -190,7 +206,8 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
     await bothWorkers(url);
   });
 
-  it('restarts under load with no request lost', async () => {
+  /** Where connections move, more is tested: in `handing-over.test.mjs`. */
+  it.skipIf(mode.mode === 'handoff')('restarts under load with no request lost', async () => {
     const { url, order, printsTimes } = await serve();
     await printsTimes('worker \\d+: result', 2);
     const requests = load(url, 6);
@@ -290,16 +307,19 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
     expect(await ask(url)).toMatchObject({ status: 200 });
   });
 
-  it('gives no connection to a worker that has not reported for long, and gives some again when it has', async () => {
-    const options = { workerHeartbeatIntervalMs: 50, workerHeartbeatStaleAfterMs: 400, workers: 2 };
-    const { url, printsTimes } = await serve(options);
-    await printsTimes('worker \\d+: result', 2);
-    const [pid, other] = await bothWorkers(url);
-    process.kill(pid, 'SIGSTOP');
-    onTestFinished(() => process.kill(pid, 'SIGCONT'));
-    await pause(700);
-    expect(new Set(await answering(url, 3))).toEqual(new Set([other]));
-    process.kill(pid, 'SIGCONT');
-    await bothWorkers(url);
-  });
+  onceOnly(
+    'gives no connection to a worker that has not reported for long, and gives some again when it has',
+    async () => {
+      const options = { workerHeartbeatIntervalMs: 50, workerHeartbeatStaleAfterMs: 400, workers: 2 };
+      const { url, printsTimes } = await serve(options);
+      await printsTimes('worker \\d+: result', 2);
+      const [pid, other] = await bothWorkers(url);
+      process.kill(pid, 'SIGSTOP');
+      onTestFinished(() => process.kill(pid, 'SIGCONT'));
+      await pause(700);
+      expect(new Set(await answering(url, 3))).toEqual(new Set([other]));
+      process.kill(pid, 'SIGCONT');
+      await bothWorkers(url);
+    },
+  );
 });

@@ -13,7 +13,6 @@ import { descriptorsOf, megabytesOf, waitingToBeClosed } from '../fixtures/resou
 const moves = Number(process.env.FLOTILLA_TEST_MOVES ?? 3000);
 const clients = moves < 50_000 ? 100 : 1000;
 const handoffs = Number(process.env.FLOTILLA_TEST_HANDOFFS ?? 5000);
-const restarts = Number(process.env.FLOTILLA_TEST_RESTARTS ?? 3);
 /** What a heap may have grown by where nothing leaks; a leak of 100 bytes a hand-off is more, in the long run. */
 const breathing = 60;
 
@@ -65,30 +64,6 @@ describe.skipIf(process.platform !== 'linux')('after much work', () => {
       expect(waitingToBeClosed(port)).toBe(0);
     },
     60_000 + handoffs,
-  );
-
-  it(
-    `restarts leave nothing (${restarts} times)`,
-    async () => {
-      const { child, port, url, order, printsTimes } = await serving();
-      await printsTimes('worker \\d+: result', 2);
-      const restart = async () => {
-        expect(await order('SIGHUP', 'restart')).toMatch('done restart');
-      };
-      const agent = keepAlive();
-      await ask(url, { agent });
-      await restart();
-      const held = descriptorsOf(child.pid);
-      const memory = megabytesOf(child.pid);
-      for (let times = 1; times < restarts; times++) {
-        await restart();
-        expect(await ask(url, { agent })).toMatchObject({ status: 200 });
-      }
-      await vi.waitFor(() => expect(descriptorsOf(child.pid)).toBeLessThanOrEqual(held + 1), 10_000);
-      expect(megabytesOf(child.pid)).toBeLessThan(memory + breathing);
-      expect(waitingToBeClosed(port)).toBe(0);
-    },
-    60_000 + restarts * 3000,
   );
 });
 
