@@ -1,14 +1,26 @@
 // The synchronous view beside lru-cache 11, step by step: random operations on both, with a stopped clock that only
-// the test moves. Whatever one answers, throws, keeps or forgets, the other must, too.
+// the test moves. Whatever one answers, throws, keeps or forgets, the other must, too. So the promises, in a worker, on
+// both transports.
 
 import { createRequire } from 'node:module';
 import { LRUCache } from 'lru-cache';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { seededGenerator } from '../../bench/harness/turns.mjs';
+import { inCluster } from '../fixtures/cache.mjs';
+import {
+  dice,
+  keys,
+  outcome,
+  randomOptions,
+  values,
+  withoutGap,
+  writeOptions,
+} from '../fixtures/cache-draws.mjs';
 
 const require = createRequire(import.meta.url);
 const { LRUCacheClustered } = require('flotilla');
 const addon = require('../../lib/native/loader.js');
+const program = new URL('../fixtures/cache-differential.mjs', import.meta.url).href;
 
 const SEEDS = Number(process.env.FLOTILLA_TEST_SEEDS ?? 60);
 const STEPS = 400;
@@ -32,83 +44,6 @@ afterEach(() => {
   vi.useRealTimers();
   LRUCacheClustered.getAllCaches().clear();
 });
-
-/** @param {() => number} random */
-function dice(random) {
-  const upTo = (count) => Math.floor(random() * count);
-  const of = (list) => list[upTo(list.length)];
-  return { upTo, of, chance: (share) => random() < share };
-}
-
-function randomOptions({ upTo, chance }) {
-  const maxSize = 5 + upTo(60);
-  const options = {
-    ...(chance(0.7) && { max: 1 + upTo(12) }),
-    ...(chance(0.4) && { maxSize }),
-    // lru-cache empties itself for an entry between the two where this is the larger; here such an entry is refused.
-    ...(chance(0.25) && { maxEntrySize: 1 + upTo(Math.min(20, maxSize)) }),
-    ...(chance(0.6) && { ttl: 1 + upTo(50) }),
-    allowStale: chance(0.3),
-    updateAgeOnGet: chance(0.3),
-    updateAgeOnHas: chance(0.3),
-    noDeleteOnStaleGet: chance(0.3),
-  };
-  return options.max || options.maxSize || options.ttl ? options : { ...options, max: 10 };
-}
-
-const keys = [
-  'a',
-  'b',
-  'c',
-  'd',
-  '',
-  '1',
-  1,
-  -1,
-  1.5,
-  Number.NaN,
-  0,
-  true,
-  false,
-  10n,
-  'ключ',
-  '\ud800',
-  'e',
-  'f',
-];
-const values = [
-  1,
-  'x',
-  'y'.repeat(90),
-  { a: 1 },
-  [1, 2, { b: null }],
-  true,
-  false,
-  -0,
-  12345678901234567890n,
-  'ünï',
-  '\udc00',
-];
-
-/** What a call answered, or how it failed; lru-cache words its errors differently. */
-function outcome(call) {
-  try {
-    return { answer: call() };
-  } catch (error) {
-    return { threw: error.name };
-  }
-}
-
-function writeOptions(die, counted) {
-  const sized = counted ? die.chance(0.93) : die.chance(0.05);
-  return {
-    ...(sized && { size: die.of([1, 1, 2, 3, 5, 8, 13, 30, 0, 1.5, Number.NaN, -1]) }),
-    ...(die.chance(0.4) && {
-      ttl: die.of([0, 1, 5, 20, 100, 0.5, 2.5, -5, Number.NaN, Number.POSITIVE_INFINITY]),
-    }),
-    ...(die.chance(0.1) && { noUpdateTTL: true }),
-  };
-}
 
 /** Each step: what to do with either cache. `start` is on another clock in each, so only its age is drawn. */
 const steps = {
@@ -200,17 +135,8 @@ function getOptions(die) {
 const state = (cache) => ({
   size: cache.size,
   entries: [...cache.entries()],
-  dump: cache.dump().map(withoutGap),
+  dump: cache.dump().map((entry) => withoutGap(entry, Date.now() - now)),
 });
-
-/**
- * Without `max`, lru-cache keeps lifetimes in plain arrays, and an entry from before the first of them dumps as
- * `ttl: undefined, start: NaN`. With `max` the same entry has 0 and the clock's origin; so it has here, always.
- */
-function withoutGap([key, entry]) {
-  const gap = 'ttl' in entry && entry.ttl === undefined;
-  return [key, gap ? { ...entry, ttl: 0, start: Math.floor(Date.now() - now) } : entry];
-}
 
 describe('the synchronous view and lru-cache 11', () => {
   it.each(Array.from({ length: SEEDS }, (_, seed) => seed))(
@@ -234,4 +160,16 @@ describe('the synchronous view and lru-cache 11', () => {
       expect(addon.segmentValidate()).toBeUndefined();
     },
   );
+});
+
+describe('the surface with promises and lru-cache 11, in a worker', () => {
+  it.each(['shared', 'ipc'])('agree on random operations, %s', async (transport) => {
+    const source = `export * from ${JSON.stringify(program)};`;
+    const { answers, after } = await inCluster(source, {
+      workers: 1,
+      env: { FLOTILLA_TRANSPORT: transport },
+    });
+    expect(answers).toEqual(['the same']);
+    expect(after).toBeNull();
+  });
 });

@@ -1,14 +1,17 @@
-// Single flight: one fetcher for all who ask, in whatever process, whatever becomes of the one who leads.
+// Single flight: one fetcher for all who ask, in whatever process, on either transport, whatever becomes of the one
+// who leads.
 
 import { describe, expect, it } from 'vitest';
 import { inCluster, startProgram } from '../fixtures/cache.mjs';
 
-describe('single flight', () => {
+describe.each(['shared', 'ipc'])('single flight, %s', (transport) => {
+  const env = { FLOTILLA_TRANSPORT: transport };
+
   it('runs one fetcher for many callers in several workers', async () => {
     const { answers, after } = await inCluster(
       `
-      const cache = new LRUCacheClustered({ namespace: 'flights' });
-      const runs = new LRUCacheClustered({ namespace: 'runs' });
+      const cache = new LRUCacheClustered({ namespace: 'flights', timeout: 60_000 });
+      const runs = new LRUCacheClustered({ namespace: 'runs', timeout: 60_000 });
       export async function worker() {
         await runs.incr('ready');
         while (await runs.get('ready') < 3) await new Promise(setImmediate);
@@ -17,7 +20,7 @@ describe('single flight', () => {
         return [new Set(got.map(({ by }) => by)).size, got[0].by];
       }
       export const afterwards = async () => [await runs.get('runs'), await cache.get('key')];`,
-      { workers: 3 },
+      { workers: 3, env },
     );
     const [runs, value] = after;
     expect(runs).toBe(1);
@@ -25,8 +28,9 @@ describe('single flight', () => {
   });
 
   it('gives the leader’s error to all, with its name, code, cause and stack, and frees the key', async () => {
-    const { answers } = await inCluster(`
-      const cache = new LRUCacheClustered({ namespace: 'failing' });
+    const { answers } = await inCluster(
+      `
+      const cache = new LRUCacheClustered({ namespace: 'failing', timeout: 60_000 });
       export async function worker(index) {
         await cache.incr('ready');
         while (await cache.get('ready') < 2) await new Promise(setImmediate);
@@ -37,15 +41,18 @@ describe('single flight', () => {
         const error = await cache.fetch('key', bring).catch((thrown) => thrown);
         const next = await cache.fetch('key', () => 'second');
         return [error.name, error.message, error.code, error.cause.name, error.cause.message, error.stack.includes('bring'), next];
-      }`);
+      }`,
+      { env },
+    );
     expect(answers).toEqual(
       Array(2).fill(['RangeError', 'no luck', 'E_LUCK', 'TypeError', 'deeper', true, 'second']),
     );
   });
 
   it('keeps an error as it is for the caller that leads, and makes one of what is none', async () => {
-    const { before } = await inCluster(`
-      const cache = new LRUCacheClustered({ namespace: 'own' });
+    const { before, answers } = await inCluster(
+      `
+      const cache = new LRUCacheClustered({ namespace: 'own ' + process.pid, timeout: 60_000 });
       class Own extends Error {}
       const thrown = async (value) => cache.fetch('key', () => { throw value; }).catch((error) => error);
       export async function primary() {
@@ -54,13 +61,16 @@ describe('single flight', () => {
         const odd = await thrown(Object.create(null));
         return [await thrown(own) === own, text instanceof Error && text.message, odd instanceof Error];
       }
-      export const worker = () => null;`);
-    expect(before).toEqual([true, 'just text', true]);
+      export const worker = primary;`,
+      { workers: 1, env },
+    );
+    expect([before, ...answers]).toEqual(Array(2).fill([true, 'just text', true]));
   });
 
   it('lets forceRefresh lead at once, and its value wins over the slower one', async () => {
-    const { before } = await inCluster(`
-      const cache = new LRUCacheClustered({ namespace: 'forced' });
+    const { before, answers } = await inCluster(
+      `
+      const cache = new LRUCacheClustered({ namespace: 'forced ' + process.pid, timeout: 60_000 });
       export async function primary() {
         let finish;
         const slow = cache.fetch('key', () => new Promise((resolve) => { finish = () => resolve('old'); }));
@@ -68,13 +78,16 @@ describe('single flight', () => {
         finish();
         return [await slow, forced, await cache.get('key')];
       }
-      export const worker = () => null;`);
-    expect(before).toEqual(['old', 'new', 'new']);
+      export const worker = primary;`,
+      { workers: 1, env },
+    );
+    expect([before, ...answers]).toEqual(Array(2).fill(['old', 'new', 'new']));
   });
 
   it('lets another lead when a lease runs out, and does not store the late result', async () => {
-    const { before } = await inCluster(`
-      const cache = new LRUCacheClustered({ namespace: 'hung' });
+    const { before, answers } = await inCluster(
+      `
+      const cache = new LRUCacheClustered({ namespace: 'hung ' + process.pid, timeout: 60_000 });
       export async function primary() {
         let finish;
         const hung = cache.fetch('key', () => new Promise((resolve) => { finish = () => resolve('late'); }), { lease: 50 });
@@ -82,13 +95,16 @@ describe('single flight', () => {
         finish();
         return [taken, await hung, await cache.get('key')];
       }
-      export const worker = () => null;`);
-    expect(before).toEqual(['in time', 'late', 'in time']);
+      export const worker = primary;`,
+      { workers: 1, env },
+    );
+    expect([before, ...answers]).toEqual(Array(2).fill(['in time', 'late', 'in time']));
   });
 
   it('wakes the followers at once when the leader is killed, and one of them leads', async () => {
-    const { prints } = startProgram(`
-      const cache = new LRUCacheClustered({ namespace: 'killed' });
+    const { prints } = startProgram(
+      `
+      const cache = new LRUCacheClustered({ namespace: 'killed', timeout: 60_000 });
       export async function main() {
         if (cluster.isWorker) {
           if (process.env.LEADS) return cache.fetch('key', () => { process.send('leading'); return new Promise(() => {}); });
@@ -112,7 +128,9 @@ describe('single flight', () => {
         }))), followers.ready = 0);
         console.log(JSON.stringify({ same: results[0] === results[1], one: followers.some((worker) => worker.process.pid === results[0]), wait: led - killed }));
         for (const worker of followers) worker.kill();
-      }`);
+      }`,
+      env,
+    );
     const [line] = await prints(/\{.*\}/);
     const { same, one, wait } = JSON.parse(line);
     expect({ same, one }).toEqual({ same: true, one: true });
@@ -121,7 +139,8 @@ describe('single flight', () => {
   });
 
   it('frees what a thread led when it is terminated', async () => {
-    const { before } = await inCluster(`
+    const { before } = await inCluster(
+      `
       import { Worker } from 'node:worker_threads';
       const cache = new LRUCacheClustered({ namespace: 'thread' });
       export async function primary() {
@@ -134,18 +153,23 @@ describe('single flight', () => {
         await thread.terminate();
         return followed;
       }
-      export const worker = () => null;`);
+      export const worker = () => null;`,
+      { env },
+    );
     expect(before).toBe('mine');
   });
 
   it('keeps a process alive while it follows, and no longer', async () => {
-    const { ended } = startProgram(`
+    const { ended } = startProgram(
+      `
       const cache = new LRUCacheClustered({ namespace: 'alive' });
       export async function main() {
         const lost = cache.fetch('key', () => new Promise(() => {}), { lease: 300 });
         lost.catch(() => {});
         console.log('got ' + await cache.fetch('key', () => 'it'));
-      }`);
+      }`,
+      env,
+    );
     expect(await ended).toMatchObject({ code: 0, stdout: 'got it\n' });
   });
 });

@@ -4,10 +4,12 @@
 import { createRequire } from 'node:module';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { inCluster } from '../fixtures/cache.mjs';
+import { cyclic, shared, unstorable, values } from '../fixtures/cache-values.mjs';
 
 const require = createRequire(import.meta.url);
 const { LRUCacheClustered } = require('flotilla');
 const addon = require('../../lib/native/loader.js');
+const fixture = new URL('../fixtures/cache-values.mjs', import.meta.url).href;
 
 let made = 0;
 let cache;
@@ -15,75 +17,6 @@ beforeEach(() => {
   made += 1;
   cache = new LRUCacheClustered({ namespace: `values ${made}` });
 });
-
-const shared = { a: 1 };
-const cyclic = { name: 'self' };
-cyclic.self = cyclic;
-class Point {
-  constructor() {
-    this.x = 1;
-  }
-
-  get length() {
-    return 1;
-  }
-}
-
-/** Each value, and what it comes back as where that is not the same. */
-const values = {
-  'an empty string': [''],
-  'a one-byte string': ['naïve café ÿ'],
-  'a two-byte string': ['日本語 😀'],
-  'lone surrogates': ['\ud800 and \udfff'],
-  'a string with zeros': ['a\0b'],
-  'a long string': ['x'.repeat(300_000)],
-  'a long two-byte string': ['ж'.repeat(100_000)],
-  'a string made of pieces': [['a', 'b', 'ж'].join('-').concat('tail')],
-  zero: [0],
-  'negative zero': [-0],
-  NaN: [Number.NaN],
-  infinity: [Number.NEGATIVE_INFINITY],
-  'a small fraction': [5e-324],
-  true: [true],
-  false: [false],
-  'a bigint': [12345678901234567890123456789n],
-  'a negative bigint': [-(2n ** 64n)],
-  'bigint zero': [0n],
-  'an object': [{ id: 1, name: 'ada', tags: ['a', null, true], nested: { deep: { deeper: [1.5] } } }],
-  'an empty object': [{}],
-  'an empty array': [[]],
-  'an object without prototype': [Object.assign(Object.create(null), { a: 1 }), { a: 1 }],
-  'undefined inside': [{ a: undefined, b: [undefined, 1] }],
-  'negative zero inside': [{ a: [-0] }],
-  'NaN inside': [[Number.NaN, Number.POSITIVE_INFINITY]],
-  'a hole': [Object.assign(new Array(3), { 0: 1, 2: 3 })],
-  'an array with a property': [Object.assign([1, 2], { extra: true })],
-  'a key named __proto__': [JSON.parse('{"__proto__": {"a": 1}, "b": 2}')],
-  'a property toJSON': [{ toJSON: 1, a: 2 }],
-  'bigints inside': [{ a: [1n] }],
-  'a Date': [new Date(1e12)],
-  'an invalid Date': [new Date(Number.NaN)],
-  'a RegExp': [/a+b/giu],
-  'a Map': [new Map([['a', new Map([[1, { b: 2 }]])]])],
-  'a Set': [new Set([1, 'a', new Set([2])])],
-  'a Buffer': [Buffer.from('buffer \xff', 'latin1')],
-  'an empty Buffer': [Buffer.alloc(0)],
-  'a part of a Buffer': [Buffer.from('0123456789').subarray(3, 6)],
-  'a Buffer inside': [{ data: Buffer.from('abc') }],
-  'a Uint8Array': [new Uint8Array([1, 2, 255])],
-  'a Float64Array, a part': [new Float64Array([1, 2, 3]).subarray(1)],
-  'a BigInt64Array': [new BigInt64Array([1n, -1n])],
-  'a Uint8ClampedArray': [new Uint8ClampedArray([1])],
-  'a DataView': [new DataView(new Uint8Array([1, 2, 3]).buffer, 1)],
-  'an ArrayBuffer': [new Uint8Array([1, 2, 3]).buffer],
-  'bytes in shared memory': [new Uint8Array(new SharedArrayBuffer(2)), new Uint8Array(2)],
-  'typed arrays inside': [{ a: new Uint16Array([1, 2]), b: new Float32Array([0.5]) }],
-  'a class instance': [new Point(), { x: 1 }],
-  'boxed values': [[new Number(1), new String('a')]],
-  'a cyclic object': [cyclic],
-  'one object twice': [{ first: shared, second: shared }],
-  'a million numbers': [Array.from({ length: 100_000 }, (_, index) => index)],
-};
 
 describe('values', () => {
   it.each(Object.entries(values))('%s comes back as it was put', async (_, [value, expected = value]) => {
@@ -117,50 +50,49 @@ describe('values', () => {
     expect(back).toMatchObject({ message: 'too far', stack: error.stack });
   });
 
-  it('come to a worker as they were put in the primary, and back', async () => {
-    const { answers, after } = await inCluster(
-      `
+  it.each(['shared', 'ipc'])(
+    'come to a worker as they were put in the primary, and back, %s',
+    async (transport) => {
+      const { before, answers, after } = await inCluster(
+        `
       import { isDeepStrictEqual } from 'node:util';
-      const cache = new LRUCacheClustered({ namespace: 'typed' });
-      const cyclic = { name: 'self' }; cyclic.self = cyclic;
-      const values = () => ({ text: 'ж\\ud800', narrow: 'ÿ', buffer: Buffer.from([1, 2]), array: new Float64Array([1.5]), date: new Date(5), map: new Map([[1, { a: undefined }]]),
-        set: new Set([1n]), nan: NaN, zero: -0, big: -5n, yes: true, cyclic, object: { a: [1, null] } });
-      export async function primary() { for (const [key, value] of Object.entries(values())) await cache.set(key, value); }
+      import { unstorable, values } from ${JSON.stringify(fixture)};
+      const cache = new LRUCacheClustered({ namespace: 'typed', timeout: 60_000 });
+      const each = (of) => Promise.all(Object.entries(values).map(([name, [value, expected = value]]) => of(name, value, expected)));
+      // Two invalid dates are not equal to isDeepStrictEqual.
+      const plain = (value) => value instanceof Date ? String(value) : value;
+      const same = async (name, got, expected) => isDeepStrictEqual(plain(await got), plain(expected)) ? [] : [name];
+      export const primary = () => each((name, value) => cache.set(name, value));
       export async function worker() {
-        const wrong = [];
-        for (const [key, value] of Object.entries(values())) {
-          const got = await cache.get(key);
-          if (!isDeepStrictEqual(got, value)) wrong.push(key);
-          await cache.set('back ' + key, got);
+        const wrong = await each(async (name, value, expected) => {
+          const got = await cache.get(name);
+          await cache.mSet([['back ' + name, got]]);
+          return [await same(name, got, expected), await same(name + ' of fetch', cache.fetch('fetched ' + name, () => value), value),
+            await same(name + ' of values', (await cache.mGet([name])).get(name), expected)];
+        });
+        const accepted = [];
+        for (const [name, value, path] of unstorable) {
+          for (const call of [() => cache.set('user:1', value), () => cache.setIfAbsent('user:1', value), () => cache.mSet([['ok', 1], ['user:1', value]]),
+            () => cache.fetch('user:1', () => value), () => cache.load([['ok', { value: 1 }], ['user:1', { value }]])]) {
+            const error = await call().catch((thrown) => thrown);
+            if (error?.code !== 'FLOTILLA_ERR_VALUE_NOT_CLONEABLE' || !error.message.includes('"user:1" cannot be stored: ' + path)) accepted.push([name, String(error)]);
+          }
         }
-        return wrong;
+        return [wrong.flat(2), accepted, await cache.has('user:1'), await cache.has('ok')];
       }
-      export async function afterwards() {
-        const wrong = [];
-        for (const [key, value] of Object.entries(values())) if (!isDeepStrictEqual(await cache.get('back ' + key), value)) wrong.push(key);
-        return wrong;
-      }`,
-      { workers: 1 },
-    );
-    expect(answers).toEqual([[]]);
-    expect(after).toEqual([]);
-  });
+      export const afterwards = async () => (await each(async (name, _, expected) => [
+        await same(name, cache.get('back ' + name), expected), await same(name, cache.get('fetched ' + name), expected)])).flat(2);`,
+        { workers: 1, env: { FLOTILLA_TRANSPORT: transport } },
+      );
+      expect(new Set(before)).toEqual(new Set([true]));
+      expect(answers).toEqual([[[], [], false, false]]);
+      expect(after).toEqual([]);
+    },
+  );
 });
 
 describe('what cannot be stored', () => {
-  it.each([
-    ['a function', () => 1, 'value is a function'],
-    ['a symbol', Symbol('s'), 'value is a symbol'],
-    ['a function deep inside', { list: [1, { run() {} }] }, 'value.list[1].run is a function'],
-    [
-      'a symbol in a Map',
-      new Map([['k', { 'odd name': Symbol('x') }]]),
-      'value.get("k")["odd name"] is a symbol',
-    ],
-    ['a promise', { later: Promise.resolve() }, 'value.later is a promise'],
-    ['a WeakMap', [new WeakMap()], 'value[0] is a weak reference'],
-    ['shared memory', { memory: new SharedArrayBuffer(1) }, 'value.memory is shared memory'],
-  ])('%s rejects with the key and the path', async (_, value, path) => {
+  it.each(unstorable)('%s rejects with the key and the path', async (_, value, path) => {
     await cache.set('user:1', 'before');
     for (const call of [
       cache.set('user:1', value),
