@@ -40,6 +40,7 @@ for (const major of supported.filter((each) => each !== running)) {
     '__test__/package',
     '__test__/errors',
     '__test__/scope',
+    '__test__/cache/copies.test.mjs',
     '__test__/lifecycle',
     '__test__/server',
     '__test__/stores',

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use flotilla::store::{
-    Cache, Claim, ClaimOptions, Content, GetOptions, Options, SegmentOptions, SetOptions, SnapshotOptions,
-    Stale, Store,
+    Cache, Claim, ClaimOptions, Content, GetOptions, NearReader, Options, SegmentOptions, SetOptions,
+    SnapshotOptions, Stale, Store,
 };
 use flotilla::sys::clock::monotonic_ms;
 use support::{Worker, bounded, key, role, value};
@@ -72,16 +72,95 @@ fn caches(store: &Arc<Store>) -> Vec<Cache> {
     ]
 }
 
+/// What one process works on, and how it reads it.
+struct Desk {
+    caches: Vec<Cache>,
+    readers: Vec<Option<NearReader>>,
+    /// Counters, and what was known to have been counted.
+    counted: Cache,
+    known: Cache,
+    counters: NearReader,
+}
+
+impl Desk {
+    fn at(store: &Arc<Store>) -> Self {
+        let caches = caches(store);
+        let counted = store.open("counted", &bounded(100)).unwrap();
+        Self {
+            readers: caches
+                .iter()
+                .map(|cache| NearReader::open(cache).unwrap())
+                .collect(),
+            caches,
+            known: store.open("known", &bounded(100)).unwrap(),
+            counters: NearReader::open(&counted).unwrap().unwrap(),
+            counted,
+        }
+    }
+
+    fn get(&mut self, at: usize, name: &str, now: f64, out: &mut Vec<u8>) -> Option<u8> {
+        match &mut self.readers[at] {
+            Some(reader) => reader.get(key(name), now, out).unwrap().0,
+            None => self.caches[at]
+                .get(key(name), now, &GetOptions::default(), out)
+                .unwrap(),
+        }
+    }
+
+    /// Counts, and only then says so.
+    fn count(&self, name: &str) {
+        let now = monotonic_ms();
+        let sum = self
+            .counted
+            .incr(key(name), 1.0, now, &SetOptions::default())
+            .unwrap();
+        self.known
+            .set(key(name), value(&sum.to_le_bytes()), now, &SetOptions::default())
+            .unwrap();
+    }
+
+    /// A copy is never older than a write that had ended before it was read.
+    fn assert_not_stale(&mut self, name: &str, out: &mut Vec<u8>) {
+        let now = monotonic_ms();
+        let known = self
+            .known
+            .get(key(name), now, &GetOptions::default(), out)
+            .unwrap();
+        let least = known.map_or(0.0, |_| number(out));
+        let (tag, _) = self.counters.get(key(name), now, out).unwrap();
+        let read = tag.map_or(0.0, |_| number(out));
+        assert!(
+            read >= least,
+            "{name}: {read} was read after {least} had been written"
+        );
+    }
+}
+
+fn number(bytes: &[u8]) -> f64 {
+    f64::from_le_bytes(bytes.try_into().unwrap())
+}
+
 /// One random operation.
-fn act(dice: &mut Dice, caches: &[Cache], out: &mut Vec<u8>) {
+fn act(dice: &mut Dice, desk: &mut Desk, out: &mut Vec<u8>) {
+    if dice.roll(4) == 0 {
+        let counter = format!("counter {}", dice.roll(3));
+        if dice.roll(4) == 0 {
+            desk.count(&counter);
+        }
+        desk.assert_not_stale(&counter, out);
+    }
     let at = dice.roll(3) as usize;
-    let cache = &caches[at];
     let set = SetOptions {
         size: (at == 2).then(|| 1.0 + dice.roll(20) as f64),
         ..SetOptions::default()
     };
     let name = format!("key {}", dice.roll(400));
     let now = monotonic_ms();
+    let got = matches!(dice.roll(5), 0 | 1).then(|| desk.get(at, &name, now, out));
+    if got == Some(Some(3)) {
+        assert_whole(out);
+    }
+    let cache = &desk.caches[at];
     match dice.roll(41) {
         0..=15 => {
             if cache.get(key(&name), now, &GetOptions::default(), out).unwrap() == Some(3) {
@@ -131,11 +210,11 @@ fn act(dice: &mut Dice, caches: &[Cache], out: &mut Vec<u8>) {
 fn worker() {
     let Some((seed, store)) = role() else { return };
     let mut dice = Dice(seed.parse::<u64>().unwrap().wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let caches = caches(&store);
+    let mut desk = Desk::at(&store);
     let mut out = Vec::new();
     println!("\nready");
     loop {
-        act(&mut dice, &caches, &mut out);
+        act(&mut dice, &mut desk, &mut out);
     }
 }
 
@@ -184,7 +263,7 @@ fn workers_killed_under_load_break_nothing_and_lose_nothing_else() {
         .unwrap();
         treasure.push(bytes);
     }
-    let caches = caches(&store);
+    let mut desk = Desk::at(&store);
     let progress = Arc::new(AtomicU64::new(0));
     watch(&progress);
     let mut out = Vec::new();
@@ -196,7 +275,7 @@ fn workers_killed_under_load_break_nothing_and_lose_nothing_else() {
         workers[victim].expect("ready");
         let until = Instant::now() + Duration::from_micros(dice.roll(3000));
         while Instant::now() < until {
-            act(&mut dice, &caches, &mut out);
+            act(&mut dice, &mut desk, &mut out);
         }
         let next = Worker::start(&store, &(kill + 10).to_string());
         std::mem::replace(&mut workers[victim], next).kill();
@@ -223,7 +302,8 @@ fn workers_killed_under_load_break_nothing_and_lose_nothing_else() {
     let usage = store.usage().unwrap();
     assert_eq!(usage.recoveries, 0, "a namespace had to be cleared");
     println!("{} locks were left by the dead, and repaired", usage.repairs);
-    for cache in caches.iter().chain([&kept]) {
+    drop((desk.readers, desk.counters));
+    for cache in desk.caches.iter().chain([&kept, &desk.counted, &desk.known]) {
         cache.destroy().unwrap();
     }
     store.validate().unwrap();

@@ -271,6 +271,7 @@ class LRUCacheClustered {
 
   async destroy() {
     if (this.#remote) return this.#ask('destroy', []);
+    this.#namespace.leaveNear();
     return addon.cacheDestroy(this.#namespace.id);
   }
 

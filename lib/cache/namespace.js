@@ -9,13 +9,18 @@
 
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
+const { openNear, tuning } = require('./near.js');
 const { purgesItself } = require('./options.js');
 const { Purger } = require('./purger.js');
 const segment = require('./segment.js');
 
-/** @type {FinalizationRegistry<{ id: number, purger?: InstanceType<typeof Purger> }>} */
-const closing = new FinalizationRegistry(({ id, purger }) => {
+/** @typedef {NonNullable<ReturnType<typeof openNear>>} Near */
+/** What is this thread's own of an open namespace, and goes with it. @typedef {{ id: number, purger?: InstanceType<typeof Purger>, near?: Near }} Holdings */
+
+/** @type {FinalizationRegistry<Holdings>} */
+const closing = new FinalizationRegistry(({ id, purger, near }) => {
   purger?.stop();
+  near?.giveBack();
   addon.cacheClose(id);
 });
 
@@ -30,7 +35,35 @@ class Namespace {
     this.id = id;
     this.declared = declared;
     this.purger = purgesItself(declared) ? new Purger(id) : undefined;
-    closing.register(this, { id, purger: this.purger });
+    /** @type {Near | undefined} */
+    this.near = undefined;
+    this.readsUntilNear = tuning.readsBefore;
+    /** @type {Holdings} */
+    this.holdings = { id, purger: this.purger };
+    closing.register(this, this.holdings);
+  }
+
+  /**
+   * Native code has answered a read, and its memo is still there.
+   *
+   * @param {any} key
+   * @param {any} value as native code gave it
+   * @param {number} tag
+   */
+  wasRead(key, value, tag) {
+    if (this.near !== undefined) {
+      if (this.near.isOutdated()) this.leaveNear();
+      else this.near.offer(key, value, tag);
+    } else if (--this.readsUntilNear === 0) {
+      this.near = this.holdings.near = openNear(this.id);
+    }
+  }
+
+  /** The namespace is destroyed, or was and is made again: copies begin anew. */
+  leaveNear() {
+    this.near?.giveBack();
+    this.near = this.holdings.near = undefined;
+    this.readsUntilNear = tuning.readsBefore;
   }
 }
 

@@ -1,14 +1,17 @@
 /**
  * The addon's functions for the cache, and the two ways in which it reaches back into this thread.
  *
- * `reply` is one byte that native code writes: 0 where a call returned the value itself, else the tag under which
- * the codec decodes what was returned. Whoever reads a tag sets it back to 0, before anything else can happen.
+ * `reply` is what native code says beside a value. Its first byte is 0 where a call returned the value itself, else
+ * the tag under which the codec decodes what was returned. Whoever reads a tag sets it back to 0, before anything else
+ * can happen. `memo` and `memoExpires` are what the last `cacheGet` tells of the entry, for `near.js`.
  */
 
 const addon = require('../native/loader.js');
 const { nativeError } = require('../errors.js');
 
-const reply = new Uint8Array(1);
+const reply = new Uint8Array(40);
+const memoExpires = new Float64Array(reply.buffer, 8, 1);
+const memo = new Uint32Array(reply.buffer, 16, 6);
 
 /** @typedef {(kind: number, tag: number, payload: any) => void} OutcomeTaker */
 
@@ -32,4 +35,4 @@ function takeReply() {
   return tag;
 }
 
-module.exports = { addon, followers, reply, takeReply };
+module.exports = { addon, followers, memo, memoExpires, reply, takeReply };

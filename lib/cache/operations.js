@@ -48,11 +48,26 @@ const restored = (tag, payload) => (tag === 0 ? payload : decode(tag, payload));
  * @param {{ allowStale?: boolean, updateAgeOnGet?: boolean, noDeleteOnStaleGet?: boolean }} [options]
  */
 function get(namespace, key, options) {
-  const found =
-    options === undefined
-      ? cacheGet(namespace.id, key)
-      : cacheGet(namespace.id, key, options.allowStale, options.updateAgeOnGet, options.noDeleteOnStaleGet);
+  if (options === undefined) return getPlainly(namespace, key);
+  const { allowStale, updateAgeOnGet, noDeleteOnStaleGet } = options;
+  const found = cacheGet(namespace.id, key, allowStale, updateAgeOnGet, noDeleteOnStaleGet);
   return reply[0] === 0 ? found : decoded(found);
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ */
+function getPlainly(namespace, key) {
+  const near = namespace.near;
+  if (near !== undefined) {
+    const copy = near.read(key);
+    if (copy !== undefined) return restored(copy.tag, copy.value);
+  }
+  const found = cacheGet(namespace.id, key);
+  const tag = reply[0];
+  if (found !== undefined) namespace.wasRead(key, found, tag);
+  return tag === 0 ? found : decoded(found);
 }
 
 /**

@@ -11,7 +11,7 @@
 
 const { encode } = require('./codec.js');
 const { asError, errorFromText, errorToText } = require('./error-text.js');
-const { addon, followers, reply, takeReply } = require('./native.js');
+const { addon, followers, takeReply } = require('./native.js');
 const { restored } = require('./operations.js');
 const { checkWrite, invalid } = require('./options.js');
 
@@ -118,12 +118,17 @@ function check(namespace, fetcher, { lease = DEFAULT_LEASE, ...options }) {
  */
 async function fetchOnce(namespace, key, fetcher, options = {}) {
   const lease = check(namespace, fetcher, options);
+  const force = options.forceRefresh === true;
   for (;;) {
-    const claimed = addon.cacheClaim(namespace.id, key, options.forceRefresh === true, lease);
-    if (reply[0] === 0) return claimed;
+    const copy = force ? undefined : namespace.near?.read(key);
+    if (copy !== undefined) return restored(copy.tag, copy.value);
+    const claimed = addon.cacheClaim(namespace.id, key, force, lease);
     const said = takeReply();
     if (said === LEADER) return await lead(namespace, key, claimed, fetcher, options);
-    if (said !== FOLLOWER) return restored(said, claimed);
+    if (said !== FOLLOWER) {
+      namespace.wasRead(key, claimed, said);
+      return restored(said, claimed);
+    }
     const end = await follow(claimed);
     if (!end.lost) return end.value;
   }

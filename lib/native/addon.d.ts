@@ -156,14 +156,25 @@ type Key = unknown;
 type CacheId = number;
 type Limits = [max: number, maxSize: number, maxEntrySize: number, ttl: number, flags: number];
 
-/** Connects this thread: the errors to throw, who is told how a flight ended, and one byte to say how to decode. */
+/** Connects this thread: the errors to throw, who is told how a flight ended, and the bytes of a reply. */
 export declare function cacheConnect(
   makeError: (code: any, message: string) => Error,
   takeOutcome: (flight: number, kind: number, tag: number, payload: any) => void,
   reply: Uint8Array,
 ): void;
+/** For the first thread of a process that asks: what it needs to tell by itself whether a copy is still true. */
+export declare function cacheNearMemory(): ArrayBuffer | undefined;
+/** A ring to leave touches in, and the places of ring and area in words of that memory. */
+export declare function cacheClaimRing(
+  id: CacheId,
+):
+  | [ring: number, ringAt: number, areaAt: number, reader: number, slot: number, generation: number]
+  | undefined;
+export declare function cacheGiveBack(id: CacheId, ring: number): void;
 /** For tests: stops the process's clock at that time; without one it runs again. */
 export declare function cacheSetClock(milliseconds?: number): void;
+/** The time that TTLs are reckoned with. */
+export declare function cacheClock(): number;
 export declare function cacheValueTags(): [buffer: number, json: number, firstFree: number];
 
 export declare function segmentCreate(capacity: number, replace: boolean): boolean;

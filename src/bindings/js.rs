@@ -11,7 +11,7 @@ use napi::sys;
 use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 /// Why a call gives JavaScript no value.
 #[derive(Debug)]
@@ -343,6 +343,21 @@ impl<'call> Js<'call> {
             unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), data.cast(), bytes.len()) };
         }
         Ok(self.value(raw))
+    }
+
+    /// An `ArrayBuffer` over memory that is not Node's, or nothing where Node takes none.
+    ///
+    /// # Safety
+    ///
+    /// `start` has `len` bytes that stay for as long as the process lives, and whose words everyone else reads and
+    /// writes atomically.
+    pub(super) unsafe fn lend(self, start: NonNull<u8>, len: usize) -> Option<Value<'call>> {
+        let (mut raw, data) = (ptr::null_mut(), start.as_ptr().cast());
+        // SAFETY: the caller vouches for the bytes; nothing is to be done when the value goes.
+        let status = unsafe {
+            sys::napi_create_external_arraybuffer(self.env, data, len, None, ptr::null_mut(), &mut raw)
+        };
+        (status == sys::Status::napi_ok).then(|| self.value(raw))
     }
 
     pub(super) fn make_array(self, length: usize) -> Outcome<Value<'call>> {

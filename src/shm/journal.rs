@@ -30,7 +30,8 @@ pub struct Record {
 pub struct Journal {
     sequence: Word64,
     len: Word32,
-    reserved: Word32,
+    /// Where the word lies that counts this change, if one does.
+    mark: Word32,
     records: [Record; CAPACITY],
 }
 
@@ -64,6 +65,7 @@ impl Journal {
             journal: self,
             region,
             len: 0,
+            mark: None,
         }
     }
 
@@ -77,6 +79,12 @@ impl Journal {
         let records = self.records.get(..len).ok_or(Malformed)?;
         if !records.iter().all(|record| record.is_possible(region)) {
             return Err(Malformed);
+        }
+        let mark = self.mark.get();
+        if mark != 0 {
+            // Perhaps counted already; once more does no harm.
+            let word = region.at::<Word32>(Offset(u64::from(mark))).ok_or(Malformed)?;
+            word.add(1);
         }
         for record in records {
             record.apply(region);
@@ -124,9 +132,17 @@ pub struct Transaction {
     journal: &'static Journal,
     region: Region,
     len: usize,
+    mark: Option<&'static Word32>,
 }
 
 impl Transaction {
+    /// Has a word counted up while the sequence number is odd, before the first store: who has seen the old count
+    /// and no other has seen nothing of the change. Words below 4 GiB only.
+    #[inline(always)]
+    pub fn count(&mut self, word: &'static Word32) {
+        self.mark = Some(word);
+    }
+
     #[inline(always)]
     pub fn set32(&mut self, word: &Word32, value: u32) {
         self.write_down(self.region.offset_of(word).0 << 1, u64::from(value));
@@ -153,12 +169,17 @@ impl Transaction {
         let records = journal.records.get(..self.len).ok_or(Malformed)?;
         let sequence = journal.sequence.get();
         journal.len.put(self.len as u32);
+        let mark = self.mark.map_or(0, |word| self.region.offset_of(word).0);
+        journal.mark.put(u32::try_from(mark).map_err(|_| Malformed)?);
         // The mark comes after all that it vouches for. A dying process's stores are seen in program order by who
         // takes its lock, so it is the compiler that must not reorder; readers without the lock need the real fence.
         compiler_fence(Ordering::SeqCst);
         journal.sequence.publish(sequence | 1);
         fence(Ordering::Release);
         compiler_fence(Ordering::SeqCst);
+        if let Some(word) = self.mark {
+            word.add(1);
+        }
         for record in records {
             record.apply(self.region);
         }

@@ -9,7 +9,7 @@ use super::word::{Word16, Word32, Word64};
 use crate::sys::mutex::SharedMutex;
 
 pub const MAGIC: u64 = u64::from_le_bytes(*b"FLOTILLA");
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 
 pub const PAGE: u64 = 4096;
 pub const BLOCK: u64 = 128;
@@ -24,6 +24,14 @@ pub const MAX_NAMESPACES: u32 = 16_384;
 pub const MAX_PROCESSES: u32 = 512;
 pub const WAKE_WORDS: usize = 64;
 pub const STRIPES: usize = 8;
+/// Words that count the changes of keys, chosen by a key's hash.
+pub const MARKS: u32 = 1 << 15;
+/// How many namespaces may be read by way of copies at once, and how many threads of how many namespaces.
+pub const AREAS: u32 = 128;
+pub const RINGS: u32 = 256;
+/// Places for readers in an area, the first of which stands for the holders of the lock.
+pub const READERS: usize = 64;
+pub const RING_TOUCHES: u32 = 64;
 /// Links of a table node.
 pub const FANOUT: usize = 32;
 
@@ -36,7 +44,12 @@ const POOL_AT: u64 = DIRECTORY_AT + 128;
 const PROCESSES_AT: u64 = 8192;
 const RECORDS_AT: u64 = PROCESSES_AT + MAX_PROCESSES as u64 * size_of::<ProcessSlot>() as u64;
 const NAMESPACES_AT: u64 = RECORDS_AT + MAX_NAMESPACES as u64 * size_of::<NamespaceRecord>() as u64;
-const OWNERS_AT: u64 = NAMESPACES_AT + MAX_NAMESPACES as u64 * size_of::<Namespace>() as u64;
+pub const NEAR_AT: u64 = NAMESPACES_AT + MAX_NAMESPACES as u64 * size_of::<Namespace>() as u64;
+const AREAS_AT: u64 = NEAR_AT + MARKS as u64 * size_of::<Word32>() as u64;
+const RINGS_AT: u64 = AREAS_AT + AREAS as u64 * size_of::<Area>() as u64;
+const OWNERS_AT: u64 = RINGS_AT + RINGS as u64 * size_of::<Ring>() as u64;
+/// What marks, areas and rings take together; paid for when the first thread asks for a ring.
+pub const NEAR_LEN: u64 = OWNERS_AT - NEAR_AT;
 
 /// What every segment pays for at once.
 pub const FIXED_COMMIT: u64 = PROCESSES_AT;
@@ -53,7 +66,8 @@ pub struct Header {
     pub identity: [Word64; 2],
     pub maker_started: Word64,
     pub maker_pid: Word32,
-    pub reserved: Word32,
+    /// 1 once the marks are there to be counted.
+    pub near: Word32,
     pub hash_seed: Word64,
     pub committed_bytes: Word64,
     pub recoveries: Word64,
@@ -156,7 +170,8 @@ pub struct Namespace {
     pub name_first: Word32,
     pub name_last: Word32,
     pub name_len: Word32,
-    pub reserved: Word32,
+    /// The area of those who read by way of copies, plus one.
+    pub near: Word32,
     pub declared: Limits,
     pub sets: Word64,
     pub deletes: Word64,
@@ -165,6 +180,70 @@ pub struct Namespace {
     pub journal: Journal,
     unused: [Word64; 75],
     pub stripes: [Stripe; STRIPES],
+}
+
+/// One read of a copy, by which its entry became the most recent.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Touch {
+    /// When, on the area's logical clock: a double.
+    pub stamp: Word64,
+    pub entry: Word32,
+    pub hash: Word32,
+    pub mark: Word32,
+    reserved: Word32,
+}
+
+/// The reads of one thread that the recency list does not show yet. That thread alone writes `hits` and touches.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Ring {
+    /// Reads that were answered from copies: a double.
+    pub hits: Word64,
+    pub started: Word64,
+    pub pid: Word32,
+    /// The area it belongs to, plus one; 0 while it is free.
+    pub area: Word32,
+    /// Which of the area's readers has it.
+    pub reader: Word32,
+    pub generation: Word32,
+    reserved: [Word32; 8],
+    pub touches: [Touch; RING_TOUCHES as usize],
+}
+
+/// The last thing that a reader, or whoever held the lock, made the most recent. Written by that one alone.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Reader {
+    /// When, on the area's logical clock: a double. Written after `entry`.
+    pub stamp: Word64,
+    pub entry: Word32,
+    /// How many touches it ever left in its ring.
+    pub head: Word32,
+}
+
+/// What those who read one namespace by way of copies share. Reader 0 stands for the holders of the lock.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Area {
+    /// The namespace's slot, plus one; 0 while it is free.
+    pub slot: Word32,
+    /// How many of the readers there are to be looked at.
+    pub used: Word32,
+    /// How far touches were carried over, where that was interrupted; 0 when it was not.
+    pub carrying: Word32,
+    /// While touches are carried: what was the most recent entry before.
+    pub base: Word32,
+    /// While touches are carried: the stamp of what is the most recent after it; a double.
+    pub next_stamp: Word64,
+    reserved: [Word32; 10],
+    /// The readers' rings, plus one; 0 for none.
+    pub rings: [Word16; READERS],
+    /// How many of a reader's touches the recency list shows.
+    pub tails: [Word32; READERS],
+    pub readers: [Reader; READERS],
+    /// While touches are carried: up to which of each reader's.
+    pub until: [Word32; READERS],
 }
 
 #[derive(Debug)]
@@ -233,6 +312,10 @@ const _: () = {
     assert!(size_of::<Namespace>() == 2048);
     assert!(size_of::<Entry>() == BLOCK as usize && size_of::<Lease>() == BLOCK as usize);
     assert!(size_of::<Node>() == BLOCK as usize);
+    assert!(size_of::<Touch>() == 24 && size_of::<Reader>() == 16);
+    assert!(size_of::<Ring>() == 64 + 24 * RING_TOUCHES as usize && size_of::<Area>() == 1728);
+    assert!(std::mem::offset_of!(Area, readers) == 448);
+    assert!(NEAR_AT.is_multiple_of(PAGE) && AREAS_AT.is_multiple_of(64) && RINGS_AT.is_multiple_of(64));
     assert!(std::mem::offset_of!(Entry, payload) == ENTRY_PAYLOAD_AT as usize);
     assert!(std::mem::offset_of!(Lease, payload) == LEASE_PAYLOAD_AT as usize);
     assert!(std::mem::offset_of!(Entry, key) == std::mem::offset_of!(Lease, key));
@@ -268,6 +351,10 @@ unsafe impl Shared for Entry {}
 unsafe impl Shared for Lease {}
 // SAFETY: words.
 unsafe impl Shared for Node {}
+// SAFETY: words.
+unsafe impl Shared for Area {}
+// SAFETY: words.
+unsafe impl Shared for Ring {}
 
 /// Where things lie in a segment of so many blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -321,6 +408,21 @@ impl Geometry {
     pub fn namespace(self, slot: u32) -> Option<Offset> {
         let at = NAMESPACES_AT + u64::from(slot) * size_of::<Namespace>() as u64;
         (slot < MAX_NAMESPACES).then_some(Offset(at))
+    }
+
+    #[inline(always)]
+    pub const fn mark(self, index: u32) -> Offset {
+        Offset(NEAR_AT + (index % MARKS) as u64 * size_of::<Word32>() as u64)
+    }
+
+    pub fn area(self, index: u32) -> Option<Offset> {
+        let at = AREAS_AT + u64::from(index) * size_of::<Area>() as u64;
+        (index < AREAS).then_some(Offset(at))
+    }
+
+    pub fn ring(self, index: u32) -> Option<Offset> {
+        let at = RINGS_AT + u64::from(index) * size_of::<Ring>() as u64;
+        (index < RINGS).then_some(Offset(at))
     }
 
     pub fn owner(self, block: u32) -> Option<Offset> {

@@ -4,14 +4,15 @@
 //! against this build's. A process that dies while making one leaves a memfd that nobody else has.
 
 use std::io;
+use std::ptr::NonNull;
 
 use super::layout::{
-    Directory, FIXED_COMMIT, Geometry, Header, LAYOUT_VERSION, MAGIC, Namespace, NamespaceRecord, PAGE,
-    PoolHeader, ProcessSlot,
+    Area, Directory, FIXED_COMMIT, Geometry, Header, LAYOUT_VERSION, MAGIC, NEAR_AT, NEAR_LEN, Namespace,
+    NamespaceRecord, PAGE, PoolHeader, ProcessSlot, Ring,
 };
 use super::lock;
 use super::region::{Offset, Region, Shared};
-use super::word::Word16;
+use super::word::{Word16, Word32};
 use crate::error::{Code, Error, Result};
 use crate::sys::memory::SharedMemory;
 use crate::sys::mutex::SharedMutex;
@@ -134,6 +135,27 @@ impl Segment {
     #[inline(always)]
     pub fn namespace(&self, slot: u32) -> Option<&'static Namespace> {
         self.region.at(self.geometry.namespace(slot)?)
+    }
+
+    /// The word that counts the changes of the keys that share it.
+    #[inline(always)]
+    pub fn mark(&self, index: u32) -> Option<&'static Word32> {
+        self.region.at(self.geometry.mark(index))
+    }
+
+    #[inline(always)]
+    pub fn area(&self, index: u32) -> Option<&'static Area> {
+        self.region.at(self.geometry.area(index)?)
+    }
+
+    pub fn ring(&self, index: u32) -> Option<&'static Ring> {
+        self.region.at(self.geometry.ring(index)?)
+    }
+
+    /// Marks, areas and rings as one range, for JavaScript, which reads and writes their words itself.
+    pub fn near_range(&self) -> Option<(NonNull<u8>, usize)> {
+        let len = NEAR_LEN as usize;
+        Some((self.region.start_of(Offset(NEAR_AT), len)?, len))
     }
 
     pub fn owner(&self, block: u32) -> Option<&'static Word16> {

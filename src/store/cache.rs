@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::directory::Place;
 use super::entry::Sought;
 use super::held::Held;
+use super::near::Memo;
 use super::options::{GetOptions, HasOptions, Options, PeekOptions, SetOptions, check_ttl};
 use super::repair::{hold, unrecoverable};
 use super::stop::{Step, Stop};
@@ -76,7 +77,11 @@ impl Cache {
                 self.reopen()?;
                 continue;
             }
-            match operation(&mut held) {
+            match held.catch_up().and_then(|front| {
+                let answer = operation(&mut held);
+                held.show_front(front);
+                answer
+            }) {
                 Ok(answer) => return Ok(answer),
                 Err(Stop::Refused(error)) => return Err(error),
                 Err(Stop::NoRoom(blocks)) => {
@@ -122,14 +127,27 @@ impl Cache {
 
     #[inline]
     pub fn get(&self, key: Key, now: f64, options: &GetOptions, out: &mut Vec<u8>) -> Result<Option<u8>> {
+        self.get_noting(key, now, options, out, &mut Memo::default())
+    }
+
+    /// The same, with what the caller needs to keep a copy of the value.
+    #[inline]
+    pub fn get_noting(
+        &self,
+        key: Key,
+        now: f64,
+        options: &GetOptions,
+        out: &mut Vec<u8>,
+        memo: &mut Memo,
+    ) -> Result<Option<u8>> {
         let sought = self.sought(key)?;
-        if let Some(tag) = self.glance_get(&sought, now, options, out) {
+        if let Some(tag) = self.glance_get(&sought, now, options, out, memo) {
             return Ok(Some(tag));
         }
         let stripe = self.shared.store.stripe();
         self.with(|held| {
             let now = held.tidy(now)?;
-            let got = held.get(&sought, now, options, out)?;
+            let got = held.get(&sought, now, options, out, memo)?;
             held.count_lookup(stripe, got.is_some());
             Ok(got)
         })
@@ -370,7 +388,7 @@ impl Held<'_> {
                 .stripes
                 .iter()
                 .map(|stripe| stripe.hits.get())
-                .fold(0, u64::wrapping_add),
+                .fold(self.near_hits(), u64::wrapping_add),
             misses: ns
                 .stripes
                 .iter()

@@ -8,12 +8,13 @@
 
 use super::cache::Cache;
 use super::entry::Sought;
+use super::near::Memo;
 use super::options::{
     ALLOW_STALE, GetOptions, HasOptions, PeekOptions, TTL_AUTOPURGE, UPDATE_AGE_ON_GET, UPDATE_AGE_ON_HAS,
 };
 use super::table::{bucket_of, descend};
 use crate::shm::layout::{
-    BLOCK_PAYLOAD, CHAIN_PAYLOAD_AT, ENTRY_PAYLOAD, ENTRY_PAYLOAD_AT, Entry, NIL, Namespace,
+    Area, BLOCK_PAYLOAD, CHAIN_PAYLOAD_AT, ENTRY_PAYLOAD, ENTRY_PAYLOAD_AT, Entry, NIL, Namespace,
 };
 use crate::shm::region::Offset;
 use crate::shm::segment::Segment;
@@ -28,11 +29,13 @@ const MOST_BLOCKS: usize = 32;
 struct Glimpse<'s> {
     segment: &'s Segment,
     ns: &'static Namespace,
+    slot: u32,
     flags: u32,
 }
 
 /// An entry that has the key, as far as can be seen.
 struct Seen {
+    id: u32,
     entry: &'static Entry,
     at: Offset,
     stale: bool,
@@ -50,7 +53,12 @@ impl Cache {
         if !settled || flags & TTL_AUTOPURGE != 0 {
             return None;
         }
-        let answer = look(&Glimpse { segment, ns, flags })?;
+        let answer = look(&Glimpse {
+            segment,
+            ns,
+            slot: place.slot,
+            flags,
+        })?;
         ns.journal.unmoved(before).then_some(answer)
     }
 
@@ -62,8 +70,12 @@ impl Cache {
         now: f64,
         o: &GetOptions,
         out: &mut Vec<u8>,
+        memo: &mut Memo,
     ) -> Option<u8> {
-        let (tag, ns) = self.glance(|glimpse| {
+        let (tag, ns, seen_memo) = self.glance(|glimpse| {
+            if glimpse.has_touches() {
+                return None;
+            }
             let seen = glimpse.most_recent(sought, now)?;
             let renews = o
                 .update_age_on_get
@@ -71,9 +83,11 @@ impl Cache {
             if seen.stale || renews {
                 None
             } else {
-                Some((glimpse.read(&seen, out)?, glimpse.ns))
+                let memo = Memo::of(glimpse.segment, glimpse.ns, glimpse.slot, seen.id, seen.entry);
+                Some((glimpse.read(&seen, out)?, glimpse.ns, memo))
             }
         })?;
+        *memo = seen_memo;
         ns.stripes[self.store().stripe()].hits.add(1);
         Some(tag)
     }
@@ -134,6 +148,18 @@ impl Glimpse<'_> {
         None
     }
 
+    /// Whether copies were read since the recency list was last right.
+    #[inline(always)]
+    fn has_touches(&self) -> bool {
+        let area = self
+            .ns
+            .near
+            .get()
+            .checked_sub(1)
+            .and_then(|at| self.segment.area(at));
+        area.is_some_and(Area::has_touches)
+    }
+
     /// The most recent entry, if it is the one that is looked for: found without the table.
     #[inline(always)]
     fn most_recent(&self, sought: &Sought, now: f64) -> Option<Seen> {
@@ -161,7 +187,7 @@ impl Glimpse<'_> {
             return Some(None);
         }
         let stale = entry.ttl.get() != 0 && entry.is_stale(time(now));
-        Some(Some(Seen { entry, at, stale }))
+        Some(Some(Seen { id, entry, at, stale }))
     }
 
     #[inline(always)]

@@ -15,6 +15,7 @@ use super::cache::Cache;
 use super::chain::{Cursor, First};
 use super::entry::{Found, Sought};
 use super::held::Held;
+use super::near::Memo;
 use super::options::{ClaimOptions, SetOptions};
 use super::process::Registration;
 use super::repair::hold;
@@ -92,6 +93,18 @@ pub(super) enum Sight {
 impl Cache {
     /// With `NOW` for the time, the clock is always read: leases run on it.
     pub fn claim(&self, key: Key, now: f64, options: &ClaimOptions, out: &mut Vec<u8>) -> Result<Claim> {
+        self.claim_noting(key, now, options, out, &mut Memo::default())
+    }
+
+    /// The same, with what the caller needs to keep a copy of a value that was there.
+    pub fn claim_noting(
+        &self,
+        key: Key,
+        now: f64,
+        options: &ClaimOptions,
+        out: &mut Vec<u8>,
+        memo: &mut Memo,
+    ) -> Result<Claim> {
         let sought = self.sought(key)?;
         let store = self.store();
         let me = store.watcher.registration(store);
@@ -100,7 +113,7 @@ impl Cache {
         let taken = self.with(|held| {
             if !options.force {
                 let now = held.tidy(now)?;
-                let got = held.get(&sought, now, &options.get, out)?;
+                let got = held.get(&sought, now, &options.get, out, memo)?;
                 held.count_lookup(stripe, got.is_some());
                 if let Some(tag) = got {
                     return Ok(Taken::Hit(tag));
@@ -498,6 +511,6 @@ impl Store {
         if any {
             self.wake_everyone();
         }
-        Ok(())
+        self.take_back_rings()
     }
 }

@@ -20,6 +20,7 @@ mod entry;
 mod glance;
 mod held;
 mod lease;
+mod near;
 mod options;
 mod pressure;
 mod process;
@@ -38,6 +39,7 @@ mod write;
 
 pub use cache::Cache;
 pub use lease::{Claim, Lease, Outcome};
+pub use near::{Memo, NearReader, RingPlace};
 pub use options::{ClaimOptions, GetOptions, HasOptions, Options, PeekOptions, SetOptions};
 pub use store::{MIN_CAPACITY, SegmentOptions, Store};
 pub use values::{

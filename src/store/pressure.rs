@@ -42,10 +42,12 @@ impl Store {
 impl Held<'_> {
     /// Lets the least recent entries go until `want` blocks can be given to the pool. False when nothing was left.
     fn yield_blocks(&mut self, want: u32) -> Step<bool> {
+        let front = self.catch_up()?;
         while self.ns.stash_count.get() < want && self.ns.count.get() > 0 {
             self.evict()?;
             self.count_memory_eviction();
         }
+        self.show_front(front);
         let gave = self.ns.stash_count.get() > 0;
         self.freed = None;
         self.give_surplus(0)?;

@@ -3,6 +3,7 @@
 
 use super::entry::{Found, Sought};
 use super::held::{Held, is_stale, remaining};
+use super::near::Memo;
 use super::options::{
     ALLOW_STALE, GetOptions, HasOptions, PeekOptions, UPDATE_AGE_ON_GET, UPDATE_AGE_ON_HAS,
 };
@@ -20,6 +21,7 @@ impl Held<'_> {
         now: f64,
         o: &GetOptions,
         out: &mut Vec<u8>,
+        memo: &mut Memo,
     ) -> Step<Option<u8>> {
         let Some(found) = self.find(sought)? else {
             return Ok(None);
@@ -33,6 +35,8 @@ impl Held<'_> {
             .unwrap_or_else(|| self.has_flag(UPDATE_AGE_ON_GET))
         {
             self.renew(&found, now);
+        } else {
+            *memo = Memo::of(self.segment, self.ns, self.slot, found.id, found.entry);
         }
         Ok(Some(tag))
     }

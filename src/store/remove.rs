@@ -21,6 +21,7 @@ impl Held<'_> {
         let (ns, entry) = (self.ns, found.entry);
         let (last, blocks) = (entry.last.get(), entry.blocks());
         let mut change = self.begin();
+        self.count_change(&mut change, entry.hash.get());
         change.set32(found.link, entry.chain.get());
         unlink(
             &mut self.recency(&mut change),

@@ -57,11 +57,14 @@ impl Held<'_> {
         self.segment.settle_pool()?;
         self.ns.journal.replay(self.segment.region())?;
         self.check_ends()?;
+        self.go_on_carrying()?;
         match self.ns.pending.get() {
-            PENDING_NOTHING => Ok(()),
-            PENDING_CLEAR => self.finish_clear(),
-            _ => Err(Stop::Damaged),
+            PENDING_NOTHING => {}
+            PENDING_CLEAR => self.finish_clear()?,
+            _ => return Err(Stop::Damaged),
         }
+        self.show_unshown_front();
+        Ok(())
     }
 
     /// What must hold of any namespace and costs nothing to see.
@@ -82,6 +85,8 @@ impl Held<'_> {
     pub(super) fn condemn(&mut self) -> Result<()> {
         let ns = self.ns;
         ns.pending.put(PENDING_CONDEMNED);
+        self.count_all_changes();
+        self.forget_touches();
         for word in [
             &ns.count,
             &ns.head,

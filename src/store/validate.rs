@@ -51,6 +51,7 @@ impl Store {
         for &slot in &slots {
             let held = hold(self.segment(), slot).map_err(|error| error.to_string())?;
             held.validate(&mut census)
+                .and_then(|()| held.validate_rings())
                 .map_err(|fault| format!("namespace slot {slot}: {fault}"))?;
             if slots.len() <= MOST_HELD {
                 kept.push(held);

@@ -209,6 +209,7 @@ impl Held<'_> {
 
     fn retime(&mut self, found: &Found, draft: &Draft) -> Step<()> {
         let mut change = self.begin();
+        self.count_change(&mut change, draft.sought.hash);
         change.set64(&found.entry.start, draft.start.to_bits());
         change.set64(&found.entry.ttl, draft.ttl.to_bits());
         Ok(change.commit()?)
@@ -224,6 +225,7 @@ impl Held<'_> {
         let start = if ttl == 0.0 { 0.0 } else { self.moment(now) };
         self.note_ttl(start, ttl);
         let mut change = self.begin();
+        self.count_change(&mut change, sought.hash);
         if self.ns.head.get() != found.id {
             let slot = Slot::new(found.id).ok_or(Stop::Damaged)?;
             move_to_front(&mut self.recency(&mut change), slot)?;
@@ -298,6 +300,7 @@ impl Held<'_> {
         let stash = ns.stash_count.get().wrapping_sub(blocks);
         let (size, total) = (ns.calculated_size.get(), ns.bytes.get());
         if let Some(old) = old {
+            self.count_change(&mut change, draft.sought.hash);
             let old_last = old.entry.last.get();
             replace_at_front(
                 &mut self.recency(&mut change),

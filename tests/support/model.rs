@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use flotilla::error::Code;
 use flotilla::store::{
-    Cache, Content, GetOptions, HasOptions, Key, Options, PeekOptions, SetOptions, SnapshotOptions, Stale,
-    Store, Value,
+    Cache, Content, GetOptions, HasOptions, Key, NearReader, Options, PeekOptions, SetOptions,
+    SnapshotOptions, Stale, Store, Value,
 };
 
 pub(crate) struct Bytes<'a> {
@@ -351,6 +351,8 @@ fn read_set_options(bytes: &mut Bytes, counts: bool) -> Option<SetOptions> {
 
 /// One namespace of the store beside its model.
 struct Pair {
+    /// Two who read by way of copies, where the options allow it.
+    readers: Vec<NearReader>,
     cache: Cache,
     model: Model,
     now: f64,
@@ -437,7 +439,16 @@ impl Pair {
             no_delete_on_stale_get: bytes.maybe(Bytes::flag)?,
         };
         self.model.tidy(self.now);
-        let tag = self.cache.get(borrow(&key), self.now, &o, &mut self.out).unwrap();
+        let plain = o
+            .allow_stale
+            .or(o.update_age_on_get)
+            .or(o.no_delete_on_stale_get)
+            .is_none();
+        let who = usize::from(bytes.below(3)?);
+        let tag = match self.readers.get_mut(who).filter(|_| plain) {
+            Some(reader) => reader.get(borrow(&key), self.now, &mut self.out).unwrap().0,
+            None => self.cache.get(borrow(&key), self.now, &o, &mut self.out).unwrap(),
+        };
         assert_eq!(
             tag.map(|tag| (tag, self.out.clone())),
             self.model.get(&key, self.now, &o)
@@ -655,6 +666,7 @@ pub(crate) fn run(store: &Arc<Store>, bytes: &[u8]) {
     store.destroy("model").unwrap();
     let cache = store.open("model", &options).unwrap();
     let mut pair = Pair {
+        readers: (0..2).filter_map(|_| NearReader::open(&cache).unwrap()).collect(),
         cache,
         model: Model::new(options),
         now: 1000.0,

@@ -46,6 +46,11 @@ impl Worker {
     }
 
     pub(crate) fn kill(mut self) {
+        assert_eq!(
+            self.child.try_wait().unwrap(),
+            None,
+            "the worker had ended by itself"
+        );
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

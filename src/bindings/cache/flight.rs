@@ -8,9 +8,9 @@
 
 use super::super::js::{Arguments, Failure, Js, Outcome, Value, called_back, internal};
 use super::operations::write_options;
-use super::thread::{Buffers, now, outcome_taker, reply, with_buffers, with_cache, with_flights};
+use super::thread::{Buffers, note, now, outcome_taker, reply, with_buffers, with_cache, with_flights};
 use super::{keys, values};
-use crate::store::{self, Cache, Claim, ClaimOptions, Lease};
+use crate::store::{self, Cache, Claim, ClaimOptions, Lease, Memo};
 use napi::sys;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -90,12 +90,12 @@ pub(super) fn claim<'call>(js: Js<'call>, arguments: &Arguments<'call, 4>) -> Ou
     with_buffers(|buffers| {
         let tag = keys::read(js, arguments.at(1), buffers)?;
         let (key, found) = (&buffers.key, &mut buffers.found);
+        let mut memo = Memo::default();
         let (cache, claim) = with_cache(id, |cache| {
-            Ok((
-                cache.clone(),
-                cache.claim(keys::key(tag, key), now(), &options, found)?,
-            ))
+            let claim = cache.claim_noting(keys::key(tag, key), now(), &options, found, &mut memo)?;
+            Ok((cache.clone(), claim))
         })?;
+        note(memo)?;
         let (lease, leading) = match claim {
             Claim::Hit(tag) => return values::answer(js, Some(tag), found),
             Claim::Leader(lease) => (lease, true),

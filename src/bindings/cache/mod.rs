@@ -9,6 +9,7 @@
 
 mod flight;
 mod keys;
+mod near;
 mod operations;
 mod segment;
 mod snapshot;
@@ -45,6 +46,7 @@ fn add_functions<'call>(js: Js<'call>, exports: Value<'call>) -> Outcome<()> {
     functions! { js, exports:
         c"cacheConnect" 3 thread::connect;
         c"cacheSetClock" 1 thread::set_clock;
+        c"cacheClock" 0 thread::clock;
         c"cacheValueTags" 0 values::tags;
 
         c"segmentCreate" 2 segment::create;
@@ -62,6 +64,10 @@ fn add_functions<'call>(js: Js<'call>, exports: Value<'call>) -> Outcome<()> {
         c"cacheLookup" 1 segment::lookup;
         c"cacheClose" 1 segment::close;
         c"cacheDeclared" 1 segment::declared;
+
+        c"cacheNearMemory" 0 near::memory;
+        c"cacheClaimRing" 1 near::claim;
+        c"cacheGiveBack" 2 near::give_back;
 
         c"cacheGet" 5 operations::get;
         c"cachePeek" 3 operations::peek;

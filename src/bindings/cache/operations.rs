@@ -1,10 +1,12 @@
 //! The operations on one cache. Each reads its arguments, calls the store once, and answers.
 
 use super::super::js::{Arguments, Failure, Js, Outcome, Value};
-use super::thread::{Buffers, instant, now, with_buffers, with_cache};
+use super::thread::{Buffers, instant, note, now, with_buffers, with_cache};
 use super::{keys, values};
 use crate::error::{Code, Error};
-use crate::store::{Cache, GetOptions, HasOptions, Info, Key, PeekOptions, SetOptions, Value as Payload};
+use crate::store::{
+    Cache, GetOptions, HasOptions, Info, Key, Memo, PeekOptions, SetOptions, Value as Payload,
+};
 
 /// An option that is true or false, or left to the cache.
 #[inline(always)]
@@ -41,7 +43,11 @@ pub(super) fn get<'call>(js: Js<'call>, arguments: &Arguments<'call, 5>) -> Outc
     with_buffers(|buffers| {
         let tag = keys::read(js, arguments.at(1), buffers)?;
         let Buffers { key, found, .. } = buffers;
-        let found_tag = with_cache(id, |cache| cache.get(keys::key(tag, key), now(), &options, found))?;
+        let mut memo = Memo::default();
+        let found_tag = with_cache(id, |cache| {
+            cache.get_noting(keys::key(tag, key), now(), &options, found, &mut memo)
+        })?;
+        note(memo)?;
         values::answer(js, found_tag, found)
     })
 }

@@ -22,7 +22,7 @@ fn segment() -> MutexGuard<'static, Option<Arc<Store>>> {
     SEGMENT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn store() -> Outcome<Arc<Store>> {
+pub(super) fn store() -> Outcome<Arc<Store>> {
     segment()
         .clone()
         .ok_or_else(|| internal("The cache was used before it had a segment"))

@@ -6,7 +6,7 @@
 use super::super::js::{Arguments, Failure, Js, Kept, Outcome, Value, internal};
 use super::flight::Flights;
 use crate::error::{Code, Error};
-use crate::store::Cache;
+use crate::store::{Cache, Memo};
 use crate::sys::clock::monotonic_ms;
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
@@ -48,8 +48,18 @@ struct Connection {
     error_maker: Kept,
     /// Called with the end of a flight that this thread follows.
     outcome_taker: Kept,
-    /// One byte of an ArrayBuffer: the tag of the value just returned, where JavaScript has to decode it.
-    reply: NonNull<u8>,
+    /// An ArrayBuffer of JavaScript's that calls leave words in.
+    reply: NonNull<Reply>,
+}
+
+/// What a call says beside the value that it returns.
+#[repr(C)]
+struct Reply {
+    /// The tag of the value just returned, where JavaScript has to decode it.
+    tag: u64,
+    /// What the last `cacheGet` found, so that a copy of it may be kept; all zero where not.
+    expires: f64,
+    memo: [u32; 6],
 }
 
 struct Thread {
@@ -99,16 +109,23 @@ pub(super) fn set_clock<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -
     js.undefined()
 }
 
-/// `cacheConnect(makeError, takeOutcome, reply)`: `reply` is a `Uint8Array` that nobody else may write to.
+/// `cacheClock()`: the time that TTLs are reckoned with.
+pub(super) fn clock<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Value<'call>> {
+    js.make_number(instant())
+}
+
+/// `cacheConnect(makeError, takeOutcome, reply)`: `reply` is a `Uint8Array` over all of a `Reply`, which nobody else may
+/// write to.
 pub(super) fn connect<'call>(js: Js<'call>, arguments: &Arguments<'call, 3>) -> Outcome<Value<'call>> {
     let bytes = js.bytes(arguments.at(2))?;
-    if bytes.is_empty() {
-        return Err(internal("The reply must have a byte"));
+    let start = NonNull::from(bytes).cast::<Reply>();
+    if bytes.len() != size_of::<Reply>() || !start.is_aligned() {
+        return Err(internal("The reply has another size here than there"));
     }
     let connection = Connection {
         error_maker: js.keep(arguments.at(0))?,
         outcome_taker: js.keep(arguments.at(1))?,
-        reply: NonNull::from(bytes).cast(),
+        reply: start,
     };
     // Kept, so that the memory behind `reply` stays for as long as this thread's Node does.
     js.keep(arguments.at(2))?;
@@ -125,9 +142,29 @@ fn connection() -> Outcome<Connection> {
 /// Tells JavaScript how to read the value that this call returns. Said last, just before returning.
 pub(super) fn reply(tag: u8) -> Outcome<()> {
     let connection = connection()?;
-    // SAFETY: the byte belongs to an ArrayBuffer that `connect` keeps and that no one detaches: `lib/cache/` gives
+    // SAFETY: the bytes belong to an ArrayBuffer that `connect` keeps and that no one detaches: `lib/cache/` gives
     // it to nobody. Only this thread's JavaScript reads it, and it waits for this call.
-    unsafe { connection.reply.write(tag) };
+    unsafe { connection.reply.cast::<u64>().write(u64::from(tag)) };
+    Ok(())
+}
+
+/// Tells JavaScript what it needs to keep a copy of the value that this call returns.
+pub(super) fn note(memo: Memo) -> Outcome<()> {
+    let connection = connection()?;
+    let whole = Reply {
+        tag: 0,
+        expires: memo.expires,
+        memo: [
+            memo.entry,
+            memo.hash,
+            memo.mark,
+            memo.mark_at,
+            memo.slot,
+            memo.generation,
+        ],
+    };
+    // SAFETY: as in `reply`.
+    unsafe { connection.reply.write(whole) };
     Ok(())
 }
 
