@@ -18,15 +18,21 @@ function isReading({ server, parser }) {
 }
 
 /**
+ * Whether no part of an answer is in this process, and of a request nothing but what the parser holds.
+ *
+ * @param {any} socket
+ */
+function isEmpty(socket) {
+  // One that ends with the answer it has got is not idle, though nothing is left to be written.
+  if (socket.destroyed || socket.writableEnded || !socket._handle) return false;
+  return socket.readableLength + socket.writableLength + socket._handle.writeQueueSize === 0;
+}
+
+/**
  * Whether no part of a request is in this process, and no part of an answer.
  *
  * @param {any} socket
  */
-function isBetweenMessages(socket) {
-  // One that ends with the answer it has got is not idle, though nothing is left to be written.
-  if (socket.destroyed || socket.writableEnded || !socket._handle) return false;
-  if (socket.readableLength + socket.writableLength + socket._handle.writeQueueSize > 0) return false;
-  return socket.bytesRead === 0 || !isReading(socket);
-}
+const isBetweenMessages = (socket) => isEmpty(socket) && (socket.bytesRead === 0 || !isReading(socket));
 
-module.exports = { isBetweenMessages };
+module.exports = { isBetweenMessages, isEmpty };

@@ -8,7 +8,7 @@
 /** @import { Socket } from 'node:net' */
 /** @import { Instance as Exchange } from './exchange.js' */
 
-const { isBetweenMessages } = require('./between-messages.js');
+const { isBetweenMessages, isEmpty } = require('./between-messages.js');
 
 /** How long a connection that cannot be moved may stay idle in a server that ends, before it is closed. */
 const lingerMs = 1000;
@@ -47,6 +47,11 @@ class Connection {
   /** Whether nothing is under way: no request is answered, and none has begun to arrive. */
   get idle() {
     return this.#exchanges.size === 0 && !this.upgraded && this.socket.bytesRead === this.#mark;
+  }
+
+  /** Whether nothing of it is in this process, but perhaps a part of a request. */
+  get isEmpty() {
+    return this.#exchanges.size === 0 && !this.upgraded && isEmpty(this.socket);
   }
 
   /** Whether nothing of it is in this process: no request or a part of one, and no part of an answer. */

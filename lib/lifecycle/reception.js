@@ -74,6 +74,11 @@ class Reception {
     return this.#connections.values();
   }
 
+  /** @param {Socket} socket */
+  lineOf(socket) {
+    return this.#connections.get(socket);
+  }
+
   get connections() {
     return this.#sockets.size;
   }
@@ -188,13 +193,13 @@ class Reception {
   }
 
   #ended = (/** @type {InstanceType<typeof Exchange>} */ exchange) => {
-    const { connection, generation } = exchange;
+    const { connection, generation, response } = exchange;
     connection?.end(exchange);
     generation.end(exchange);
     this.requests -= 1;
     if (this.draining) connection?.finish();
     else if (this.#parting && connection) this.#letGoOn(connection);
-    this.#watcher?.ended(connection);
+    this.#watcher?.ended(connection, response);
     this.#look();
   };
 

@@ -129,7 +129,7 @@ export declare class NativeHandoff {
   load(seat: number): number[];
   connections(seat: number): number;
   serves(seat: number): boolean;
-  /** Accepted, failed, taken back, moved. */
+  /** Accepted, failed, taken back, moved, adopted; and how many the primary holds now. */
   counts(): number[];
 }
 
@@ -141,7 +141,14 @@ export declare class NativeHandoffWorker {
   numbers(): Float64Array | null;
   /** A descriptor, or -1. */
   take(): number;
-  give(descriptor: number): boolean;
+  /** With the place where the primary holds it, or -1. */
+  give(descriptor: number, place: number): boolean;
+  /** How much was read of what the primary holds, by its places: in memory that the primary reads. */
+  marks(): Float64Array | null;
+  /** How much others had read of it; -1 where it cannot be held, -2 where it can be later. */
+  hold(descriptor: number, place: number, read: number): number;
+  /** Whether the primary could be told. */
+  letGo(place: number): boolean;
   discard(descriptor: number): void;
   /** The clock of `awake since`, in milliseconds. */
   clock(): number;

@@ -12,7 +12,7 @@
 /** @import { Socket } from 'node:net' */
 
 const { Server: TlsServer } = require('node:tls');
-const { isBetweenMessages } = require('../lifecycle/between-messages.js');
+const { isBetweenMessages, isEmpty } = require('../lifecycle/between-messages.js');
 const { endEventStream, isEventStream, sendCloseFrame } = require('../lifecycle/farewell.js');
 
 const namedCulprits = 3;
@@ -58,6 +58,11 @@ class Line {
     return this.responses.length === 0 && !this.upgraded && this.socket.bytesRead === this.#mark;
   }
 
+  /** Whether nothing of it is in this process, but perhaps a part of a request. */
+  get isEmpty() {
+    return this.responses.length === 0 && !this.upgraded && isEmpty(this.socket);
+  }
+
   /** Whether nothing of it is in this process: no request or a part of one, and no part of an answer. */
   get isBetweenMessages() {
     return this.responses.length === 0 && !this.upgraded && isBetweenMessages(this.socket);
@@ -83,17 +88,19 @@ const lineOf = (request) =>
  * @typedef {object} Books
  * @property {number} requests under way
  * @property {Iterable<BookedLine>} lines
+ * @property {(socket: Socket) => BookedLine | undefined} lineOf
  * @property {(watcher: Watcher) => void} watch
  */
 /**
  * @typedef {object} BookedLine one connection that requests come over
  * @property {Socket} socket the TLS socket, where there is one
+ * @property {boolean} isEmpty whether nothing of it is in this process, but perhaps a part of a request
  * @property {boolean} isBetweenMessages whether nothing of it is in this process
  */
 /**
  * @typedef {object} Watcher who moves connections
  * @property {() => void} began a request has come
- * @property {(line?: BookedLine) => void} ended one was answered, or its connection has ended
+ * @property {(line?: BookedLine, response?: ServerResponse) => void} ended one was answered, or its connection has ended
  * @property {(line: BookedLine) => boolean} moves whether a connection is one of those that it moves
  */
 
@@ -179,6 +186,11 @@ class Traffic {
     return this.#lines.values();
   }
 
+  /** @param {Socket} socket */
+  lineOf(socket) {
+    return this.#lines.get(socket);
+  }
+
   get connections() {
     return this.#sockets.size;
   }
@@ -247,7 +259,7 @@ class Traffic {
     const ended = line ? line.end(response) : this.#streams.delete(response);
     if (ended) this.#requests -= 1;
     if (line) this.#part(line);
-    this.#watcher?.ended(line);
+    this.#watcher?.ended(line, response);
   }
 
   /** @returns {ServerResponse[]} all that are under way */

@@ -12,6 +12,7 @@
 pub mod failpoint;
 pub mod journal;
 pub mod layout;
+pub mod ledger;
 pub mod lock;
 pub mod pool;
 pub mod region;

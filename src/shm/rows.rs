@@ -6,6 +6,7 @@
 
 use std::io;
 
+use super::ledger::Ledger;
 use super::region::{Offset, Region, Shared};
 use super::word::Word64;
 use crate::sys::memory::SharedMemory;
@@ -16,7 +17,7 @@ pub const ROWS: usize = 1024;
 pub const SPOKEN: usize = 4;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"flotrows");
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 #[repr(C)]
 #[derive(Debug)]
@@ -52,7 +53,9 @@ unsafe impl Shared for Row {}
 const _: () = assert!(size_of::<Row>() == 128 && size_of::<Head>() == size_of::<Row>());
 const _: () = assert!(std::mem::offset_of!(Row, taken) == 8 * SPOKEN);
 
-const LENGTH: usize = size_of::<Head>() + ROWS * size_of::<Row>();
+const ROWS_END: usize = size_of::<Head>() + ROWS * size_of::<Row>();
+/// Most of it is never touched, and costs nothing.
+const LENGTH: usize = ROWS_END + ROWS * size_of::<Ledger>();
 
 /// The mapped table.
 #[derive(Debug)]
@@ -65,7 +68,7 @@ impl Rows {
     pub fn create() -> io::Result<Self> {
         let memory = SharedMemory::create(LENGTH)?;
         // What is written to later must not fail then.
-        memory.commit(0, LENGTH)?;
+        memory.commit(0, ROWS_END)?;
         let rows = Self::of(memory);
         let head = rows.head().ok_or(io::ErrorKind::InvalidData)?;
         head.version.put(VERSION);
@@ -103,6 +106,25 @@ impl Rows {
         }
         self.region
             .at(Offset((size_of::<Head>() + seat * size_of::<Row>()) as u64))
+    }
+
+    /// What the worker of a seat says of its connections; nothing for a seat that has no row.
+    pub fn ledger(&self, seat: usize) -> Option<&'static Ledger> {
+        if seat >= ROWS {
+            return None;
+        }
+        self.region
+            .at(Offset((ROWS_END + seat * size_of::<Ledger>()) as u64))
+    }
+
+    /// Makes the ledger of a seat an empty one, for a process that is to sit there.
+    pub fn provide_ledger(&self, seat: usize) -> io::Result<()> {
+        let ledger = self.ledger(seat).ok_or(io::ErrorKind::InvalidInput)?;
+        let at = ROWS_END + seat * size_of::<Ledger>();
+        // What is written to later must not fail then.
+        self.memory.commit(at, size_of::<Ledger>())?;
+        ledger.reset();
+        Ok(())
     }
 }
 

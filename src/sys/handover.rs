@@ -39,17 +39,28 @@ impl End {
         rights::send_number(self.0.as_fd(), &note.to_ne_bytes(), number)
     }
 
+    /// Sends a note alone.
+    pub fn send_note(&self, note: u64) -> io::Result<()> {
+        rights::send(self.0.as_fd(), &note.to_ne_bytes(), &[])
+    }
+
+    /// The next packet, which may carry a note alone.
+    pub fn receive_any(&self) -> io::Result<(u64, Option<Socket>)> {
+        let mut note = [0; 8];
+        let packet = rights::receive(self.0.as_fd(), &mut note)?;
+        if packet.length == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let [fd, ..] = packet.carried;
+        Ok((u64::from_ne_bytes(note), fd.map(Socket::from)))
+    }
+
     /// Takes the next connection; `WouldBlock` where there is none, `UnexpectedEof` where none will come.
     pub fn receive(&self) -> io::Result<(u64, Socket)> {
         loop {
-            let mut note = [0; 8];
-            let packet = rights::receive(self.0.as_fd(), &mut note)?;
-            let [fd, _] = packet.carried;
-            match fd {
-                Some(fd) => return Ok((u64::from_ne_bytes(note), fd.into())),
-                None if packet.length == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                // A packet that lost its descriptor, because this process has none left.
-                None => {}
+            // A packet that lost its descriptor, because this process has none left, is passed over.
+            if let (note, Some(socket)) = self.receive_any()? {
+                return Ok((note, socket));
             }
         }
     }

@@ -1,6 +1,9 @@
 //! Who a process is: its id together with the moment it started, so that a reused id is never taken for its old owner.
 
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use super::poll::owned;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -38,6 +41,48 @@ pub fn started(pid: u32) -> io::Result<u64> {
         .nth(18)
         .and_then(|field| field.parse().ok())
         .ok_or_else(broken)
+}
+
+/// The end of a process, to wait for beside other things: readable from then on.
+#[derive(Debug)]
+pub struct Ending(OwnedFd);
+
+impl Ending {
+    /// Of a process that runs, or has not been waited for by its parent.
+    pub fn of(pid: u32) -> io::Result<Self> {
+        // SAFETY: takes no pointer. The descriptor is close-on-exec.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+        owned(fd as i32).map(Self)
+    }
+
+    /// Whether it has come: then everything that the process held is closed.
+    pub fn is_over(&self) -> bool {
+        let mut looked = libc::pollfd {
+            fd: self.0.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: `looked` is one live record.
+        let count = unsafe { libc::poll(&mut looked, 1, 0) };
+        count == 1 && looked.revents & libc::POLLIN != 0
+    }
+}
+
+impl AsFd for Ending {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// How many descriptors this process may have.
+pub fn most_descriptors() -> usize {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` is one live record. Where it cannot be told, there is none.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) };
+    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
 }
 
 pub fn parent() -> u32 {
@@ -90,6 +135,20 @@ pub fn in_forked_child(body: impl FnOnce()) -> io::Result<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_process_is_seen() {
+        let mut child = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let ending = Ending::of(child.id()).unwrap();
+        assert!(!ending.is_over());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(ending.is_over());
+        assert!(Ending::of(u32::MAX).is_err());
+    }
 
     #[test]
     fn a_process_is_told_from_a_later_one_with_its_id() {

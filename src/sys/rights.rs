@@ -75,6 +75,9 @@ pub(super) fn send(to: BorrowedFd<'_>, payload: &[u8], carried: &[BorrowedFd<'_>
     // SAFETY: arithmetic.
     let room = unsafe { libc::CMSG_SPACE(length) };
     let mut control = Control([0; 64]);
+    if carried.is_empty() {
+        return dispatch(to, &header(&mut bytes, &mut control, 0));
+    }
     let header = header(&mut bytes, &mut control, room as usize);
     // SAFETY: the header names a control buffer with room for one message, so there is a first one.
     let first = unsafe { libc::CMSG_FIRSTHDR(&header) };
@@ -94,9 +97,13 @@ pub(super) fn send(to: BorrowedFd<'_>, payload: &[u8], carried: &[BorrowedFd<'_>
         // SAFETY: as above.
         unsafe { at.write_unaligned(fd.as_raw_fd()) };
     }
+    dispatch(to, &header)
+}
+
+fn dispatch(to: BorrowedFd<'_>, header: &libc::msghdr) -> io::Result<()> {
     uninterrupted(|| {
-        // SAFETY: header, payload and control are live for the call, which writes to none of them.
-        unsafe { libc::sendmsg(to.as_raw_fd(), &header, libc::MSG_NOSIGNAL) }
+        // SAFETY: what the header names is live for the call, which writes to none of it.
+        unsafe { libc::sendmsg(to.as_raw_fd(), header, libc::MSG_NOSIGNAL) }
     })
     .map(drop)
 }
@@ -211,8 +218,11 @@ mod tests {
     }
 
     #[test]
-    fn two_descriptors_travel_together_and_the_end_is_seen() {
+    fn descriptors_travel_together_or_none_does_and_the_end_is_seen() {
         let (inlet, outlet) = pair().unwrap();
+        send(inlet.as_fd(), b"n", &[]).unwrap();
+        let packet = receive(outlet.as_fd(), &mut [0; 1]).unwrap();
+        assert_eq!((packet.length, packet.carried.iter().flatten().count()), (1, 0));
         send(inlet.as_fd(), b"n", &[inlet.as_fd(), outlet.as_fd()]).unwrap();
         let packet = receive(outlet.as_fd(), &mut [0; 1]).unwrap();
         assert!(packet.carried.iter().all(Option::is_some));

@@ -126,6 +126,60 @@ impl Socket {
         unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, value, length) };
     }
 
+    /// Makes sure of a descriptor that another process has sent: it is a connection, and calls never wait for it.
+    pub fn is_sound(&self) -> bool {
+        let mut kind: i32 = 0;
+        let (fd, at) = (self.0.as_raw_fd(), (&raw mut kind).cast());
+        let mut length = size_of_val(&kind) as libc::socklen_t;
+        // SAFETY: `at` points to `length` writable bytes.
+        let asked = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, at, &mut length) };
+        let is_stream = asked == 0 && kind == libc::SOCK_STREAM;
+        // Whatever its peer is called: what does not listen and is connected has one.
+        let mut peer = [0u8; 128];
+        let mut length = size_of_val(&peer) as libc::socklen_t;
+        let at = peer.as_mut_ptr().cast();
+        // SAFETY: `at` points to `length` writable bytes; what does not fit is cut off.
+        let is_connected = is_stream && unsafe { libc::getpeername(fd, at, &mut length) } == 0;
+        is_connected && self.0.set_nonblocking(true).is_ok()
+    }
+
+    /// How many bytes of the peer's have been read from a TCP connection since it began, by whatever process; nothing
+    /// where the kernel cannot tell.
+    pub fn consumed(&self) -> Option<u64> {
+        // See `struct tcp_info` in linux/tcp.h, which only ever grows at its end.
+        const RECEIVED: usize = 128;
+        const CLOSE_WAIT: u8 = 8;
+        let mut info = [0u8; 256];
+        let (fd, at) = (self.0.as_raw_fd(), info.as_mut_ptr().cast());
+        let mut length = size_of_val(&info) as libc::socklen_t;
+        // SAFETY: `at` points to `length` writable bytes.
+        let asked = unsafe { libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, at, &mut length) };
+        let told = info.get(RECEIVED..RECEIVED + 8)?.try_into().ok()?;
+        if asked < 0 || (length as usize) < RECEIVED + 8 {
+            return None;
+        }
+        let mut unread: libc::c_int = 0;
+        // SAFETY: FIONREAD, which sockets also call SIOCINQ, writes one integer.
+        let asked = unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut unread) };
+        if asked < 0 {
+            return None;
+        }
+        // The peer's end counts as a byte received, and not as one unread.
+        let end = u64::from(info[0] == CLOSE_WAIT);
+        u64::from_ne_bytes(told).checked_sub(u64::from(unread.unsigned_abs()) + end)
+    }
+
+    /// The same for a descriptor that Node has told us the number of.
+    pub fn consumed_of(number: i32) -> Option<u64> {
+        if number < 0 {
+            return None;
+        }
+        // SAFETY: the socket is not dropped, so the descriptor stays its owner's; a number that is not open, or no
+        // connection, makes the calls fail and does no harm.
+        let socket = std::mem::ManuallyDrop::new(Self(unsafe { TcpStream::from_raw_fd(number) }));
+        socket.consumed()
+    }
+
     /// The number of the descriptor, which is from now on for the caller to close.
     pub fn into_number(self) -> i32 {
         OwnedFd::from(self).into_raw_fd()
@@ -337,6 +391,34 @@ mod tests {
         wait_for(&client);
         let error = client.receive(&mut [0; 4]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[test]
+    fn what_was_read_is_counted_whoever_looks() {
+        let (client, served) = pair("127.0.0.1:0");
+        assert_eq!(served.consumed(), Some(0));
+        client.send(&[0; 100]).unwrap();
+        wait_for(&served);
+        assert_eq!(served.consumed(), Some(0));
+        served.receive(&mut [0; 40]).unwrap();
+        let same = Socket::from(served.as_fd().try_clone_to_owned().unwrap());
+        assert_eq!((served.consumed(), same.consumed()), (Some(40), Some(40)));
+        client.end().unwrap();
+        while served.peek(&mut [0; 100]).unwrap() < 60 {}
+        assert_eq!(Socket::consumed_of(same.as_fd().as_raw_fd()), Some(40));
+        served.receive(&mut [0; 100]).unwrap();
+        assert_eq!(served.consumed(), Some(100));
+        assert_eq!(Socket::consumed_of(-1), None);
+    }
+
+    #[test]
+    fn what_is_no_connection_is_not_sound() {
+        let (client, served) = pair("127.0.0.1:0");
+        assert!(client.is_sound() && served.is_sound());
+        let listener = Socket::listen(&Address::Tcp("127.0.0.1:0".parse().unwrap()), 1).unwrap();
+        let file = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+        assert!(!listener.is_sound() && !Socket::from(file).is_sound());
+        assert_eq!(listener.consumed().unwrap_or(0), 0);
     }
 
     #[test]

@@ -4,18 +4,20 @@
  *
  * A connection that falls idle can be given back to the primary, which gives it to another worker: the client notices
  * nothing, and what it sends meanwhile waits in the kernel. Only a plain HTTP/1 connection of which nothing is read,
- * answered or on its way goes. If this process dies, its connections end with it, and what it had not taken goes to
- * others; if the primary dies, Node ends this process.
+ * answered or on its way goes. If this process dies, what it had not taken goes to others, and so do its connections that
+ * had lasted a while and were between two requests (`escrow.js`); if the primary dies, Node ends this process.
  */
 
 /** @import { Server } from 'node:http' */
 /** @import { BookedLine as Line, Books } from '../traffic.js' */
 
 const { Socket } = require('node:net');
+const { Server: TlsServer } = require('node:tls');
 const { setTimeout: pause } = require('node:timers/promises');
 const { getSystemErrorName } = require('node:util');
 const { createError } = require('../../errors.js');
 const { NativeHandoffWorker } = require('../../native/loader.js');
+const { Escrow } = require('./escrow.js');
 
 /** Where the numbers stand that the primary reads: see `src/shm/rows.rs`. */
 const LEFT = 0;
@@ -42,6 +44,10 @@ class NativeBack {
   #traffic;
   /** Those that came from the primary. @type {Set<Socket>} */
   #sockets = new Set();
+  /** @type {InstanceType<typeof Escrow> | undefined} */
+  #escrow;
+  /** Whether requests come over the connections themselves: what is below TLS never goes elsewhere. */
+  #isPlain = false;
   /** What Node has under a TCP socket. @type {any} */
   #Tcp;
   #draining = false;
@@ -71,15 +77,17 @@ class NativeBack {
    */
   attach(server, door = process.env.FLOTILLA_DOOR) {
     this.#server = server;
+    this.#isPlain = !(server instanceof TlsServer);
     const failure = this.#worker.join(door ?? '', () => this.#receive());
     if (failure !== 0) {
       throw createError('FLOTILLA_ERR_HANDOFF_UNREACHABLE', [getSystemErrorName(-failure)]);
     }
     this.#numbers = this.#worker.numbers() ?? this.#numbers;
     this.#offset = this.#worker.clock() - performance.now();
+    this.#escrow = new Escrow(this.#worker, this.#traffic);
     this.#traffic.watch({
       began: () => this.#began(),
-      ended: (line) => this.#ended(line),
+      ended: (line, response) => this.#ended(line, response),
       moves: ({ socket }) => this.#sockets.has(socket),
     });
   }
@@ -109,6 +117,7 @@ class NativeBack {
     const { keepAlive, keepAliveInitialDelay } = this.#server;
     if (keepAlive) socket.setKeepAlive(true, keepAliveInitialDelay);
     this.#bring(socket);
+    if (this.#isPlain) this.#escrow?.add(socket);
   }
 
   /** @param {any} socket */
@@ -149,7 +158,9 @@ class NativeBack {
 
   /** @param {Socket} socket */
   #forget(socket) {
-    if (this.#sockets.delete(socket)) this.#numbers[LEFT] += 1;
+    if (!this.#sockets.delete(socket)) return;
+    this.#numbers[LEFT] += 1;
+    this.#escrow?.delete(socket);
   }
 
   #began() {
@@ -159,11 +170,15 @@ class NativeBack {
     if (numbers[AWAKE_SINCE] === 0) numbers[AWAKE_SINCE] = performance.now() + this.#offset;
   }
 
-  /** @param {Line} [line] whose request was answered */
-  #ended(line) {
+  /**
+   * @param {Line} [line] whose request was answered
+   * @param {import('node:http').ServerResponse} [response] that answered it
+   */
+  #ended(line, response) {
     const numbers = this.#numbers;
     numbers[IN_FLIGHT] = this.#traffic.requests;
     if (!line) return;
+    if (response) this.#escrow?.answered(line, response);
     if (numbers[SHED] >= 1) {
       if (this.#give(line)) numbers[SHED] = Math.max(0, numbers[SHED] - 1);
     } else if (this.#draining) this.#give(line);
@@ -180,10 +195,12 @@ class NativeBack {
     if (!this.#sockets.has(socket) || !line.isBetweenMessages) return false;
     const handle = socket._handle;
     handle.readStop();
-    if (!this.#worker.give(handle.fd)) {
+    if (!this.#worker.give(handle.fd, this.#escrow?.placeOf(socket) ?? -1)) {
       handle.readStart();
       return false;
     }
+    // The primary knows by the packet that it holds it no more.
+    this.#escrow?.release(socket);
     // The packet holds the connection: closing the descriptor here ends nothing.
     socket.destroy();
     this.#forget(socket);
@@ -221,6 +238,7 @@ class NativeBack {
 
   /** Takes no connections any more, and cuts those that are left, whatever they carry. */
   close() {
+    this.#escrow?.close();
     this.#worker.leave();
     for (const socket of this.#sockets) socket.destroy();
   }

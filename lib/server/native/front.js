@@ -92,10 +92,10 @@ class NativeFront extends ProxyFront {
     return { connections, inFlightRequests, eventLoopLagMs };
   }
 
-  /** What has happened to connections since the beginning. */
+  /** What has happened to connections since the beginning, and how many are held beside their worker now. */
   counts() {
-    const [accepted, failed, takenBack, moved] = this.#thread.counts();
-    return { accepted, failed, takenBack, moved };
+    const [accepted, failed, takenBack, moved, adopted, held] = this.#thread.counts();
+    return { accepted, failed, takenBack, moved, adopted, held };
   }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::balance::proxy::{Count, Report};
 use crate::balance::score::Figures;
+use crate::shm::ledger::Ledger;
 use crate::shm::rows::{ROWS, Row, Rows};
 use crate::sys::clock::monotonic_ms;
 use crate::sys::memory::SharedMemory;
@@ -16,9 +17,11 @@ pub struct Board {
     rows: Rows,
     seats: Box<[Seat]>,
     counts: [AtomicU64; COUNTS],
+    /// Connections that the primary holds as well as their worker.
+    held: AtomicU64,
 }
 
-const COUNTS: usize = 5;
+const COUNTS: usize = 6;
 
 #[derive(Debug, Default)]
 struct Seat {
@@ -37,6 +40,8 @@ pub enum Happened {
     TakenBack = 3,
     /// Moved from one worker to another.
     Moved = 4,
+    /// Gone on with another worker after the death of theirs.
+    Adopted = 5,
 }
 
 pub(super) fn now_us() -> u64 {
@@ -49,6 +54,7 @@ impl Board {
             rows: Rows::create()?,
             seats: (0..ROWS).map(|_| Seat::default()).collect(),
             counts: Default::default(),
+            held: AtomicU64::new(0),
         })
     }
 
@@ -60,12 +66,28 @@ impl Board {
         self.rows.row(seat)
     }
 
+    pub(super) fn ledger(&self, seat: usize) -> Option<&'static Ledger> {
+        self.rows.ledger(seat)
+    }
+
+    pub(super) fn provide_ledger(&self, seat: usize) -> io::Result<()> {
+        self.rows.provide_ledger(seat)
+    }
+
     pub fn count(&self, what: Count) -> u64 {
         self.counts[what as usize].load(Ordering::Relaxed)
     }
 
     pub fn happened(&self, what: Happened) -> u64 {
         self.counts[what as usize].load(Ordering::Relaxed)
+    }
+
+    pub fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_held(&self, count: usize) {
+        self.held.store(count as u64, Ordering::Relaxed);
     }
 
     pub(super) fn add(&self, what: Count) {

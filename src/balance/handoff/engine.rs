@@ -3,9 +3,11 @@
 //! Nothing here blocks and nothing here spins: what cannot go on waits for an event or for its time. A connection is
 //! in one place only: here while it waits for its head, for an answer or for room, in a queue, or with a worker.
 
+mod departures;
 mod queues;
 
-use super::board::{Board, Happened};
+use super::board::Board;
+use super::escrow::Escrow;
 use super::places::{Parcel, Places};
 use super::probes::Probe;
 use super::{Command, Options, Shared};
@@ -15,6 +17,7 @@ use crate::balance::proxy::{Count, Question};
 use crate::balance::score::Random;
 use crate::sys::handover::{Caller, Door};
 use crate::sys::poll::{Events, Poll};
+use crate::sys::process::most_descriptors;
 use crate::sys::schedule;
 use crate::sys::socket::{Address, Socket};
 use std::collections::{HashMap, VecDeque};
@@ -26,8 +29,10 @@ use std::time::{Duration, Instant};
 const LISTENER: u64 = u64::MAX;
 const WAKER: u64 = u64::MAX - 1;
 const DOOR: u64 = u64::MAX - 2;
-/// Above it, the token of what a seat gives back; below it, that of a connection.
+/// Above it, the token of what a seat says; below it, that of a connection.
 const SEAT: u64 = 1 << 60;
+/// Above it, that of the end of the process of a seat.
+const ENDING: u64 = 1 << 61;
 
 const EVENTS: usize = 512;
 /// How many connections are accepted, or come back, before others get their turn.
@@ -59,6 +64,7 @@ pub(super) struct Engine {
     door: Door,
     callers: VecDeque<Caller>,
     places: Places,
+    escrow: Escrow,
     /// Connections that have found no room.
     homeless: VecDeque<Parcel>,
     /// Seats that get no more, and have not taken all that they were given.
@@ -110,6 +116,7 @@ impl Engine {
             door,
             callers: VecDeque::new(),
             places: Places::default(),
+            escrow: Escrow::new(most_descriptors() / 2),
             homeless: VecDeque::new(),
             leaving: Vec::new(),
             asking: HashMap::new(),
@@ -147,6 +154,13 @@ impl Engine {
                         }
                     }
                     DOOR => self.answer_door(),
+                    token if token >= ENDING => {
+                        let seat = (token - ENDING) as usize;
+                        // The event may be that of a process that sat here before.
+                        if self.places.is_over(seat) == Some(true) {
+                            self.bury(seat);
+                        }
+                    }
                     token if token >= SEAT => {
                         // What is left is told of again.
                         self.receive_back((token - SEAT) as usize);
@@ -189,15 +203,7 @@ impl Engine {
                     self.board().set_serves(seat, true);
                 }
                 Command::Withdraw(seat) => self.withdraw(seat),
-                Command::Gone(seat) => {
-                    self.places.withdraw(seat);
-                    // What it gave back with its last breath is still there.
-                    while self.receive_back(seat) {}
-                    self.take_all_back(seat);
-                    self.board().set_serves(seat, false);
-                    self.places.leave(seat);
-                    self.board().reset(seat);
-                }
+                Command::Gone(seat) => self.bury(seat),
                 Command::Open => self.is_open = true,
                 Command::Probes(probes) => self.probes = probes,
                 Command::Close(done) => {
@@ -219,9 +225,13 @@ impl Engine {
     fn seat(&mut self, seat: usize, pid: u32) {
         self.places.leave(seat);
         self.board().reset(seat);
-        // Without a queue the worker is not let in, and says so.
-        if let Ok(giver) = self.places.seat(seat, pid) {
+        // Without a queue or a ledger the worker is not let in, and says so.
+        let provided = self.board().provide_ledger(seat);
+        if let (Ok(()), Ok((giver, ending))) = (provided, self.places.seat(seat, pid)) {
             let _ = self.poll.add_source(giver, SEAT + seat as u64);
+            if let Some(ending) = ending {
+                let _ = self.poll.add_source(ending, ENDING + seat as u64);
+            }
         }
         for caller in std::mem::take(&mut self.callers) {
             self.admit(caller);
@@ -240,36 +250,6 @@ impl Engine {
             let Ok(caller) = self.door.next() else { return };
             self.admit(caller);
         }
-    }
-
-    fn withdraw(&mut self, seat: usize) {
-        self.places.withdraw(seat);
-        if self.places.has_ready() {
-            self.take_all_back(seat);
-            self.board().set_serves(seat, false);
-        } else {
-            // Nobody else is there: it may still take what it was given.
-            self.leaving.push(seat);
-        }
-    }
-
-    fn take_all_back(&mut self, seat: usize) {
-        for parcel in self.places.take_back(seat, u64::MAX, true, &self.shared.board) {
-            self.board().note(Happened::TakenBack);
-            self.put(parcel);
-        }
-    }
-
-    /// Seats that nothing is left to be taken from.
-    fn let_go(&mut self) {
-        let board = &self.shared.board;
-        self.leaving.retain(|seat| {
-            let waits = board.serves(*seat) && board.waiting(*seat) > 0;
-            if !waits {
-                board.set_serves(*seat, false);
-            }
-            waits
-        });
     }
 
     fn close_listener(&mut self) {
@@ -415,20 +395,6 @@ impl Engine {
         if self.options.rebalance && self.compares_at.is_none() {
             self.compares_at = Some(Instant::now() + COMPARE);
         }
-    }
-
-    /// A worker gives connections back. Says whether there may be more.
-    fn receive_back(&mut self, seat: usize) -> bool {
-        for _ in 0..BATCH {
-            let Some(Ok((_, client))) = self.places.giver(seat).map(|giver| giver.receive()) else {
-                return false;
-            };
-            self.put(Parcel {
-                from: Some(seat),
-                ..Parcel::new(client)
-            });
-        }
-        true
     }
 
     fn expire(&mut self) {

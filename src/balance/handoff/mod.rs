@@ -3,17 +3,18 @@
 //! One thread of the primary accepts, chooses, and puts each connection into the queue of a worker; what a worker
 //! does not take in time is taken back and given to another. The thread never touches JavaScript. If the process
 //! dies, the connections that workers have taken stay theirs; the others are closed by the kernel. If a worker dies,
-//! what it had not taken goes to another.
+//! what it had not taken goes to another, and so does what it had taken, where that is held and nothing of it was read.
 
 mod board;
 mod engine;
+mod escrow;
 mod places;
 mod probes;
 mod worker;
 
 pub use board::{Board, Happened};
 pub use probes::Probe;
-pub use worker::{SPOKEN_NUMBERS, Worker};
+pub use worker::{Asked, MARKS, SPOKEN_NUMBERS, Worker};
 
 use crate::balance::proxy::Ask;
 use crate::balance::score::Strategy;

@@ -6,6 +6,7 @@
 use super::board::{Board, Happened, now_us};
 use crate::balance::score::{Random, Strategy};
 use crate::sys::handover::{Caller, End};
+use crate::sys::process::Ending;
 use crate::sys::socket::Socket;
 use std::io;
 
@@ -24,6 +25,8 @@ struct Place {
     pid: u32,
     giver: End,
     taker: End,
+    /// Tells of the end of the process at once, where the kernel can.
+    ending: Option<Ending>,
 }
 
 /// A connection on its way.
@@ -91,14 +94,19 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// A process sits there now; gives the end to listen at for what it gives back.
-    pub(super) fn seat(&mut self, seat: usize, pid: u32) -> io::Result<&End> {
+    /// A process sits there now; gives the end to listen at for what it says, and its own end to wait for.
+    pub(super) fn seat(&mut self, seat: usize, pid: u32) -> io::Result<(&End, Option<&Ending>)> {
         let (giver, taker) = End::pair()?;
         if self.places.len() <= seat {
             self.places.resize_with(seat + 1, || None);
         }
-        let place = Place { pid, giver, taker };
-        Ok(&self.places[seat].insert(place).giver)
+        let place = self.places[seat].insert(Place {
+            pid,
+            giver,
+            taker,
+            ending: Ending::of(pid).ok(),
+        });
+        Ok((&place.giver, place.ending.as_ref()))
     }
 
     /// Lets a caller in; gives it back where nobody has told of its process yet.
@@ -134,6 +142,11 @@ impl Places {
 
     fn place(&self, seat: usize) -> Option<&Place> {
         self.places.get(seat)?.as_ref()
+    }
+
+    /// Whether the process that sits there has ended; nothing where that cannot be told.
+    pub(super) fn is_over(&self, seat: usize) -> Option<bool> {
+        Some(self.place(seat)?.ending.as_ref()?.is_over())
     }
 
     pub(super) fn giver(&self, seat: usize) -> Option<&End> {

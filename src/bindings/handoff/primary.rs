@@ -204,7 +204,7 @@ impl NativeHandoff {
         board.is_some_and(|board| board.serves(seat as usize))
     }
 
-    /// Since the beginning: accepted, failed, taken back, moved.
+    /// Since the beginning: accepted, failed, taken back, moved, adopted; and now: held.
     #[napi(catch_unwind)]
     pub fn counts(&self) -> Vec<f64> {
         let counts = self.handoff.as_ref().map(Handoff::board).map(|board| {
@@ -213,8 +213,10 @@ impl NativeHandoff {
                 board.count(Count::Failed) as f64,
                 board.happened(Happened::TakenBack) as f64,
                 board.happened(Happened::Moved) as f64,
+                board.happened(Happened::Adopted) as f64,
+                board.held() as f64,
             ]
         });
-        counts.unwrap_or_else(|| vec![0.0; 4])
+        counts.unwrap_or_else(|| vec![0.0; 6])
     }
 }

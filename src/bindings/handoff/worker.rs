@@ -2,7 +2,7 @@
 
 use super::super::proxy::number_of;
 use super::watch::Watch;
-use crate::balance::handoff::{SPOKEN_NUMBERS, Worker};
+use crate::balance::handoff::{Asked, MARKS, SPOKEN_NUMBERS, Worker};
 use crate::sys::clock::monotonic_ms;
 use crate::sys::socket::Socket;
 use napi::bindgen_prelude::{Env, Float64Array, Function, JsValue};
@@ -62,11 +62,41 @@ impl NativeHandoffWorker {
         }
     }
 
-    /// Gives the connection of that descriptor back. The descriptor stays open here until its owner closes it.
+    /// Gives the connection of that descriptor back, and with it the place where it is held, or -1. The descriptor
+    /// stays open here until its owner closes it.
     #[napi(catch_unwind)]
-    pub fn give(&self, number: i32) -> bool {
+    pub fn give(&self, number: i32, place: i32) -> bool {
+        let place = usize::try_from(place).ok();
         let joined = self.joined.as_ref();
-        joined.is_some_and(|(worker, _)| worker.give(number).is_ok())
+        joined.is_some_and(|(worker, _)| worker.give(number, place).is_ok())
+    }
+
+    /// Where the marks stand of the connections that the primary holds as well, by their places.
+    #[napi(catch_unwind)]
+    pub fn marks(&self) -> Option<Float64Array> {
+        let (worker, _) = self.joined.as_ref()?;
+        let at = worker.marks().cast::<f64>();
+        // SAFETY: as for the numbers of the row.
+        Some(unsafe { Float64Array::with_external_data(at.as_ptr(), MARKS, |_, _| {}) })
+    }
+
+    /// Has the primary hold a connection, of which this process has read that much. Gives how much others had read
+    /// of it before, -1 where it cannot be held, or -2 where the primary has not come to what it was told before.
+    #[napi(catch_unwind)]
+    pub fn hold(&self, number: i32, place: u32, read: f64) -> f64 {
+        let asked = self.joined.as_ref();
+        match asked.map(|(worker, _)| worker.hold(number, place as usize, read)) {
+            Some(Asked::Held(before)) => before,
+            Some(Asked::Later) => -2.0,
+            _ => -1.0,
+        }
+    }
+
+    /// What is held at that place has ended. Says whether the primary could be told.
+    #[napi(catch_unwind)]
+    pub fn let_go(&self, place: u32) -> bool {
+        let joined = self.joined.as_ref();
+        joined.is_some_and(|(worker, _)| worker.let_go(place as usize).is_ok())
     }
 
     /// Closes a descriptor that `take` gave, where no socket could be made of it.

@@ -63,6 +63,18 @@ impl Socket {
         match self.0 {}
     }
 
+    pub fn is_sound(&self) -> bool {
+        match self.0 {}
+    }
+
+    pub fn consumed(&self) -> Option<u64> {
+        match self.0 {}
+    }
+
+    pub fn consumed_of(_number: i32) -> Option<u64> {
+        None
+    }
+
     pub fn into_number(self) -> i32 {
         match self.0 {}
     }
