@@ -1,5 +1,6 @@
 // Connections handed over to real workers: what clients see, and what becomes of the sockets.
 
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -10,6 +11,7 @@ import { createRequire } from 'node:module';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { handoffFront } from '../fixtures/handoff-front.mjs';
 
@@ -219,6 +221,20 @@ onLinux('a front that hands connections over', () => {
     await add();
     const answers = await Promise.all(asked);
     expect(answers.map(({ worker }) => worker)).toEqual(Array(20).fill('worker-1'));
+  });
+
+  it('loses no connection of a worker that has no descriptor left', async () => {
+    const { url, workers, add } = await handoffFront({ workers: 1 });
+    const [{ child, tell }] = workers;
+    await promisify(execFile)('prlimit', ['--pid', String(child.pid), '--nofile=128:128']);
+    expect(await tell('exhaust')).toBe('EMFILE');
+    const asked = Array.from({ length: 10 }, () => ask(url));
+    const other = await add();
+    expect((await Promise.all(asked)).map(({ worker }) => worker)).toEqual(Array(10).fill('worker-1'));
+    other.child.kill('SIGSTOP');
+    const waiting = Array.from({ length: 10 }, () => ask(url));
+    expect(await tell('relieve')).toBe('relieved');
+    expect((await Promise.all(waiting)).map(({ worker }) => worker)).toEqual(Array(10).fill('worker-0'));
   });
 
   it('lets in no process that was not announced', async () => {

@@ -139,8 +139,10 @@ export declare class NativeHandoffWorker {
   join(door: string, onWaiting: () => void): number;
   /** Left, in flight, to shed, awake since: in memory that the primary reads. */
   numbers(): Float64Array | null;
-  /** A descriptor, or -1. */
+  /** A descriptor; -1 where none waits, -2 where this process can have none. */
   take(): number;
+  /** Whether to be told of connections that wait. */
+  listen(wanted: boolean): void;
   /** With the place where the primary holds it, or -1. */
   give(descriptor: number, place: number): boolean;
   /** How much was read of what the primary holds, by its places: in memory that the primary reads. */

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::poll::owned;
+use super::socket::Socket;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -72,6 +73,14 @@ impl AsFd for Ending {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// Whether this process can have one more descriptor now: one that comes in a packet for which there is no room is
+/// lost, and what it stands for with it.
+pub fn has_room() -> bool {
+    // SAFETY: takes no pointer. Where there is no such stream, the call fails otherwise than for want of room.
+    let fd = unsafe { libc::fcntl(libc::STDERR_FILENO, libc::F_DUPFD_CLOEXEC, 0) };
+    owned(fd).map_or_else(|error| !Socket::is_exhaustion(&error), |_| true)
 }
 
 /// How many descriptors this process may have.

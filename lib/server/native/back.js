@@ -30,6 +30,10 @@ const TCP_SOCKET = 0;
 
 /** How many connections are taken before those that are there get their turn. */
 const BATCH = 16;
+/** What the addon answers where this process has no descriptor left. */
+const EXHAUSTED = -2;
+/** How long a worker takes no connections then. */
+const REST_MS = 20;
 /** How often a worker that drains looks for connections that have fallen idle unnoticed. */
 const LOOK_MS = 50;
 
@@ -95,9 +99,16 @@ class NativeBack {
   #receive() {
     for (let count = 0; count < BATCH; count++) {
       const descriptor = this.#worker.take();
+      if (descriptor === EXHAUSTED) return this.#rest();
       if (descriptor < 0) return;
       this.#accept(descriptor);
     }
+  }
+
+  /** What there is no descriptor for waits, or goes to another worker. */
+  #rest() {
+    this.#worker.listen(false);
+    setTimeout(() => this.#worker.listen(true), REST_MS).unref();
   }
 
   /** @param {number} fd */

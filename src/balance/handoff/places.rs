@@ -6,7 +6,7 @@
 use super::board::{Board, Happened, now_us};
 use crate::balance::score::{Random, Strategy};
 use crate::sys::handover::{Caller, End};
-use crate::sys::process::Ending;
+use crate::sys::process::{Ending, has_room};
 use crate::sys::socket::Socket;
 use std::io;
 
@@ -254,7 +254,10 @@ impl Places {
             return taken;
         };
         let mut kept = Vec::new();
-        while let Ok((word, client)) = place.taker.receive() {
+        // What this process has no descriptor for stays where it is.
+        while has_room()
+            && let Ok((word, client)) = place.taker.receive()
+        {
             let note = Note::new(word);
             if !all && (note.is_pinned || note.since_us > before) {
                 kept.push((word, client));

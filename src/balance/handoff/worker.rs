@@ -8,6 +8,7 @@ use crate::shm::ledger::{Ledger, PLACES};
 use crate::shm::rows::{Row, Rows, SPOKEN};
 use crate::sys::clock::monotonic_ms;
 use crate::sys::handover::{self, End};
+use crate::sys::process::has_room;
 use crate::sys::socket::Socket;
 use std::io;
 use std::ptr::NonNull;
@@ -56,8 +57,12 @@ impl Worker {
         self.end.number()
     }
 
-    /// The next connection; `WouldBlock` where there is none, or where it was taken back.
+    /// The next connection; `WouldBlock` where there is none, or where it was taken back, and `OutOfMemory` where this
+    /// process has no descriptor left for it: then it stays where it is.
     pub fn take(&self) -> io::Result<Socket> {
+        if !has_room() {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
         let (_, socket) = self.end.receive()?;
         self.row.taken.put(self.row.taken.get() + 1);
         Ok(socket)

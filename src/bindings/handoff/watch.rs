@@ -34,6 +34,7 @@ unsafe extern "C" {
     fn uv_unref(handle: *mut Handle);
     fn uv_close(handle: *mut Handle, on_close: OnClose);
     fn uv_poll_init(event_loop: *mut sys::uv_loop_s, handle: *mut Handle, fd: c_int) -> c_int;
+    fn uv_poll_stop(handle: *mut Handle) -> c_int;
     fn uv_poll_start(handle: *mut Handle, events: c_int, on_poll: OnPoll) -> c_int;
     fn uv_prepare_init(event_loop: *mut sys::uv_loop_s, handle: *mut Handle) -> c_int;
     fn uv_prepare_start(handle: *mut Handle, on_turn: OnTurn) -> c_int;
@@ -118,6 +119,22 @@ impl Watch {
             handles,
             stops,
         })
+    }
+}
+
+impl Watch {
+    /// Waits for connections, or does not for a while.
+    pub(super) fn listen(&self, is_wanted: bool) {
+        let Some(poll) = self.handles.first().filter(|_| !self.watched.is_stopped.get()) else {
+            return;
+        };
+        if is_wanted {
+            // SAFETY: the handle was initialised by `add`, as the first one, and is not closed before it is stopped.
+            unsafe { uv_poll_start(*poll, READABLE, on_poll) };
+        } else {
+            // SAFETY: as above.
+            unsafe { uv_poll_stop(*poll) };
+        }
     }
 }
 

@@ -7,10 +7,13 @@ use crate::sys::clock::monotonic_ms;
 use crate::sys::socket::Socket;
 use napi::bindgen_prelude::{Env, Float64Array, Function, JsValue};
 use napi_derive::napi;
+use std::io::ErrorKind;
 use std::rc::Rc;
 
 /// No connection is there.
 const NONE: i32 = -1;
+/// One may be there, and there is no descriptor left for it.
+const EXHAUSTED: i32 = -2;
 
 #[napi]
 #[derive(Debug, Default)]
@@ -52,13 +55,22 @@ impl NativeHandoffWorker {
         Some(unsafe { Float64Array::with_external_data(at.as_ptr(), SPOKEN_NUMBERS, |_, _| {}) })
     }
 
-    /// The number of the next connection's descriptor, or -1.
+    /// The number of the next connection's descriptor; -1 where there is none, -2 where this process can have none.
     #[napi(catch_unwind)]
     pub fn take(&self) -> i32 {
         let taken = self.joined.as_ref().map(|(worker, _)| worker.take());
         match taken {
             Some(Ok(socket)) => Socket::into_number(socket),
+            Some(Err(error)) if error.kind() == ErrorKind::OutOfMemory => EXHAUSTED,
             _ => NONE,
+        }
+    }
+
+    /// Whether to be told of connections that wait.
+    #[napi(catch_unwind)]
+    pub fn listen(&self, is_wanted: bool) {
+        if let Some((_, watch)) = &self.joined {
+            watch.listen(is_wanted);
         }
     }
 
