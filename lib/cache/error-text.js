@@ -58,16 +58,26 @@ function errorToText(error) {
   }
 }
 
+const hidden = { writable: true, configurable: true, enumerable: false };
+
 /**
+ * What is not as `portable` writes it is left out.
+ *
  * @param {Portable} parts
+ * @param {number} [depth]
  * @returns {Error}
  */
-function revive({ name, message, code, stack, cause }) {
-  const error = new Error(message, cause && { cause: revive(cause) });
-  const hidden = { writable: true, configurable: true, enumerable: false };
-  if (name !== 'Error') Object.defineProperty(error, 'name', { value: name, ...hidden });
-  if (stack !== undefined) Object.defineProperty(error, 'stack', { value: stack, ...hidden });
-  return code === undefined ? error : Object.assign(error, { code });
+function revive({ name, message, code, stack, cause }, depth = 0) {
+  const deeper = typeof cause === 'object' && cause !== null && depth < DEEPEST;
+  const error = new Error(
+    isSimple(message) ? message : '',
+    deeper ? { cause: revive(cause, depth + 1) } : undefined,
+  );
+  if (name !== 'Error' && typeof name === 'string') {
+    Object.defineProperty(error, 'name', { value: name, ...hidden });
+  }
+  if (typeof stack === 'string') Object.defineProperty(error, 'stack', { value: stack, ...hidden });
+  return isSimple(code) ? Object.assign(error, { code }) : error;
 }
 
 /** @param {string} text */

@@ -8,6 +8,7 @@
 /** @import { BootstrapOptions, CacheOptions, Entry, FetchOptions, TouchOptions, WriteOptions } from '../../index.js' */
 
 const { isMainThread } = require('node:worker_threads');
+const { brief, debug } = require('../debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
 const { encode } = require('./codec.js');
@@ -20,6 +21,8 @@ const segment = require('./segment.js');
 const { serve } = require('./served.js');
 const { checkFetch, fetchOnce } = require('./single-flight.js');
 const { SyncView } = require('./sync-view.js');
+
+const tell = debug('lru-cache-clustered-primary');
 
 segment.prepare();
 
@@ -272,7 +275,9 @@ class LRUCacheClustered {
   async destroy() {
     if (this.#remote) return this.#ask('destroy', []);
     this.#namespace.leaveNear();
-    return addon.cacheDestroy(this.#namespace.id);
+    const destroyed = addon.cacheDestroy(this.#namespace.id);
+    tell?.(destroyed ? 'removed' : 'did not find', brief(this.#namespace.name));
+    return destroyed;
   }
 
   getCache() {

@@ -7,12 +7,15 @@
 
 /** @import { Declared } from './options.js' */
 
+const { brief, debug } = require('../debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
 const { openNear, tuning } = require('./near.js');
 const { purgesItself } = require('./options.js');
 const { Purger } = require('./purger.js');
 const segment = require('./segment.js');
+
+const tell = debug('lru-cache-clustered-primary');
 
 /** @typedef {NonNullable<ReturnType<typeof openNear>>} Near */
 /** What is this thread's own of an open namespace, and goes with it. @typedef {{ id: number, purger?: InstanceType<typeof Purger>, near?: Near }} Holdings */
@@ -102,7 +105,14 @@ function openNamespace(name, declared) {
   } catch (error) {
     return new Unreachable(name, declared, error);
   }
-  return new Namespace(name, addon.cacheOpen(name, ...declared), declared);
+  const known = tell && addon.segmentNamespaces().includes(name);
+  const id = addon.cacheOpen(name, ...declared);
+  tell?.(
+    known ? 'joined' : 'created',
+    brief(name),
+    `max=${declared[0]} maxSize=${declared[1]} ttl=${declared[3]}`,
+  );
+  return new Namespace(name, id, declared);
 }
 
 /**

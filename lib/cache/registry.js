@@ -1,11 +1,14 @@
 /** All namespaces of the segment as a live `Map`: `LRUCacheClustered.getAllCaches()`. In the primary only. */
 
+const { brief, debug } = require('../debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
 const { lookupNamespace } = require('./namespace.js');
 const { SyncView } = require('./sync-view.js');
 
 /** @typedef {InstanceType<typeof SyncView>} View */
+
+const tell = debug('lru-cache-clustered-primary');
 
 /** Views that someone still has, so that a namespace has one as long as it is looked at. @type {Map<string, WeakRef<View>>} */
 const views = new Map();
@@ -30,6 +33,13 @@ function viewOf(name) {
   return view;
 }
 
+/** @param {string} name */
+function remove(name) {
+  const removed = addon.segmentDestroy(name);
+  tell?.(removed ? 'removed' : 'did not find', brief(name));
+  return removed;
+}
+
 /** Nothing is kept in the map itself: each question is put to the segment. */
 class LiveCaches extends Map {
   /** @param {string} name */
@@ -48,11 +58,11 @@ class LiveCaches extends Map {
 
   /** @param {string} name */
   delete(name) {
-    return typeof name === 'string' && addon.segmentDestroy(name);
+    return typeof name === 'string' && remove(name);
   }
 
   clear() {
-    for (const name of addon.segmentNamespaces()) addon.segmentDestroy(name);
+    for (const name of addon.segmentNamespaces()) remove(name);
   }
 
   /** @returns {never} */

@@ -2,17 +2,20 @@
  * A worker's side of the IPC transport: each operation is a frame to the primary, which answers it.
  *
  * A request that is not answered within `timeout` ends as `failsafe` says; an answer that comes later is dropped. A
- * channel that is full is waited for, and at most `MOST` requests wait. If the primary dies, all of them reject.
+ * channel that is full is waited for, and at most `MOST` requests wait. If the primary dies, all of them reject. The
+ * primary is told when the last handle of a cache is no longer used here.
  */
 
 /** @import { CacheOptions, FetchOptions } from '../../index.js' */
 
+const { brief, debug } = require('../debug.js');
 const { createError } = require('../errors.js');
 const { encode } = require('./codec.js');
 const { asError, portable, revive } = require('./error-text.js');
 const { KIND, pack, unpack } = require('./frames.js');
 
 const MOST = 65_536;
+const tell = debug('lru-cache-clustered-messages');
 
 /**
  * @typedef {object} Waiting
@@ -25,8 +28,8 @@ const MOST = 65_536;
 
 /** @type {Map<number, Waiting>} */
 const waiting = new Map();
-/** What is sent when the channel has room again. @type {any[]} */
-const queue = [];
+/** What is sent when the channel has room again, by the request. @type {Map<number, any>} */
+const queue = new Map();
 let full = false;
 let last = 0;
 let listening = false;
@@ -36,11 +39,11 @@ const unavailable = (why) => createError('FLOTILLA_ERR_IPC_UNAVAILABLE', [why]);
 
 /** @param {any} frame */
 function send(frame) {
+  if (!process.connected || !process.send) throw unavailable('the channel to the primary is closed');
   if (full) {
-    queue.push(frame);
+    queue.set(frame.id, frame);
     return;
   }
-  if (!process.connected || !process.send) throw unavailable('the channel to the primary is closed');
   const room = process.send({ flotilla: KIND, ...frame }, undefined, undefined, () => {
     if (!room) drain();
   });
@@ -49,10 +52,9 @@ function send(frame) {
 
 function drain() {
   full = false;
-  while (!full && queue.length > 0) {
-    const frame = queue.shift();
-    // Nobody waits for a request that has timed out meanwhile.
-    if (!waiting.has(frame.id)) continue;
+  for (const [id, frame] of queue) {
+    if (full) return;
+    queue.delete(id);
     try {
       send(frame);
     } catch {
@@ -106,8 +108,20 @@ function heed(message) {
 
 function closed() {
   for (const { reject } of [...waiting.values()]) reject(unavailable('the channel to the primary is closed'));
-  queue.length = 0;
+  queue.clear();
 }
+
+/** How many handles there are for what the primary keeps as one cache. @type {Map<string, number>} */
+const handles = new Map();
+
+/** @type {FinalizationRegistry<string>} */
+const leaving = new FinalizationRegistry((name) => {
+  const left = (handles.get(name) ?? 1) - 1;
+  handles.set(name, left);
+  if (left > 0) return;
+  handles.delete(name);
+  if (process.connected) send({ id: ++last, op: 'close', options: JSON.parse(name), list: [] });
+});
 
 function listen() {
   if (listening) return;
@@ -125,7 +139,10 @@ class Remote {
   constructor({ timeout = 100, failsafe = 'resolve', ...options }) {
     this.#timeout = timeout;
     this.#failsafe = failsafe;
-    this.#options = JSON.parse(JSON.stringify(options));
+    const name = JSON.stringify(options);
+    this.#options = JSON.parse(name);
+    handles.set(name, (handles.get(name) ?? 0) + 1);
+    leaving.register(this, name);
     listen();
   }
 
@@ -142,6 +159,8 @@ class Remote {
       const frame = { id, op, options: this.#options, ...pack(list) };
       const late = () => {
         waiting.delete(id);
+        queue.delete(id);
+        tell?.('request', id, op, 'timed out');
         if (always || this.#failsafe === 'reject') reject(new Error('IPC timeout'));
         else resolve(undefined);
       };
@@ -160,6 +179,7 @@ class Remote {
         },
         answer: (answer) => {
           end();
+          tell?.('response', id, op, answer.error === undefined ? 'ok' : answer.error.message);
           try {
             if (answer.error !== undefined) reject(revive(answer.error));
             else resolve('own' in answer ? answer.own : unpack(answer)[0]);
@@ -168,6 +188,7 @@ class Remote {
           }
         },
       });
+      tell?.('request', id, op, brief(this.#options.namespace ?? 'default'), brief(list[0]));
       try {
         send(frame);
       } catch (error) {

@@ -16,9 +16,12 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (
 const { readFileSync } = require('node:fs');
 const { totalmem } = require('node:os');
 const { isMainThread } = require('node:worker_threads');
+const { debug } = require('../debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
 const { invalid } = require('./options.js');
+
+const tell = debug('flotilla:cache');
 
 const VARIABLE = 'FLOTILLA_SEGMENT';
 const SMALLEST = 2 ** 20;
@@ -32,6 +35,8 @@ let failure;
 let connected = false;
 /** Whether this worker asks its primary for everything. */
 let remote = false;
+/** Whether someone has been told that workers cannot share memory. */
+let warned = false;
 
 /** A quarter of what this process may use. */
 function defaultMemory() {
@@ -74,6 +79,19 @@ function isClusterWorker() {
 /** What workers find in their environment where they have to ask this process. */
 const asking = (pid = process.pid) => `ipc:${pid}`;
 
+/** Once, and only where there are workers. @param {Error} why */
+function warnOfMessages({ message }) {
+  if (warned) return;
+  warned = true;
+  cluster.once('fork', () => {
+    if (transport() !== 'auto') return;
+    process.emitWarning(
+      `Workers ask the primary for the cache over messages, which is slower: ${message}. FLOTILLA_TRANSPORT=ipc chooses this`,
+      { type: 'FlotillaWarning' },
+    );
+  });
+}
+
 function offer() {
   if (transport() === 'ipc') {
     process.env[VARIABLE] = asking();
@@ -84,13 +102,17 @@ function offer() {
   } catch (error) {
     if (transport() === 'shared') throw error;
     process.env[VARIABLE] = asking();
+    warnOfMessages(/** @type {Error} */ (error));
   }
 }
 
 /** Makes this process's segment, and lets its future workers know where it is. */
 function create({ memory = defaultMemory(), replace = false } = {}) {
   const made = addon.segmentCreate(memory, replace);
-  if (made) offer();
+  if (made) {
+    offer();
+    tell?.('made a segment of', memory, 'bytes; workers take', transportOf());
+  }
   return made;
 }
 
@@ -99,6 +121,7 @@ function askPrimary() {
     throw createError('FLOTILLA_ERR_SEGMENT_UNREACHABLE', ['A thread of a worker cannot ask the primary']);
   }
   remote = true;
+  tell?.('asks the primary', process.ppid, 'over messages');
 }
 
 const isRemote = () => remote;
@@ -122,6 +145,7 @@ function attach() {
   }
   try {
     addon.segmentAttach(line);
+    tell?.('attached to the segment', line);
   } catch (error) {
     const { code } = /** @type {{ code?: string }} */ (error);
     if (code !== 'FLOTILLA_ERR_SEGMENT_UNREACHABLE' || transport() === 'shared') throw error;

@@ -9,11 +9,14 @@
 /** @import { FetchOptions } from '../../index.js' */
 /** @import { OpenNamespace } from './namespace.js' */
 
+const { brief, debug } = require('../debug.js');
 const { encode } = require('./codec.js');
 const { asError, errorFromText, errorToText } = require('./error-text.js');
 const { addon, followers, takeReply } = require('./native.js');
 const { restored } = require('./operations.js');
 const { checkWrite, invalid } = require('./options.js');
+
+const tell = debug('flotilla:cache');
 
 /** What the reply says of a number that `cacheClaim` returns. */
 const LEADER = 254;
@@ -109,6 +112,12 @@ function check(namespace, fetcher, { lease = DEFAULT_LEASE, ...options }) {
   return lease;
 }
 
+/** @param {number} said */
+function tellsHow(said) {
+  if (said === LEADER) return 'leads';
+  return said === FOLLOWER ? 'follows' : 'finds it';
+}
+
 /**
  * @param {OpenNamespace} namespace
  * @param {any} key
@@ -124,6 +133,7 @@ async function fetchOnce(namespace, key, fetcher, options = {}) {
     if (copy !== undefined) return restored(copy.tag, copy.value);
     const claimed = addon.cacheClaim(namespace.id, key, force, lease);
     const said = takeReply();
+    tell?.('fetch of', brief(key), tellsHow(said));
     if (said === LEADER) return await lead(namespace, key, claimed, fetcher, options);
     if (said !== FOLLOWER) {
       namespace.wasRead(key, claimed, said);
@@ -131,6 +141,7 @@ async function fetchOnce(namespace, key, fetcher, options = {}) {
     }
     const end = await follow(claimed);
     if (!end.lost) return end.value;
+    tell?.('fetch of', brief(key), 'lost its leader');
   }
 }
 

@@ -4,6 +4,9 @@
 /** @import { Options } from './options.js' */
 
 const { EventEmitter } = require('node:events');
+const { debug } = require('../debug.js');
+
+const tellDebug = debug('flotilla:lifecycle');
 
 /** @typedef {Life} Instance */
 
@@ -27,7 +30,7 @@ const { EventEmitter } = require('node:events');
 class Life {
   events = new EventEmitter();
   /** @type {ServerState} */
-  state = 'stopped';
+  #state = 'stopped';
 
   /**
    * @param {Options} options
@@ -36,6 +39,15 @@ class Life {
   constructor(options, name = '') {
     this.name = name;
     this.options = options;
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  set state(state) {
+    tellDebug?.(this.name || 'server', this.#state, '→', state);
+    this.#state = state;
   }
 
   get started() {

@@ -13,12 +13,15 @@
 const cluster = /** @type {import('node:cluster').Cluster} */ (
   /** @type {unknown} */ (require('node:cluster'))
 );
+const { debug } = require('../debug.js');
 const { createError } = require('../errors.js');
 const { Turns } = require('../lifecycle/turns.js');
 const within = require('../lifecycle/within.js');
 const { Backoff } = require('./backoff.js');
 const { readError, readPort, readStats } = require('./messages.js');
 const { Post: WorkerPost } = require('./post.js');
+
+const tellDebug = debug('flotilla:server');
 
 /**
  * @typedef {object} Events what the pool tells of
@@ -150,6 +153,7 @@ class Pool {
     // Where the system starts no process, there is no exit either.
     post.worker.on('error', ({ message }) => post.pid === undefined && this.#ended(post, message));
     post.worker.once('exit', (code, signal) => this.#ended(post, signal ?? code));
+    tellDebug?.(seat.id, 'forked as', post.pid, 'in generation', generation);
     if (post.pid !== undefined) this.front.forked(seat, post.pid);
     return post;
   }
@@ -176,6 +180,7 @@ class Pool {
   async #engage(post) {
     if (post.state !== 'raised') return;
     post.state = 'ready';
+    tellDebug?.(post.seat.id, post.pid, 'is ready on port', post.seat.port);
     await this.front.ready(post.seat);
     this.events.engaged?.(post);
     this.events.changed();
@@ -264,6 +269,7 @@ class Pool {
    */
   #ended(post, how) {
     const { state } = post;
+    tellDebug?.(post.seat.id, post.pid, 'ended:', how, 'after being', state);
     post.state = 'ended';
     this.#posts.delete(post);
     this.front.gone(post.seat);
