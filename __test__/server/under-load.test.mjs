@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process';
 import http from 'node:http';
 import { promisify } from 'node:util';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { answering, ask, bothWorkers, keepAlive, serving } from '../fixtures/balanced-server.mjs';
 import { handoffFront } from '../fixtures/handoff-front.mjs';
 import { pipeline } from '../fixtures/pipelining.mjs';
