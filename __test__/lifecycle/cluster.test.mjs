@@ -6,7 +6,8 @@ import http from 'node:http';
 import https from 'node:https';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { createContext, createServer } from 'flotilla';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   bothWorkers,
   certificate,
@@ -130,6 +131,26 @@ describe.runIf(process.platform === 'linux')('a clustered server whose connectio
 });
 
 describe.runIf(process.platform !== 'win32')('a clustered server', () => {
+  it.each([
+    ['workers', { workers: 0 }],
+    ['workers', { workers: 'many' }],
+    ['mode', { mode: 'magic' }],
+    ['mode', { mode: 'handoff', proxyProtocol: 'v1' }],
+    ['loadBalancer', { loadBalancer: 'fair' }],
+    ['baseWorkerPort', { baseWorkerPort: 65_536 }],
+    ['telemetry', { telemetry: {} }],
+  ])('is not made with a wrong %s', (name, options) => {
+    const context = createContext({ port: 0, app: () => () => {} });
+    expect(() => createServer(context, { workers: 2, ...options })).toThrow(name);
+  });
+
+  it('is not made to hand over connections where it can only forward them', () => {
+    vi.stubEnv('FLOTILLA_BALANCER', 'portable');
+    onTestFinished(() => vi.unstubAllEnvs());
+    const context = createContext({ port: 0, app: () => () => {} });
+    expect(() => createServer(context, { workers: 2, mode: 'handoff' })).toThrow("'proxy' or 'auto' here");
+  });
+
   it('asks a strategy of one’s own which worker a connection goes to', async () => {
     const { ask } = await serving({ chooses: 'x-worker', requestInspectionTimeoutMs: 2000 });
     const from = async (worker) => (await ask('/', { headers: { 'x-worker': String(worker) } })).pid;

@@ -59,16 +59,22 @@ class Connection {
     return this.#exchanges.size === 0 && !this.upgraded && isBetweenMessages(this.socket);
   }
 
-  /** Lets it end: now if it is idle, else with the answer to the last request it has brought. */
+  /** Lets it end: now if it has fallen idle, else with the answer to the last request it has brought. */
   finish() {
-    if (this.idle) this.socket.destroySoon();
-    else this.#closeWithLast();
+    if (!this.idle) return this.#closeWithLast();
+    // One that has brought nothing yet may be about to: its request is answered with a refusal, and not with an end.
+    if (this.socket.bytesRead === 0) this.#closeWhenIdleForLong();
+    else this.socket.destroySoon();
   }
 
   /** Lets it end without refusing anything, because it cannot go on elsewhere. */
   part() {
     if (this.upgraded) return;
     this.#closeWithLast();
+    this.#closeWhenIdleForLong();
+  }
+
+  #closeWhenIdleForLong() {
     setTimeout(() => this.idle && this.socket.destroySoon(), lingerMs).unref();
   }
 

@@ -53,19 +53,28 @@ const forwards = ({ mode, proxyProtocol }, takesSockets) =>
   isPortable() || mode === 'proxy' || !takesSockets || proxyProtocol !== false;
 
 /**
+ * Refuses to hand over what can only be forwarded.
+ *
+ * @param {ResolvedServerConfig} config
+ * @param {boolean} takesSockets
+ */
+function checkMode({ mode }, takesSockets) {
+  const portable = isPortable();
+  if (mode !== 'handoff' || (takesSockets && !portable)) return;
+  const where = portable ? 'here' : 'for an application that can only listen';
+  throw invalidArgument('mode', `'proxy' or 'auto' ${where}`, mode);
+}
+
+/**
  * @param {FrontOptions} options
  * @param {boolean} takesSockets whether the application is one that sockets can be given to
  * @returns {Front}
  */
 function chooseFront(options, takesSockets) {
-  const { mode } = options.config;
-  const portable = isPortable();
-  if (mode === 'handoff' && (portable || !takesSockets)) {
-    const where = portable ? 'here' : 'for an application that can only listen';
-    throw invalidArgument('mode', `'proxy' or 'auto' ${where}`, mode);
-  }
-  if (portable) return new PortableFront(options);
-  return forwards(options.config, takesSockets) ? new ProxyFront(options) : new NativeFront(options);
+  const { config } = options;
+  checkMode(config, takesSockets);
+  if (isPortable()) return new PortableFront(options);
+  return forwards(config, takesSockets) ? new ProxyFront(options) : new NativeFront(options);
 }
 
-module.exports = { chooseFront, forwards };
+module.exports = { checkMode, chooseFront, forwards };

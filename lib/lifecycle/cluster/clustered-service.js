@@ -17,7 +17,7 @@ const { isIP } = require('node:net');
 const { setTimeout: pause } = require('node:timers/promises');
 const { createError } = require('../../errors.js');
 const { Balance } = require('../../server/balance.js');
-const { forwards } = require('../../server/front.js');
+const { checkMode, forwards } = require('../../server/front.js');
 const { readError } = require('../../server/messages.js');
 const { Endpoints } = require('../endpoints.js');
 const { HealthPort } = require('../health-port.js');
@@ -69,6 +69,7 @@ class ClusteredService extends Life {
   constructor(options, name, server) {
     super(options, name);
     const config = /** @type {import('../../../index.js').ResolvedServerConfig} */ (options.balance);
+    checkMode(config, true);
     this.#server = server;
     // Where connections are forwarded, their workers learn by a header whose they are.
     const proxyProtocol = config.proxyProtocol || (forwards(config, true) && 'v2');
