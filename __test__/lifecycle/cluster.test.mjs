@@ -25,9 +25,14 @@ const several = fileURLToPath(new URL('../fixtures/lifecycle-several.mjs', impor
 
 describe.runIf(process.platform !== 'win32')('a clustered server that several tests share', () => {
   let shared;
+  let end = () => {};
   beforeAll(async () => {
-    shared = await serving({ healthCheckTimeoutMs: 100 }, { whenDone: afterAll });
+    const whenDone = (kill) => {
+      end = kill;
+    };
+    shared = await serving({ healthCheckTimeoutMs: 100 }, { whenDone });
   });
+  afterAll(() => end());
   // One that was blocked by the test before answers again.
   beforeEach(() => bothWorkers(shared.ask));
 
