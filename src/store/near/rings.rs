@@ -167,14 +167,6 @@ impl Store {
     }
 }
 
-#[cfg(test)]
-impl Store {
-    pub(in super::super) fn rings_in_use(&self) -> usize {
-        let rings = (0..RINGS).filter_map(|ring| self.segment().ring(ring));
-        rings.filter(|ring| ring.area.get() != 0).count()
-    }
-}
-
 impl Held<'_> {
     /// Every ring of the namespace's area knows that it is one. The directory's lock is held.
     pub(in super::super) fn validate_rings(&self) -> std::result::Result<(), String> {
