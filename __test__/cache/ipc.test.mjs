@@ -24,6 +24,24 @@ describe('the IPC transport', () => {
     ]);
   });
 
+  it('may be taken by one worker while another shares the memory, and each says which way is its own', async () => {
+    const { ended } = startProgram(`
+      export async function main() {
+        const cache = new LRUCacheClustered({ namespace: 'both ways', timeout: 60_000 });
+        if (cluster.isWorker) {
+          await cache.incr('workers');
+          return process.send((await cache.usage()).transport, () => process.disconnect());
+        }
+        const heard = [{}, { FLOTILLA_TRANSPORT: 'ipc' }].map((env) =>
+          new Promise((resolve) => cluster.fork(env).once('message', function listen(message) {
+            if (typeof message === 'string') resolve(message);
+            else this.once('message', listen);
+          })));
+        console.log(JSON.stringify([await Promise.all(heard), await cache.get('workers'), (await cache.usage()).transport]));
+      }`);
+    expect(JSON.parse((await ended).stdout)).toEqual([['shared', 'ipc'], 2, 'shared']);
+  });
+
   it('ends a request as failsafe says when the primary is too slow, and healthCheck always rejects', async () => {
     const { ended } = startProgram(
       `

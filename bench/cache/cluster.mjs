@@ -46,7 +46,7 @@ export async function measuringWorker(contestant, milliseconds) {
   if (contestant === 'peer') untyped('lru-cache-for-clusters-as-promised');
   else await prepareOurs();
   cluster.setupPrimary({ exec, execArgv: [], args: [], silent: false });
-  const worker = cluster.fork();
+  const worker = cluster.fork(contestant === 'messages' ? { FLOTILLA_TRANSPORT: 'ipc' } : {});
   await answer(worker);
   worker.send({ bench: contestant, milliseconds });
   await answer(worker);

@@ -113,6 +113,13 @@ export const cacheContestants = [
     ours: true,
     prepare: inWorker('object'),
   },
+  {
+    id: 'worker-messages-get',
+    label: 'flotilla in a worker, on the IPC transport: await get',
+    kind: 'round',
+    ours: true,
+    prepare: inWorker('messages'),
+  },
   { id: 'lmdb-get', label: 'lmdb: get', kind: 'call', packages: ['lmdb'], prepare: lmdb },
   {
     id: 'peer-get',

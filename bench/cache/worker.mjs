@@ -42,6 +42,12 @@ const contestants = {
     await cache.set('object', object);
     return { call: () => cache.get('object'), awaited: true };
   },
+  /** The same cache as `get` has, asked over messages: the primary sees to that when it starts the worker. */
+  async messages() {
+    const cache = await ours();
+    if ((await cache.usage()).transport !== 'ipc') throw new Error('this worker does not ask over messages');
+    return { call: (turn) => cache.get(keyOf(turn)), awaited: true };
+  },
   async peer() {
     const cache = await peer();
     return { call: (turn) => cache.get(keyOf(turn)), awaited: true };

@@ -16,6 +16,7 @@ export default {
     { subject: 'worker-sync-get', reference: 'lru-get', bar: 'at most 3.5' },
     { subject: 'worker-sync-get', reference: 'lmdb-get', bar: 'at least 2x faster' },
     { subject: 'worker-awaited-get', reference: 'peer-get', bar: 'at least 150x faster' },
+    { subject: 'worker-messages-get', reference: 'peer-get' },
     { subject: 'worker-awaited-get', reference: 'redis-get' },
     { subject: 'worker-awaited-set', reference: 'lru-set', bar: 'at most 6' },
     { subject: 'worker-awaited-object', reference: 'json-parse', bar: 'at most 2.0' },

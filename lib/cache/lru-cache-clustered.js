@@ -264,7 +264,11 @@ class LRUCacheClustered {
   }
 
   async usage() {
-    if (this.#remote) return this.#ask('usage', []);
+    if (this.#remote) {
+      const usage = await this.#ask('usage', []);
+      // The primary may share memory with other workers: the way is this one's own.
+      return usage && { ...usage, transport: segment.transportOf() };
+    }
     const [entries, bytes, overheadBytes, segmentBytes, memoryEvictions, recoveries] = addon.cacheUsage(
       this.#namespace.id,
     );
