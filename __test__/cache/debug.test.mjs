@@ -75,7 +75,7 @@ describe('DEBUG', () => {
     expect(text).not.toContain('secret');
   });
 
-  it('tells of caches that are made and removed', async () => {
+  it('tells of caches that are made and removed, over messages and in shared memory', async () => {
     for (const transport of ['ipc', 'shared']) {
       const text = (await lines('lru-cache-clustered-*,-*-messages', transport)).join('\n');
       expect(text).toMatch(/lru-cache-clustered-primary \d+ created "told" max=1000/);
@@ -84,7 +84,7 @@ describe('DEBUG', () => {
     }
   });
 
-  it('tells of the segment and of flights, and nothing where nothing is asked for', async () => {
+  it('tells of shared memory and of flights, and nothing where nothing is asked for', async () => {
     const text = (await lines('flotilla:*', 'shared')).join('\n');
     expect(text).toMatch(/flotilla:cache \d+ made a segment of \d+ bytes; workers take shared/);
     expect(text).toMatch(/flotilla:cache \d+ attached to the segment/);

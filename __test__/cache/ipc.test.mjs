@@ -24,7 +24,7 @@ describe('the IPC transport', () => {
     ]);
   });
 
-  it('may be taken by one worker while another shares the memory, and each says which way is its own', async () => {
+  it('may be taken by one worker while another is on shared memory, and each says which way is its own', async () => {
     const { ended } = startProgram(`
       export async function main() {
         const cache = new LRUCacheClustered({ namespace: 'both ways', timeout: 60_000 });
