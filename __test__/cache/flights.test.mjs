@@ -67,6 +67,28 @@ describe.each(['shared', 'ipc'])('single flight, %s', (transport) => {
     expect([before, ...answers]).toEqual(Array(2).fill([true, 'just text', true]));
   });
 
+  it('ends when what was thrown throws in turn when it is looked at, and frees the key', async () => {
+    const { before, answers } = await inCluster(
+      `
+      const cache = new LRUCacheClustered({ namespace: 'unreadable ' + process.pid, timeout: 60_000 });
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      const unreadable = Object.defineProperty(new Error('x'), 'cause', { get() { throw new RangeError('no'); } });
+      export async function primary() {
+        const ends = [];
+        for (const thrown of [proxy, unreadable, { toString() { throw 1; } }]) {
+          const error = await cache.fetch('key', () => { throw thrown; }).catch((reason) => reason);
+          ends.push(error instanceof Error, await cache.fetch('key', () => 'free'));
+          await cache.delete('key');
+        }
+        return ends;
+      }
+      export const worker = primary;`,
+      { workers: 1, env },
+    );
+    expect([before, ...answers]).toEqual(Array(2).fill([true, 'free', true, 'free', true, 'free']));
+  });
+
   it('lets forceRefresh lead at once, and its value wins over the slower one', async () => {
     const { before, answers } = await inCluster(
       `

@@ -9,16 +9,17 @@ const DEEPEST = 8;
 /** @typedef {{ name: string, message: string, code?: unknown, stack?: string, cause?: Portable }} Portable */
 
 /**
- * What was thrown, as an error.
+ * What was thrown, as an error. Never throws itself, not even for what throws when it is looked at: who waits for the
+ * end of a flight would wait for nothing.
  *
  * @param {unknown} thrown
  * @returns {Error}
  */
 function asError(thrown) {
-  if (thrown instanceof Error) return thrown;
-  // An error of another realm is one all the same.
-  if (Object.prototype.toString.call(thrown) === '[object Error]') return /** @type {Error} */ (thrown);
   try {
+    if (thrown instanceof Error) return thrown;
+    // An error of another realm is one all the same.
+    if (Object.prototype.toString.call(thrown) === '[object Error]') return /** @type {Error} */ (thrown);
     return new Error(String(thrown));
   } catch {
     return new Error('A value was thrown that cannot be shown as text');
@@ -29,34 +30,38 @@ function asError(thrown) {
 const isSimple = (value) => typeof value === 'string' || typeof value === 'number';
 
 /**
+ * @param {Error} error
+ * @param {number} depth
+ * @returns {Portable}
+ */
+function read(error, depth) {
+  const { name, message, code, stack, cause } = /** @type {Error & { code?: unknown }} */ (error);
+  return {
+    name: String(name),
+    message: String(message),
+    ...(isSimple(code) && { code }),
+    ...(typeof stack === 'string' && { stack }),
+    ...(cause !== undefined && depth < DEEPEST && { cause: portable(cause, depth + 1) }),
+  };
+}
+
+/**
  * @param {unknown} thrown
  * @param {number} depth
  * @returns {Portable}
  */
 function portable(thrown, depth) {
   const error = asError(thrown);
-  const { code, cause } = /** @type {Error & { code?: unknown }} */ (error);
-  return {
-    name: String(error.name),
-    message: String(error.message),
-    ...(isSimple(code) && { code }),
-    ...(typeof error.stack === 'string' && { stack: error.stack }),
-    ...(cause !== undefined && depth < DEEPEST && { cause: portable(cause, depth + 1) }),
-  };
-}
-
-/**
- * @param {Error} error
- * @returns {string}
- */
-function errorToText(error) {
   try {
-    return JSON.stringify(portable(error, 0));
+    return read(error, depth);
   } catch {
     // One of its properties threw when it was read.
-    return JSON.stringify({ name: 'Error', message: 'An error was thrown that cannot be read' });
+    return { name: 'Error', message: 'An error was thrown that cannot be read' };
   }
 }
+
+/** @param {Error} error */
+const errorToText = (error) => JSON.stringify(portable(error, 0));
 
 const hidden = { writable: true, configurable: true, enumerable: false };
 

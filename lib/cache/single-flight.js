@@ -61,11 +61,13 @@ async function lead(namespace, key, flight, fetcher, { ttl, size }) {
     namespace.purger?.arm();
     return value;
   } catch (thrown) {
-    if (thrown instanceof LeaderLeft) {
+    // As an error, for what was thrown may throw in turn when it is looked at.
+    const error = asError(thrown);
+    if (error instanceof LeaderLeft) {
       addon.cacheRelease(flight);
-      throw thrown;
+      throw error;
     }
-    throw failed(flight, thrown);
+    throw failed(flight, error);
   }
 }
 
