@@ -7,7 +7,7 @@
 
 /** @import { ResolvedServerConfig } from '../../index.js' */
 /** @import { Seat } from './front.js' */
-/** @import { Customs, Events } from './pool.js' */
+/** @import { Customs, Events } from './crew.js' */
 
 const { chooseFront } = require('./front.js');
 const { Pool } = require('./pool.js');
