@@ -1,6 +1,6 @@
 /**
  * `npm run test:load`: the long run of the tests that give the balancer much to do: a million connections handed over,
- * 100,000 moves of 1,000 connections, 200 restarts, 10,000 bad visitors of each kind. Half an hour, about.
+ * 100,000 moves of 1,000 connections, 200 restarts, 100 workers killed, 10,000 bad visitors of each kind. Half an hour, about.
  */
 
 import { build } from './build.mjs';
@@ -13,8 +13,9 @@ const env = {
   FLOTILLA_TEST_MOVES: '100000',
   FLOTILLA_TEST_RESTARTS: '200',
   FLOTILLA_TEST_VISITORS: '10000',
+  FLOTILLA_TEST_WORKER_KILLS: '100',
 };
-const files = ['under-load', 'bad-visitors', 'starting', 'handing-over', 'native-front'];
+const files = ['under-load', 'bad-visitors', 'starting', 'handing-over', 'native-front', 'killed-workers'];
 
 build();
 installPrograms();
