@@ -1,10 +1,11 @@
 // A clustered server whose workers are replaced, or die, and clients that notice nothing.
 
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
+import tls from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import {
@@ -58,6 +59,7 @@ describe.runIf(process.platform !== 'win32')('a clustered server whose workers c
       await go();
       await stop();
       expect([(await ask()).generation, state.generations.has(restarts + 1)]).toEqual([restarts + 1, true]);
+      expect(state.came).toBeGreaterThan(restarts);
       // The primary keeps nothing of the connections and workers that went through its hands.
       await until(async () => (await descriptors(child.pid)) <= open);
     },
@@ -142,33 +144,43 @@ describe.runIf(process.platform !== 'win32')('a clustered server whose workers c
   });
 
   it(
-    'loses with a killed worker only what was under way in it, and is whole again at once',
+    'loses with a killed worker only what it had read, and is whole again at once',
     async () => {
-      const { url, ask } = await serving();
-      const state = { running: true, failed: 0, answered: 0 };
-      const clients = Array.from({ length: 6 }, async () => {
+      const readsFile = `${emptyFolder()}/reads`;
+      const started = performance.now();
+      const { url, ask } = await serving({ readsFile });
+      const startMs = performance.now() - started;
+      const state = { running: true, failed: [], answered: 0 };
+      const clients = Array.from({ length: 6 }, async (_, client) => {
         let agent = keptConnection();
-        while (state.running) {
-          const answer = await request(url(), { agent }).catch(() => undefined);
-          state[answer?.status === 200 ? 'answered' : 'failed'] += 1;
-          if (!answer) agent = keptConnection();
+        for (let turn = 0; state.running; turn++) {
+          const id = `${client}.${turn}`;
+          const answer = await request(url(), { agent, headers: { 'x-id': id } }).catch(() => undefined);
+          if (answer?.status === 200) state.answered += 1;
+          else {
+            state.failed.push(id);
+            agent = keptConnection();
+          }
         }
       });
       const times = [];
       for (let turn = 1; turn <= kills; turn++) {
         const [pid] = await bothWorkers(ask);
+        // One that ends younger is not replaced at once.
         await pause(1100);
         const begun = performance.now();
         process.kill(pid, 'SIGKILL');
         await until(async () => ![...(await bothWorkers(ask))].includes(pid));
         times.push(performance.now() - begun);
-        expect(state.failed).toBeLessThanOrEqual(turn * clients.length);
       }
       state.running = false;
       await Promise.all(clients);
       expect(state.answered).toBeGreaterThan(100);
-      // Half of a second on a machine that has time for it.
-      expect(Math.min(...times)).toBeLessThan(5000);
+      const read = new Set(readFileSync(readsFile, 'utf8').split('\n'));
+      // A worker can be killed when it has just taken a request from its socket, and written nothing down yet.
+      expect(state.failed.filter((id) => !read.has(id)).length).toBeLessThanOrEqual(kills);
+      // A machine that is too busy to start the whole program in a second starts no worker in one.
+      expect(Math.min(...times)).toBeLessThan(Math.max(1000, startMs));
     },
     30_000 + 5000 * kills,
   );
@@ -197,6 +209,11 @@ describe.runIf(process.platform !== 'win32')('a clustered server whose workers c
       return JSON.parse(await text(response)).generation;
     };
     expect(await ask()).toBe(1);
+    const idle = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    onTestFinished(() => idle.destroy());
+    idle.write('GET / HTTP/1.1\r\nHost: here\r\n\r\n');
+    await once(idle, 'data');
+    const idleClosed = once(idle.resume(), 'close');
     signal('SIGUSR2');
     let restarted = false;
     const done = prints(/primary: restarted/).then(() => {
@@ -209,5 +226,6 @@ describe.runIf(process.platform !== 'win32')('a clustered server whose workers c
     }
     await done;
     expect([generations.at(0), await ask()]).toEqual([1, 2]);
+    await idleClosed;
   });
 });

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { createContext, createServer } from 'flotilla';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
+  blocked,
   bothWorkers,
   certificate,
   hasNamespaces,
@@ -52,16 +53,16 @@ describe.runIf(process.platform !== 'win32')('a clustered server that several te
 
   it('lets nobody wait for a worker that is blocked', async () => {
     const { ask, url } = shared;
-    const { text } = await request(url('/block'), { agent: false });
-    expect(text).toBe('blocked');
-    const begun = performance.now();
-    for (let turn = 0; turn < 8; turn++) await ask();
-    expect(performance.now() - begun).toBeLessThan(800);
+    const release = await blocked(url);
+    const pids = [];
+    for (let turn = 0; turn < 8; turn++) pids.push((await ask()).pid);
+    expect(new Set(pids).size).toBe(1);
+    release();
   });
 
   it('answers probes while every worker is blocked, and forgets nobody else', async () => {
     const { ask, url } = shared;
-    await Promise.all([request(url('/block'), { agent: false }), request(url('/block'), { agent: false })]);
+    const releases = [await blocked(url), await blocked(url)];
     let isOver = false;
     const waiting = ask('/', { body: 'patience' }).finally(() => {
       isOver = true;
@@ -76,6 +77,7 @@ describe.runIf(process.platform !== 'win32')('a clustered server that several te
       '{"status":"ready"}',
     ]);
     expect(isOver).toBe(false);
+    for (const release of releases) release();
     expect((await waiting).body).toBe('patience');
   });
 
@@ -85,12 +87,18 @@ describe.runIf(process.platform !== 'win32')('a clustered server that several te
       const { status, text } = await request(url('/health'), { agent: false });
       return { code: status, ...JSON.parse(text) };
     };
-    const well = await health();
-    expect([well.code, well.status, well.checks]).toEqual([200, 'healthy', { db: true }]);
+    let well;
+    // On a machine that is busy enough, a worker does not answer in time.
+    await until(async () => {
+      well = await health();
+      return well.code === 200;
+    });
+    expect([well.status, well.checks]).toEqual(['healthy', { db: true, feels: true }]);
     // More than this process alone would have.
     expect(well.memory.rss).toBeGreaterThan(100e6);
-    await request(url('/block'), { agent: false });
+    const release = await blocked(url);
     expect(await health()).toMatchObject({ code: 503, checks: { db: true, workers: false } });
+    release();
   });
 });
 
@@ -249,15 +257,20 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
 
   it('exits with 1 after the deadline where something does not end, and names it', async () => {
     const options = { faults: { close: 'never' }, gracefulShutdownTimeoutMs: 300 };
-    const { url, ask, signal, prints, ended } = await serving(options);
+    const { url, port, ask, signal, prints, ended } = await serving(options);
     await bothWorkers(ask);
     request(url('/never'), { agent: false }).catch(() => {});
     await prints(/worker \d+: never/);
+    // And a client that never reads.
+    const client = await connected(port);
+    client.write('GET /large HTTP/1.1\r\nHost: here\r\n\r\n');
+    await once(client, 'readable');
     const begun = performance.now();
     signal('SIGTERM');
     const { code, stderr } = await ended;
     expect([code, performance.now() - begun < 4000]).toEqual([1, true]);
-    expect(stderr).toContain('no answer yet to GET /never');
+    expect(stderr).toMatch(/no answer yet to .*GET \/never/);
+    expect(stderr).toMatch(/no answer yet to .*GET \/large/);
     expect(stderr).toContain('the resource "db" has not closed');
   });
 
@@ -289,11 +302,10 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
     const { port } = probe.address();
     await new Promise((resolve) => probe.close(resolve));
     const { url } = await serving({ healthEndpoints: { port } });
-    await Promise.all([request(url('/block'), { agent: false }), request(url('/block'), { agent: false })]);
-    const begun = performance.now();
+    const releases = [await blocked(url), await blocked(url)];
     expect((await request(`http://127.0.0.1:${port}/live`)).status).toBe(200);
     expect((await request(`http://127.0.0.1:${port}/ready`)).status).toBe(200);
-    expect(performance.now() - begun).toBeLessThan(800);
+    for (const release of releases) release();
     expect(JSON.parse((await request(url('/live'), { agent: false })).text).generation).toBe(1);
   });
 });

@@ -249,4 +249,24 @@ async function release(context, { served }) {
   await (served ? lifetime.destroy() : lifetime.unwind());
 }
 
-module.exports = { acquire, createContext, freshContext, lifetimeOf, reasonOf, release, usableContext };
+/**
+ * Says that a context has served, also one whose resources only workers have opened: the next start is of a generation
+ * of its own.
+ *
+ * @param {AnyContext} context
+ */
+function retire(context) {
+  const lifetime = lifetimeOf(context);
+  if (lifetime.users === 0) lifetime.destroyed = true;
+}
+
+module.exports = {
+  acquire,
+  createContext,
+  freshContext,
+  lifetimeOf,
+  reasonOf,
+  release,
+  retire,
+  usableContext,
+};

@@ -9,7 +9,7 @@
 /** @import { AnyService as Service } from './life.js' */
 
 const { createError } = require('../errors.js');
-const { freshContext, usableContext } = require('./context.js');
+const { freshContext, retire, usableContext } = require('./context.js');
 const signals = require('./signals.js');
 const systemd = require('./systemd.js');
 const { Turns } = require('./turns.js');
@@ -130,6 +130,7 @@ class Fleet {
     const last = services.some(({ started }) => started) && !others.some(({ started }) => started);
     if (last) this.#tellSupervisor(systemd.stopping, this.#services);
     const results = await Promise.allSettled(services.map((service) => service.stop()));
+    if (last) retire(this.#context);
     this.#heedSignals();
     throwFirst(results);
     return results.every((result) => result.status === 'fulfilled' && result.value);

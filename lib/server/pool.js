@@ -219,12 +219,13 @@ class Pool {
   }
 
   /**
-   * The workers that serve, and those of them that are leaving.
+   * The workers that serve: one that leaves of its own accord does not, and when all are to end, all of them do.
    *
    * @returns {Post[]}
    */
   get serving() {
-    return this.#crew.of('ready', 'leaving').filter(({ generation }) => generation === this.#generation);
+    const serving = this.#wanted > 0 ? this.#crew.of('ready') : this.#crew.of('ready', 'leaving');
+    return serving.filter(({ generation }) => generation === this.#generation);
   }
 
   /**
