@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createContext, createServer } from 'flotilla';
 import { afterAll, afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { local, request } from '../fixtures/lifecycle.mjs';
+import { gate, local, request } from '../fixtures/lifecycle.mjs';
 
 const text = readFileSync(new URL('../fixtures/document-002.md', import.meta.url), 'utf8');
 const blocks = new Map(
@@ -64,7 +64,9 @@ describe('the document’s code', () => {
     const handlers = new Map();
     const ended = new Promise((resolve) => {
       const process = { on: (name, handler) => handlers.set(name, handler), exit: resolve };
+      const arrived = gate();
       const slow = () => async (_request, response) => {
+        arrived.open();
         await pause(100);
         response.end('saved');
       };
@@ -73,7 +75,7 @@ describe('the document’s code', () => {
       run('Graceful Shutdowns Save Data', { process, server }).then(async () => {
         await server.start();
         const saving = ask(server.getPort());
-        await pause(50);
+        await arrived.opened;
         handlers.get('SIGTERM')();
         expect(await saving).toBe('saved');
       });
@@ -180,12 +182,10 @@ describe('the document’s code', () => {
   });
 
   it('Drain and Replace', async () => {
-    let release;
-    const held = new Promise((resolve) => {
-      release = resolve;
-    });
+    const [arrived, held] = [gate(), gate()];
     const app = () => async (_request, response) => {
-      await held;
+      arrived.open();
+      await held.opened;
       response.end('finished');
     };
     let under;
@@ -194,8 +194,7 @@ describe('the document’s code', () => {
       observe: async (step, server) => {
         if (step === 'serving') {
           under = ask(server.getPort());
-          await pause(50);
-          return;
+          return arrived.opened;
         }
         const refused = await request(`http://127.0.0.1:${server.getPort()}/`, { agent: false });
         expect(refused).toMatchObject({
@@ -203,7 +202,7 @@ describe('the document’s code', () => {
           text: 'Server is draining',
           headers: { connection: 'close' },
         });
-        release();
+        held.open();
       },
     });
     expect(await under).toBe('finished');

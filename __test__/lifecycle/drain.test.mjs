@@ -155,8 +155,8 @@ describe('a stop', () => {
     await server.stop();
     expect((await closed)[0]).toBe(1001);
     await ended;
-    // Far less than the five seconds that they may take.
-    expect(performance.now() - begun).toBeLessThan(1500);
+    // Less than the five seconds that they may take, and hardly more than the one that a silent connection has.
+    expect(performance.now() - begun).toBeLessThan(3000);
     expect(logged).toEqual([]);
   });
 

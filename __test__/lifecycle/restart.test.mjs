@@ -62,7 +62,7 @@ describe('a restart', () => {
 
   it('opens the new resources before the old ones close, and closes those after the last answer', async () => {
     const log = [];
-    const slow = gate();
+    const [arrived, slow] = [gate(), gate()];
     const db = {
       open: ({ generation }) => {
         log.push(`open ${generation}`);
@@ -71,14 +71,16 @@ describe('a restart', () => {
       close: (generation) => log.push(`close ${generation}`),
     };
     const app = (context) => async (request, response) => {
-      if (request.url === '/slow') await slow.opened;
+      if (request.url === '/slow') {
+        arrived.open();
+        await slow.opened;
+      }
       log.push(`answer ${context.db}`);
       response.end(`from ${context.db}`);
     };
     const { server, url } = await startedServer(app, { config: { resources: { db } } });
     const early = request(url('/slow'), { agent: keptConnection() });
-    while (log.length === 0 || server.state !== 'ready') await pause(1);
-    await pause(20);
+    await arrived.opened;
     const restarted = server.restart();
     while (!(await request(url('/'))).text.endsWith('2')) await pause(1);
     slow.open();

@@ -132,19 +132,20 @@ describe.runIf(process.platform !== 'win32')('a process with a server', () => {
   });
 
   it('turns readiness to 503 within 10 ms after SIGTERM, while requests are still answered', async () => {
-    const times = [];
-    for (let turn = 0; turn < 5 && !times.some((time) => time < 10); turn++) {
-      const { url, signal, ended } = await serving({ shutdownDelayMs: 300 });
-      const answers = [await request(url('/ready'))];
-      const begun = performance.now();
-      signal('SIGTERM');
-      while (answers.at(-1).status === 200) answers.push(await request(url('/ready')));
-      times.push(performance.now() - begun);
-      expect((await request(url())).status).toBe(200);
-      expect((await ended).code).toBe(0);
-    }
-    // Another program may have had the processor for one of them.
-    expect(Math.min(...times)).toBeLessThan(10);
+    const { url, signal, ended } = await serving({ shutdownDelayMs: 500, watches: true });
+    expect((await request(url('/ready'))).status).toBe(200);
+    signal('SIGTERM');
+    while ((await request(url('/ready'))).status === 200);
+    expect((await request(url())).status).toBe(200);
+    const { code, stdout } = await ended;
+    // Measured in the process itself: how soon others are heard is up to whoever has the processor.
+    const answers = JSON.parse(/answered (.*)/.exec(stdout)[1]);
+    const statuses = answers.map(([path, status, ms]) => [path, status, status === 503 || ms < 10]);
+    expect(code).toBe(0);
+    expect(statuses.filter(([path]) => path === '/')).toEqual([['/', 200, expect.any(Boolean)]]);
+    const readiness = statuses.filter(([path]) => path === '/ready');
+    expect(readiness.at(-1)).toEqual(['/ready', 503, true]);
+    expect(readiness.filter(([, , inTime]) => !inTime)).toEqual([]);
   });
 });
 
