@@ -208,9 +208,11 @@ function step(parent, key) {
 
 /** @param {unknown} key */
 function describeKey(key) {
-  if (typeof key === 'bigint') return `${key}n`;
   if (typeof key === 'object' && key !== null) return 'an object';
-  const text = typeof key === 'string' ? JSON.stringify(key) : String(key);
+  // What a function shows as text, it may say itself.
+  if (typeof key === 'function') return 'a function';
+  const suffix = typeof key === 'bigint' ? 'n' : '';
+  const text = typeof key === 'string' ? JSON.stringify(key) : String(key) + suffix;
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 

@@ -11,15 +11,23 @@ const { isMainThread } = require('node:worker_threads');
 const { brief, debug } = require('../debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
-const { encode } = require('./codec.js');
+const given = require('./given.js');
 const { openNamespace } = require('./namespace.js');
 const operations = require('./operations.js');
-const { checkKey, checkTransportOptions, declare, invalid, limit, namespaceOf } = require('./options.js');
+const {
+  checkFlag,
+  checkLimit,
+  declare,
+  describe,
+  invalid,
+  namespaceOf,
+  readTransportOptions,
+} = require('./options.js');
 const { allCaches, viewOf } = require('./registry.js');
 const { Remote } = require('./remote.js');
 const segment = require('./segment.js');
 const { serve } = require('./served.js');
-const { checkFetch, fetchOnce } = require('./single-flight.js');
+const { fetchOnce } = require('./single-flight.js');
 const { SyncView } = require('./sync-view.js');
 
 const tell = debug('lru-cache-clustered-primary');
@@ -31,35 +39,16 @@ function requirePrimary(name) {
   if (segment.isClusterWorker()) throw createError('FLOTILLA_ERR_PRIMARY_ONLY', [name]);
 }
 
-const keyed = new Set(['get', 'delete', 'has', 'peek', 'incr', 'decr', 'touch', 'getRemainingTTL']);
-
-/** @param {any} key @param {any} value */
-function checkValue(key, value) {
-  if (!['string', 'number', 'boolean', 'bigint'].includes(typeof value)) encode(value, key);
+/**
+ * What is undefined is left out: JSON does not keep it.
+ *
+ * @param {Record<string, any>} options
+ * @returns {Record<string, any> | undefined}
+ */
+function said(options) {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return given.length === 0 ? undefined : Object.fromEntries(given);
 }
-
-/** @param {Iterable<any>} keys */
-function readKeys(keys) {
-  const all = Array.from(keys);
-  all.forEach(checkKey);
-  return all;
-}
-
-/** @param {Iterable<readonly any[]>} entries */
-const readEntries = (entries) =>
-  Array.from(entries, ([key, value, own]) => {
-    checkKey(key);
-    checkValue(key, value);
-    return own === undefined ? [key, value] : [key, value, { ttl: own.ttl, size: own.size }];
-  });
-
-/** @param {Iterable<readonly [any, Entry<any>]>} dumped */
-const readDump = (dumped) =>
-  Array.from(dumped, ([key, { value, ttl, start, size }]) => {
-    checkKey(key);
-    checkValue(key, value);
-    return [key, { value, ttl, start, size }];
-  });
 
 class LRUCacheClustered {
   #namespace;
@@ -69,11 +58,12 @@ class LRUCacheClustered {
   /** @param {CacheOptions} [options] */
   constructor(options = {}) {
     const name = namespaceOf(options);
-    checkTransportOptions(options);
-    this.#namespace = openNamespace(name, declare(options));
+    const how = readTransportOptions(options);
+    const declared = declare(options);
+    this.#namespace = openNamespace(name, declared);
     this.sync = new SyncView(this.#namespace);
     if (segment.isRemote()) {
-      this.#remote = new Remote(options);
+      this.#remote = new Remote(describe(name, declared), how);
       // It only has to be on its way before all others; what is wrong with it, each use says.
       this.#remote.call('healthCheck').catch(() => {});
     }
@@ -98,73 +88,116 @@ class LRUCacheClustered {
     return allCaches;
   }
 
-  /** @param {string} op @param {any[]} list */
-  async #ask(op, list) {
-    if (list.length > 0 && keyed.has(op)) checkKey(list[0]);
+  /** @param {string} op @param {any[]} [list] what has been looked at already */
+  async #ask(op, list = []) {
     while (list.length > 0 && list.at(-1) === undefined) list.pop();
     return /** @type {InstanceType<typeof Remote>} */ (this.#remote).call(op, list);
   }
 
-  /** @param {string} op @param {any[]} list */
-  async #askToStore(op, list) {
-    checkKey(list[0]);
-    checkValue(list[0], list[1]);
-    return this.#ask(op, list);
+  /** @param {string} op @param {any} key */
+  async #askOf(op, key) {
+    given.checkKey(key);
+    return this.#ask(op, [key]);
+  }
+
+  /** @param {string} op @param {any} key @param {any} value @param {WriteOptions} [options] */
+  async #askToStore(op, key, value, options) {
+    const write = given.readWrite(options);
+    given.encoded(value, key);
+    given.checkKey(key);
+    return this.#ask(op, [key, value, said(write)]);
+  }
+
+  /** @param {string} op @param {any} key @param {any} amount @param {WriteOptions} [options] */
+  async #askToCount(op, key, amount = 1, options = undefined) {
+    const write = given.readWrite(options);
+    given.checkAmount(amount);
+    given.checkKey(key);
+    return this.#ask(op, [key, amount, said(write)]);
   }
 
   /** @param {any} key @param {() => any} fetcher @param {FetchOptions} [options] */
-  async #fetchThere(key, fetcher, options = {}) {
-    checkKey(key);
-    const lease = checkFetch(this.#namespace, fetcher, options);
-    const { ttl, size, forceRefresh } = options;
-    return this.#remote?.fetch(key, fetcher, { lease, ttl, size, forceRefresh: forceRefresh === true });
+  async #fetchThere(key, fetcher, options) {
+    const how = given.readFetch(this.#namespace.declared, fetcher, options);
+    given.checkKey(key);
+    return this.#remote?.call('fetch', [key, said(how)], { fetcher });
+  }
+
+  /**
+   * @param {Iterable<readonly [any, any] | readonly [any, any, WriteOptions]>} entries
+   * @param {WriteOptions} [options]
+   */
+  async #askToStoreAll(entries, options) {
+    const all = given.readEntries(this.#namespace.declared, entries, options);
+    return this.#ask('mSet', [
+      all.map(({ key, value, ttl, size }) => {
+        const write = said({ ttl, size });
+        return write ? [key, value, write] : [key, value];
+      }),
+    ]);
+  }
+
+  /** @param {Iterable<readonly [any, Entry<any>]>} entries */
+  async #askToLoad(entries) {
+    const all = given.readDump(this.#namespace.declared, entries);
+    return this.#ask('load', [
+      all.map(({ key, value, ttl, start, size }) => [key, said({ value, ttl, start, size })]),
+    ]);
+  }
+
+  /** @param {any} key @param {TouchOptions} [options] */
+  async #askToTouch(key, options) {
+    const ttl = options?.ttl;
+    given.checkTtl(ttl);
+    given.checkKey(key);
+    return this.#ask('touch', [key, said({ ttl })]);
   }
 
   /** @param {any} key */
   async get(key) {
-    if (this.#remote) return this.#ask('get', [key]);
+    if (this.#remote) return this.#askOf('get', key);
     return operations.get(this.#namespace, key);
   }
 
   /** @param {any} key @param {any} value @param {WriteOptions} [options] */
   async set(key, value, options) {
-    if (this.#remote) return this.#askToStore('set', [key, value, options]);
+    if (this.#remote) return this.#askToStore('set', key, value, options);
     return operations.set(this.#namespace, key, value, options);
   }
 
   /** @param {any} key @param {any} value @param {WriteOptions} [options] */
   async setIfAbsent(key, value, options) {
-    if (this.#remote) return this.#askToStore('setIfAbsent', [key, value, options]);
+    if (this.#remote) return this.#askToStore('setIfAbsent', key, value, options);
     return operations.setIfAbsent(this.#namespace, key, value, options);
   }
 
   /** @param {any} key @returns {Promise<boolean>} */
   async delete(key) {
-    if (this.#remote) return this.#ask('delete', [key]);
+    if (this.#remote) return this.#askOf('delete', key);
     return addon.cacheDelete(this.#namespace.id, key);
   }
 
   /** @param {any} key */
   async has(key) {
-    if (this.#remote) return this.#ask('has', [key]);
+    if (this.#remote) return this.#askOf('has', key);
     return operations.has(this.#namespace, key);
   }
 
   /** @param {any} key */
   async peek(key) {
-    if (this.#remote) return this.#ask('peek', [key]);
+    if (this.#remote) return this.#askOf('peek', key);
     return operations.peek(this.#namespace, key);
   }
 
   async clear() {
-    if (this.#remote) return this.#ask('clear', []);
+    if (this.#remote) return this.#ask('clear');
     addon.cacheClear(this.#namespace.id);
   }
 
   /** @param {Iterable<any>} keys */
   async mGet(keys) {
-    if (this.#remote) return this.#ask('mGet', [readKeys(keys)]);
-    return new Map(Array.from(keys, (key) => [key, operations.get(this.#namespace, key)]));
+    if (this.#remote) return this.#ask('mGet', [given.readKeys(keys)]);
+    return operations.getAll(this.#namespace, keys);
   }
 
   /**
@@ -172,28 +205,28 @@ class LRUCacheClustered {
    * @param {WriteOptions} [options]
    */
   async mSet(entries, options) {
-    if (this.#remote) return this.#ask('mSet', [readEntries(entries), options]);
+    if (this.#remote) return this.#askToStoreAll(entries, options);
     operations.setAll(this.#namespace, entries, options);
   }
 
   /** @param {Iterable<any>} keys */
   async mDelete(keys) {
-    if (this.#remote) return this.#ask('mDelete', [readKeys(keys)]);
+    if (this.#remote) return this.#ask('mDelete', [given.readKeys(keys)]);
     operations.deleteAll(this.#namespace, keys);
   }
 
   async keys() {
-    if (this.#remote) return this.#ask('keys', []);
+    if (this.#remote) return this.#ask('keys');
     return operations.keys(this.#namespace);
   }
 
   async values() {
-    if (this.#remote) return this.#ask('values', []);
+    if (this.#remote) return this.#ask('values');
     return operations.values(this.#namespace);
   }
 
   async entries() {
-    if (this.#remote) return this.#ask('entries', []);
+    if (this.#remote) return this.#ask('entries');
     return operations.entries(this.#namespace);
   }
 
@@ -202,36 +235,36 @@ class LRUCacheClustered {
   }
 
   async dump() {
-    if (this.#remote) return this.#ask('dump', []);
+    if (this.#remote) return this.#ask('dump');
     return operations.dump(this.#namespace);
   }
 
   /** @param {Iterable<readonly [any, Entry<any>]>} entries */
   async load(entries) {
-    if (this.#remote) return this.#ask('load', [readDump(entries)]);
+    if (this.#remote) return this.#askToLoad(entries);
     operations.load(this.#namespace, entries);
   }
 
   async size() {
-    if (this.#remote) return this.#ask('size', []);
+    if (this.#remote) return this.#ask('size');
     return addon.cacheSize(this.#namespace.id);
   }
 
   /** @param {any} key @param {number} [amount] @param {WriteOptions} [options] */
   async incr(key, amount, options) {
-    if (this.#remote) return this.#ask('incr', [key, amount, options]);
+    if (this.#remote) return this.#askToCount('incr', key, amount, options);
     return operations.incr(this.#namespace, key, amount, options);
   }
 
   /** @param {any} key @param {number} [amount] @param {WriteOptions} [options] */
   async decr(key, amount, options) {
-    if (this.#remote) return this.#ask('decr', [key, amount, options]);
+    if (this.#remote) return this.#askToCount('decr', key, amount, options);
     return operations.decr(this.#namespace, key, amount, options);
   }
 
   /** @param {any} key @param {TouchOptions} [options] */
   async touch(key, options) {
-    if (this.#remote) return this.#ask('touch', [key, options]);
+    if (this.#remote) return this.#askToTouch(key, options);
     return operations.touch(this.#namespace, key, options);
   }
 
@@ -243,12 +276,12 @@ class LRUCacheClustered {
 
   /** @param {any} key */
   async getRemainingTTL(key) {
-    if (this.#remote) return this.#ask('getRemainingTTL', [key]);
+    if (this.#remote) return this.#askOf('getRemainingTTL', key);
     return addon.cacheRemainingTtl(this.#namespace.id, key);
   }
 
   async purgeStale() {
-    if (this.#remote) return this.#ask('purgeStale', []);
+    if (this.#remote) return this.#ask('purgeStale');
     return addon.cachePurgeStale(this.#namespace.id);
   }
 
@@ -258,14 +291,14 @@ class LRUCacheClustered {
   }
 
   async stats() {
-    if (this.#remote) return this.#ask('stats', []);
+    if (this.#remote) return this.#ask('stats');
     const [hits, misses, sets, deletes, evictions, size] = addon.cacheStats(this.#namespace.id);
     return { hits, misses, sets, deletes, evictions, size, namespace: this.#namespace.name };
   }
 
   async usage() {
     if (this.#remote) {
-      const usage = await this.#ask('usage', []);
+      const usage = await this.#ask('usage');
       // The primary may share memory with other workers: the way is this one's own.
       return usage && { ...usage, transport: segment.transportOf() };
     }
@@ -277,7 +310,7 @@ class LRUCacheClustered {
   }
 
   async destroy() {
-    if (this.#remote) return this.#ask('destroy', []);
+    if (this.#remote) return this.#ask('destroy');
     this.#namespace.leaveNear();
     const destroyed = addon.cacheDestroy(this.#namespace.id);
     tell?.(destroyed ? 'removed' : 'did not find', brief(this.#namespace.name));
@@ -291,31 +324,30 @@ class LRUCacheClustered {
 
   /** @param {number} [value] */
   async max(value) {
-    if (this.#remote) return this.#ask('max', value === undefined ? [] : [value]);
-    if (value !== undefined) this.#checkMax(value);
+    if (value !== undefined) checkLimit('max', value);
+    if (this.#remote) return this.#ask('max', [value]);
+    if (value === 0) this.#checkBounded();
     return addon.cacheMax(this.#namespace.id, value);
   }
 
-  /** @param {number} value */
-  #checkMax(value) {
+  /** Without `max`. */
+  #checkBounded() {
     const others = this.#namespace.declared[1] > 0 || addon.cacheTtl(this.#namespace.id) > 0;
-    if (limit('max', value) === 0 && !others) {
-      throw invalid('max', 'a positive whole number where the cache has neither maxSize nor ttl', value);
-    }
+    if (!others)
+      throw invalid('max', 'a positive whole number where the cache has neither maxSize nor ttl', 0);
   }
 
   /** @param {number} [value] */
   async ttl(value) {
-    if (this.#remote) return this.#ask('ttl', value === undefined ? [] : [value]);
-    if (value !== undefined) limit('ttl', value);
+    if (value !== undefined) checkLimit('ttl', value);
+    if (this.#remote) return this.#ask('ttl', [value]);
     return addon.cacheTtl(this.#namespace.id, value);
   }
 
   /** @param {boolean} [value] */
   async allowStale(value) {
-    if (this.#remote) return this.#ask('allowStale', value === undefined ? [] : [value]);
-    if (value !== undefined && typeof value !== 'boolean')
-      throw invalid('allowStale', 'true or false', value);
+    if (value !== undefined) checkFlag(value);
+    if (this.#remote) return this.#ask('allowStale', [value]);
     return addon.cacheAllowStale(this.#namespace.id, value);
   }
 }

@@ -8,9 +8,19 @@
 /** @import { OpenNamespace } from './namespace.js' */
 /** @typedef {WriteOptions & { start?: number, noUpdateTTL?: boolean }} SetOptions */
 
-const { decode, encode } = require('./codec.js');
+const { decode } = require('./codec.js');
+const {
+  checkAmount,
+  checkStart,
+  checkTtl,
+  encoded,
+  isPlain,
+  readDump,
+  readEntries,
+  readKeys,
+  readWrite,
+} = require('./given.js');
 const { addon, reply, takeReply } = require('./native.js');
-const { checkKey, checkWrite } = require('./options.js');
 
 const {
   cacheDump,
@@ -26,10 +36,6 @@ const {
   cacheSetIfAbsent,
   cacheValues,
 } = addon;
-
-/** @param {unknown} value @returns {boolean} whether native code reads it, or refuses it, by itself */
-const isPlain = (value) =>
-  typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol';
 
 /** @param {any} found what a call has returned, with a tag in the reply */
 function decoded(found) {
@@ -93,24 +99,34 @@ function has(namespace, key, options) {
  * @param {OpenNamespace} namespace
  * @param {any} key
  * @param {any} value
- * @param {SetOptions} [options]
+ * @param {WriteOptions} [options]
  * @returns {boolean} false for an entry that is larger than any may be
  */
 function set(namespace, key, value, options) {
   if (options === undefined && isPlain(value) && namespace.purger === undefined) {
     return cacheSet(namespace.id, key, value);
   }
-  return setWith(namespace, key, value, options ?? {});
+  const { ttl, size } = readWrite(options);
+  const [tag, payload] = encoded(value, key);
+  const stored = cacheSet(namespace.id, key, payload, tag, ttl, size);
+  namespace.purger?.arm();
+  return stored;
 }
 
 /**
+ * As `lru-cache` has it: an entry may say when its lifetime began.
+ *
  * @param {OpenNamespace} namespace
  * @param {any} key
  * @param {any} value
- * @param {SetOptions} options
+ * @param {SetOptions} [options]
  */
-function setWith(namespace, key, value, { ttl, size, start, noUpdateTTL }) {
-  const [tag, payload] = isPlain(value) ? [undefined, value] : encode(value, key);
+function setSince(namespace, key, value, options) {
+  const { start, noUpdateTTL } = options ?? {};
+  if (start === undefined && noUpdateTTL === undefined) return set(namespace, key, value, options);
+  const { ttl, size } = readWrite(options);
+  checkStart(start);
+  const [tag, payload] = encoded(value, key);
   const age = start === undefined ? undefined : Date.now() - start;
   const stored = cacheSet(namespace.id, key, payload, tag, ttl, size, age, noUpdateTTL);
   namespace.purger?.arm();
@@ -125,8 +141,9 @@ function setWith(namespace, key, value, { ttl, size, start, noUpdateTTL }) {
  * @returns {boolean}
  */
 function setIfAbsent(namespace, key, value, options) {
-  const [tag, payload] = isPlain(value) ? [undefined, value] : encode(value, key);
-  const stored = cacheSetIfAbsent(namespace.id, key, payload, tag, options?.ttl, options?.size);
+  const { ttl, size } = readWrite(options);
+  const [tag, payload] = encoded(value, key);
+  const stored = cacheSetIfAbsent(namespace.id, key, payload, tag, ttl, size);
   namespace.purger?.arm();
   return stored;
 }
@@ -139,7 +156,9 @@ function setIfAbsent(namespace, key, value, options) {
  * @returns {number}
  */
 function incr(namespace, key, amount = 1, options = undefined) {
-  const sum = cacheIncr(namespace.id, key, amount, options?.ttl, options?.size);
+  const { ttl, size } = readWrite(options);
+  checkAmount(amount);
+  const sum = cacheIncr(namespace.id, key, amount, ttl, size);
   namespace.purger?.arm();
   return sum;
 }
@@ -151,8 +170,8 @@ function incr(namespace, key, amount = 1, options = undefined) {
  * @param {WriteOptions} [options]
  */
 function decr(namespace, key, amount = 1, options = undefined) {
-  // What is no number goes to native code as it is, to be refused there.
-  return incr(namespace, key, typeof amount === 'number' ? -amount : amount, options);
+  // What is no finite number goes on as it is, to be refused there.
+  return incr(namespace, key, Number.isFinite(amount) ? -amount : amount, options);
 }
 
 /**
@@ -162,7 +181,9 @@ function decr(namespace, key, amount = 1, options = undefined) {
  * @returns {boolean}
  */
 function touch(namespace, key, options) {
-  const touched = addon.cacheTouch(namespace.id, key, options?.ttl);
+  const ttl = options?.ttl;
+  checkTtl(ttl);
+  const touched = addon.cacheTouch(namespace.id, key, ttl);
   namespace.purger?.arm();
   return touched;
 }
@@ -172,18 +193,26 @@ function touch(namespace, key, options) {
  *
  * @param {OpenNamespace} namespace
  * @param {Iterable<readonly [any, any] | readonly [any, any, WriteOptions]>} entries
- * @param {WriteOptions} [options] for entries that have none of their own
+ * @param {WriteOptions} [options] for entries that say nothing themselves
  */
 function setAll(namespace, entries, options) {
-  const writes = Array.from(entries, ([key, value, own]) => {
-    const { ttl, size } = { ...options, ...own };
-    checkKey(key);
-    checkWrite(namespace.declared, { ttl, size });
-    const [tag, payload] = isPlain(value) && value !== undefined ? [undefined, value] : encode(value, key);
-    return { key, payload, tag, ttl, size };
-  });
-  for (const { key, payload, tag, ttl, size } of writes) cacheSet(namespace.id, key, payload, tag, ttl, size);
+  const writes = readEntries(namespace.declared, entries, options);
+  for (const { key, encoded: parts, ttl, size } of writes) {
+    const [tag, payload] = parts;
+    cacheSet(namespace.id, key, payload, tag, ttl, size);
+  }
   namespace.purger?.arm();
+}
+
+/**
+ * Reads several keys, after all of them have been looked at.
+ *
+ * @param {OpenNamespace} namespace
+ * @param {Iterable<any>} wanted
+ * @returns {Map<any, any>}
+ */
+function getAll(namespace, wanted) {
+  return new Map(readKeys(wanted).map((key) => [key, get(namespace, key)]));
 }
 
 /**
@@ -191,9 +220,7 @@ function setAll(namespace, entries, options) {
  * @param {Iterable<any>} wanted
  */
 function deleteAll(namespace, wanted) {
-  const all = Array.from(wanted);
-  all.forEach(checkKey);
-  for (const key of all) addon.cacheDelete(namespace.id, key);
+  for (const key of readKeys(wanted)) addon.cacheDelete(namespace.id, key);
 }
 
 /**
@@ -276,11 +303,9 @@ function dump(namespace) {
 function load(namespace, dumped) {
   const now = Date.now();
   const flat = [];
-  for (const [key, { value, ttl, start, size }] of dumped) {
-    checkKey(key);
-    checkWrite(namespace.declared, { ttl, size });
-    const [tag, payload] = isPlain(value) && value !== undefined ? [undefined, value] : encode(value, key);
-    flat.push(key, payload, tag, ttl, start ? now - start : undefined, size);
+  for (const { key, encoded: parts, ttl, start, size } of readDump(namespace.declared, dumped)) {
+    const [tag, payload] = parts;
+    flat.push(key, payload, tag, ttl, start === undefined ? undefined : now - start, size);
   }
   cacheLoad(namespace.id, flat);
   namespace.purger?.arm();
@@ -292,6 +317,7 @@ module.exports = {
   dump,
   entries,
   get,
+  getAll,
   has,
   incr,
   info,
@@ -302,6 +328,7 @@ module.exports = {
   set,
   setAll,
   setIfAbsent,
+  setSince,
   touch,
   values,
 };

@@ -1,6 +1,6 @@
-/** The options of a cache and of its calls: what is allowed, what is the default, and what the addon is given. */
+/** The options of a cache: what is allowed, what is the default, and what the addon or the primary is given. */
 
-/** @import { CacheOptions, WriteOptions } from '../../index.js' */
+/** @import { CacheOptions } from '../../index.js' */
 
 const { createError } = require('../errors.js');
 const { describeKey } = require('./codec.js');
@@ -8,6 +8,7 @@ const { describeKey } = require('./codec.js');
 /** @typedef {[max: number, maxSize: number, maxEntrySize: number, ttl: number, flags: number]} Declared */
 
 const DEFAULT_MAX = 1000;
+const limitNames = /** @type {const} */ (['max', 'maxSize', 'maxEntrySize', 'ttl']);
 const flagNames = /** @type {const} */ ([
   'allowStale',
   'updateAgeOnGet',
@@ -16,6 +17,9 @@ const flagNames = /** @type {const} */ ([
   'ttlAutopurge',
 ]);
 const TTL_AUTOPURGE = 16;
+
+/** All that says what a cache is: nothing else of what a constructor is given is ever sent to the primary. */
+const optionNames = /** @type {const} */ (['namespace', ...limitNames, ...flagNames]);
 
 /**
  * @param {string} name
@@ -44,18 +48,45 @@ function limit(name, value) {
  * @returns {Declared}
  */
 function declare(options) {
-  const [max, maxSize, maxEntrySize, ttl] = /** @type {const} */ ([
-    'max',
-    'maxSize',
-    'maxEntrySize',
-    'ttl',
-  ]).map((name) => limit(name, options[name]));
+  const [max, maxSize, maxEntrySize, ttl] = limitNames.map((name) => limit(name, options[name]));
   const flags = flagNames.reduce((all, name, bit) => (options[name] ? all | (1 << bit) : all), 0);
   return [max || maxSize || ttl ? max : DEFAULT_MAX, maxSize, maxEntrySize, ttl, flags];
 }
 
+/**
+ * The options that `declare` makes the same of, in as few words as can be: each message to the primary says them.
+ *
+ * @param {string} namespace
+ * @param {Declared} declared
+ * @returns {CacheOptions}
+ */
+function describe(namespace, [max, maxSize, maxEntrySize, ttl, flags]) {
+  const limits = Object.entries({ max, maxSize, maxEntrySize, ttl }).filter(([, value]) => value !== 0);
+  const on = flagNames.filter((_, bit) => (flags & (1 << bit)) !== 0).map((name) => [name, true]);
+  return { namespace, ...Object.fromEntries([...limits, ...on]) };
+}
+
+/**
+ * A limit of a living cache.
+ *
+ * @param {'max' | 'ttl'} name
+ * @param {unknown} value
+ */
+function checkLimit(name, value) {
+  if (value === null) throw invalid(name, 'a whole number, 0 or more', value);
+  limit(name, value);
+}
+
+/** @param {unknown} value */
+function checkFlag(value) {
+  if (typeof value !== 'boolean') throw invalid('allowStale', 'true or false', value);
+}
+
 /** @param {CacheOptions} options */
-function namespaceOf({ namespace = 'default' }) {
+function namespaceOf(options) {
+  // A name alone, instead of options, would be a cache that everybody shares.
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
+  const { namespace = 'default' } = options;
   if (typeof namespace !== 'string') throw invalid('namespace', 'a string', namespace);
   if (/\p{Surrogate}/u.test(namespace))
     throw invalid('namespace', 'a string without lone surrogates', namespace);
@@ -66,14 +97,16 @@ function namespaceOf({ namespace = 'default' }) {
  * `timeout` and `failsafe` are about the IPC transport alone; a mistaken one is refused everywhere.
  *
  * @param {CacheOptions} options
+ * @returns {{ timeout: number, failsafe: 'resolve' | 'reject' }}
  */
-function checkTransportOptions({ timeout = 100, failsafe = 'resolve' }) {
+function readTransportOptions({ timeout = 100, failsafe = 'resolve' }) {
   if (typeof timeout !== 'number' || !(timeout >= 0)) {
     throw invalid('timeout', 'a number of milliseconds, 0 or more', timeout);
   }
   if (failsafe !== 'resolve' && failsafe !== 'reject') {
     throw invalid('failsafe', "'resolve' or 'reject'", failsafe);
   }
+  return { timeout, failsafe };
 }
 
 /** @param {Declared} declared */
@@ -82,42 +115,15 @@ const purgesItself = (declared) => (declared[4] & TTL_AUTOPURGE) !== 0;
 /** @param {Declared} declared */
 const isBoundedBySize = (declared) => declared[1] > 0 || declared[2] > 0;
 
-/**
- * The check that the store makes of a size, for calls that must not begin before all of them are known to be right.
- *
- * @param {Declared} declared
- * @param {WriteOptions | undefined} options
- */
-function checkWrite(declared, options) {
-  const { size, ttl } = options ?? {};
-  if (ttl !== undefined && typeof ttl !== 'number') throw invalid('ttl', 'a number of milliseconds', ttl);
-  if (isBoundedBySize(declared)) {
-    if (typeof size === 'number' && Number.isSafeInteger(size) && size > 0) return;
-    throw createError('FLOTILLA_ERR_INVALID_SIZE', [
-      `size must be a positive integer where the cache has maxSize or maxEntrySize; it is ${describeKey(size)}`,
-    ]);
-  }
-  if (size) {
-    throw createError('FLOTILLA_ERR_INVALID_SIZE', [
-      'size must not be given where the cache has neither maxSize nor maxEntrySize',
-    ]);
-  }
-}
-
-/** @param {unknown} key */
-function checkKey(key) {
-  if (['string', 'number', 'boolean', 'bigint'].includes(typeof key)) return;
-  throw invalid('key', 'a string, a number, a boolean or a bigint', key);
-}
-
 module.exports = {
-  checkKey,
-  checkTransportOptions,
-  checkWrite,
+  checkFlag,
+  checkLimit,
   declare,
+  describe,
   invalid,
   isBoundedBySize,
-  limit,
   namespaceOf,
+  optionNames,
   purgesItself,
+  readTransportOptions,
 };

@@ -6,7 +6,7 @@
  * primary is told when the last handle of a cache is no longer used here.
  */
 
-/** @import { CacheOptions, FetchOptions } from '../../index.js' */
+/** @import { CacheOptions } from '../../index.js' */
 
 const { brief, debug } = require('../debug.js');
 const { createError } = require('../errors.js');
@@ -135,12 +135,15 @@ class Remote {
   #timeout;
   #failsafe;
 
-  /** @param {CacheOptions} options that have been looked at */
-  constructor({ timeout = 100, failsafe = 'resolve', ...options }) {
+  /**
+   * @param {CacheOptions} options as `describe` puts them
+   * @param {{ timeout: number, failsafe: 'resolve' | 'reject' }} how
+   */
+  constructor(options, { timeout, failsafe }) {
     this.#timeout = timeout;
     this.#failsafe = failsafe;
+    this.#options = options;
     const name = JSON.stringify(options);
-    this.#options = JSON.parse(name);
     handles.set(name, (handles.get(name) ?? 0) + 1);
     leaving.register(this, name);
     listen();
@@ -196,11 +199,6 @@ class Remote {
         throw error;
       }
     });
-  }
-
-  /** @param {any} key @param {() => any} fetcher @param {FetchOptions} options */
-  fetch(key, fetcher, options) {
-    return this.call('fetch', [key, options], { fetcher });
   }
 }
 

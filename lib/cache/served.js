@@ -12,6 +12,7 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (
 const { brief, debug } = require('../debug.js');
 const { portable, revive } = require('./error-text.js');
 const { KIND, isDense, pack, unpack } = require('./frames.js');
+const { optionNames } = require('./options.js');
 const { LeaderLeft } = require('./single-flight.js');
 
 const tellMessage = debug('lru-cache-clustered-messages');
@@ -28,19 +29,6 @@ const operations = new Set(
 const withLists = new Set(['mGet', 'mSet', 'mDelete', 'load']);
 /** No operation takes more. */
 const MOST_ARGUMENTS = 3;
-
-const optionNames = /** @type {const} */ ([
-  'namespace',
-  'max',
-  'maxSize',
-  'maxEntrySize',
-  'ttl',
-  'allowStale',
-  'updateAgeOnGet',
-  'updateAgeOnHas',
-  'noDeleteOnStaleGet',
-  'ttlAutopurge',
-]);
 
 /** What a worker has sent is no request. */
 class Malformed extends TypeError {}

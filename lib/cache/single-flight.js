@@ -10,11 +10,10 @@
 /** @import { OpenNamespace } from './namespace.js' */
 
 const { brief, debug } = require('../debug.js');
-const { encode } = require('./codec.js');
 const { asError, errorFromText, errorToText } = require('./error-text.js');
+const { encoded, readFetch } = require('./given.js');
 const { addon, followers, takeReply } = require('./native.js');
 const { restored } = require('./operations.js');
-const { checkWrite, invalid } = require('./options.js');
 
 const tell = debug('flotilla:cache');
 
@@ -25,8 +24,6 @@ const FOLLOWER = 255;
 /** How a flight that was followed ended. */
 const LOST = 0;
 const FAILED = 2;
-
-const DEFAULT_LEASE = 30_000;
 
 /** A leader in another process is gone: nobody is told of an error, and one of those who follow leads. */
 class LeaderLeft extends Error {}
@@ -56,7 +53,7 @@ function failed(flight, thrown) {
 async function lead(namespace, key, flight, fetcher, { ttl, size }) {
   try {
     const value = await fetcher();
-    const [tag, payload] = encodeAny(value, key);
+    const [tag, payload] = encoded(value, key);
     addon.cacheFinish(flight, payload, tag, ttl, size);
     namespace.purger?.arm();
     return value;
@@ -69,16 +66,6 @@ async function lead(namespace, key, flight, fetcher, { ttl, size }) {
     }
     throw failed(flight, error);
   }
-}
-
-/**
- * @param {any} value
- * @param {any} key
- * @returns {[tag: number | undefined, payload: any]}
- */
-function encodeAny(value, key) {
-  const plain = ['string', 'number', 'boolean', 'bigint'].includes(typeof value);
-  return plain ? [undefined, value] : encode(value, key);
 }
 
 /**
@@ -99,21 +86,6 @@ function follow(flight) {
   });
 }
 
-/**
- * @param {OpenNamespace} namespace
- * @param {() => any} fetcher
- * @param {FetchOptions} options
- */
-function check(namespace, fetcher, { lease = DEFAULT_LEASE, ...options }) {
-  if (typeof fetcher !== 'function') throw invalid('fetcher', 'a function', fetcher);
-  if (typeof lease !== 'number' || !(lease > 0)) {
-    throw invalid('lease', 'a positive number of milliseconds', lease);
-  }
-  // Before the fetcher runs: its work would be for nothing.
-  checkWrite(namespace.declared, options);
-  return lease;
-}
-
 /** @param {number} said */
 function tellsHow(said) {
   if (said === LEADER) return 'leads';
@@ -127,16 +99,15 @@ function tellsHow(said) {
  * @param {FetchOptions} [options]
  * @returns {Promise<any>}
  */
-async function fetchOnce(namespace, key, fetcher, options = {}) {
-  const lease = check(namespace, fetcher, options);
-  const force = options.forceRefresh === true;
+async function fetchOnce(namespace, key, fetcher, options) {
+  const how = readFetch(namespace.declared, fetcher, options);
   for (;;) {
-    const copy = force ? undefined : namespace.near?.read(key);
+    const copy = how.forceRefresh ? undefined : namespace.near?.read(key);
     if (copy !== undefined) return restored(copy.tag, copy.value);
-    const claimed = addon.cacheClaim(namespace.id, key, force, lease);
+    const claimed = addon.cacheClaim(namespace.id, key, how.forceRefresh, how.lease);
     const said = takeReply();
     tell?.('fetch of', brief(key), tellsHow(said));
-    if (said === LEADER) return await lead(namespace, key, claimed, fetcher, options);
+    if (said === LEADER) return await lead(namespace, key, claimed, fetcher, how);
     if (said !== FOLLOWER) {
       namespace.wasRead(key, claimed, said);
       return restored(said, claimed);
@@ -147,4 +118,4 @@ async function fetchOnce(namespace, key, fetcher, options = {}) {
   }
 }
 
-module.exports = { LeaderLeft, checkFetch: check, fetchOnce };
+module.exports = { LeaderLeft, fetchOnce };

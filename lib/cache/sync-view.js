@@ -26,7 +26,7 @@ class SyncView {
 
   /** @param {any} key @param {any} value @param {SyncSetOptions} [options] */
   set(key, value, options) {
-    operations.set(this.#namespace, key, value, options);
+    operations.setSince(this.#namespace, key, value, options);
     return this;
   }
 

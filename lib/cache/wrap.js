@@ -6,6 +6,7 @@
 
 /** @import { Codec, FetchOptions, LRUCacheClustered, WriteOptions } from '../../index.js' */
 
+const { checkPair, readList } = require('./given.js');
 const { invalid } = require('./options.js');
 
 class WrappedCache {
@@ -57,8 +58,10 @@ class WrappedCache {
    * @param {WriteOptions} [options]
    */
   async mSet(entries, options) {
+    const pairs = readList('entries', entries);
+    for (const pair of pairs) checkPair(pair);
     const encoded = await Promise.all(
-      Array.from(entries, async ([key, value, own]) => {
+      pairs.map(async ([key, value, own]) => {
         const stored = await this.#codec.encode(value);
         return /** @type {[any, any, WriteOptions]} */ ([key, stored, own ?? {}]);
       }),

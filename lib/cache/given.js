@@ -1,0 +1,200 @@
+/**
+ * What calls are given, looked at before anything is done: in one order and with one set of words on both transports,
+ * so that a mistake has the same answer wherever it is made.
+ *
+ * Each part of what a caller gives is read once: a getter may answer otherwise the second time. What native code does
+ * not take, or what could not be sent to the primary, is refused here.
+ */
+
+/** @import { Entry, FetchOptions, WriteOptions } from '../../index.js' */
+/** @import { Declared } from './options.js' */
+
+const { createError } = require('../errors.js');
+const { encode } = require('./codec.js');
+const { invalid, isBoundedBySize } = require('./options.js');
+
+const DEFAULT_LEASE = 30_000;
+const DUMPED = '[key, { value }], as dump() gives them';
+
+/** @typedef {[tag: number | undefined, payload: any]} Encoded what native code stores: the value itself has no tag */
+/** @typedef {{ key: any, value: any, encoded: Encoded, ttl?: number, size?: number, start?: number }} Given an entry to be stored */
+
+/** @param {unknown} value @returns {boolean} whether native code reads it by itself */
+const isPlain = (value) =>
+  typeof value !== 'object' &&
+  typeof value !== 'function' &&
+  typeof value !== 'symbol' &&
+  typeof value !== 'undefined';
+
+/** @param {any} value @param {any} key @returns {Encoded} */
+const encoded = (value, key) => (isPlain(value) ? [undefined, value] : encode(value, key));
+
+/** @param {unknown} key */
+function describeRefused(key) {
+  if (key === undefined || key === null) return String(key);
+  if (typeof key !== 'object') return `a ${typeof key}, which no other process could name`;
+  return 'an object, which no other process could name: use a string made from it';
+}
+
+/** As native code has it. @param {unknown} key */
+function checkKey(key) {
+  if (isPlain(key)) return;
+  const expected = 'a string, a number, a boolean or a bigint';
+  throw createError('FLOTILLA_ERR_INVALID_ARGUMENT', ['key', expected, describeRefused(key)]);
+}
+
+/** @param {unknown} ttl */
+function checkTtl(ttl) {
+  if (ttl !== undefined && typeof ttl !== 'number') throw invalid('ttl', 'a number of milliseconds', ttl);
+}
+
+/** @param {unknown} size */
+function checkSize(size) {
+  if (size !== undefined && typeof size !== 'number') throw invalid('size', 'a number', size);
+}
+
+/** @param {unknown} start */
+function checkStart(start) {
+  if (start !== undefined && typeof start !== 'number') {
+    throw invalid('start', 'a number of milliseconds, as Date.now() gives it', start);
+  }
+}
+
+/** @param {unknown} amount */
+function checkAmount(amount) {
+  if (typeof amount !== 'number' || !Number.isFinite(amount)) {
+    throw invalid('amount', 'a finite number', amount);
+  }
+}
+
+/** @type {Readonly<WriteOptions>} */
+const NOTHING = Object.freeze({});
+
+/** @param {WriteOptions | null} [options] @returns {WriteOptions} */
+function readWrite(options) {
+  if (options === undefined || options === null) return NOTHING;
+  const { ttl, size } = options;
+  checkTtl(ttl);
+  checkSize(size);
+  return { ttl, size };
+}
+
+/**
+ * The check that the store makes of a size, in its words, for calls that must not begin before all sizes are right.
+ *
+ * @param {Declared} declared
+ * @param {number | undefined} size
+ */
+function checkCounted(declared, size) {
+  if (isBoundedBySize(declared)) {
+    if (size !== undefined && Number.isInteger(size) && size > 0) return;
+    throw createError('FLOTILLA_ERR_INVALID_SIZE', [
+      'this cache counts sizes (maxSize or maxEntrySize is set): every write needs `size`, a positive integer',
+    ]);
+  }
+  if (size) {
+    throw createError('FLOTILLA_ERR_INVALID_SIZE', [
+      '`size` was given, but this cache counts no sizes: set maxSize or maxEntrySize, or leave it out',
+    ]);
+  }
+}
+
+/**
+ * @template T
+ * @param {string} name
+ * @param {Iterable<T>} list
+ * @returns {T[]}
+ */
+function readList(name, list) {
+  if (typeof list?.[Symbol.iterator] !== 'function') throw invalid(name, 'iterable', list);
+  return Array.from(list);
+}
+
+/** @param {Iterable<any>} keys */
+function readKeys(keys) {
+  const all = readList('keys', keys);
+  all.forEach(checkKey);
+  return all;
+}
+
+/** @param {any} pair @param {string} [expected] */
+function checkPair(pair, expected = '[key, value] or [key, value, options]') {
+  if (typeof pair !== 'object' || typeof pair?.[Symbol.iterator] !== 'function') {
+    throw invalid('each entry', expected, pair);
+  }
+}
+
+/**
+ * @param {Declared} declared
+ * @param {Iterable<readonly [any, any] | readonly [any, any, WriteOptions]>} entries
+ * @param {WriteOptions} [options] for entries that say nothing themselves
+ * @returns {Given[]}
+ */
+function readEntries(declared, entries, options) {
+  const common = readWrite(options);
+  return readList('entries', entries).map((pair) => {
+    checkPair(pair);
+    const [key, value, own] = pair;
+    const { ttl = common.ttl, size = common.size } = readWrite(own);
+    checkKey(key);
+    checkCounted(declared, size);
+    return { key, value, encoded: encoded(value, key), ttl, size };
+  });
+}
+
+/**
+ * @param {Declared} declared
+ * @param {Iterable<readonly [any, Entry<any>]>} dumped
+ * @returns {Given[]}
+ */
+function readDump(declared, dumped) {
+  return readList('entries', dumped).map((pair) => {
+    checkPair(pair, DUMPED);
+    const [key, entry] = pair;
+    if (typeof entry !== 'object' || entry === null) throw invalid('each entry', DUMPED, pair);
+    const { value, ttl, start, size } = entry;
+    checkTtl(ttl);
+    checkSize(size);
+    // Without one, or with what JSON makes of NaN, it begins now; so lru-cache has it.
+    if (start) checkStart(start);
+    checkKey(key);
+    checkCounted(declared, size);
+    return { key, value, encoded: encoded(value, key), ttl, size, start: start || undefined };
+  });
+}
+
+/**
+ * Before the fetcher runs, for its work would be for nothing.
+ *
+ * @param {Declared} declared
+ * @param {() => any} fetcher
+ * @param {FetchOptions | null} [options]
+ * @returns {FetchOptions & { lease: number, forceRefresh: boolean }}
+ */
+function readFetch(declared, fetcher, options) {
+  const { lease = DEFAULT_LEASE, ttl, size, forceRefresh } = options ?? {};
+  if (typeof fetcher !== 'function') throw invalid('fetcher', 'a function', fetcher);
+  if (typeof lease !== 'number' || !(lease > 0)) {
+    throw invalid('lease', 'a positive number of milliseconds', lease);
+  }
+  checkTtl(ttl);
+  checkSize(size);
+  checkCounted(declared, size);
+  return { lease, ttl, size, forceRefresh: forceRefresh === true };
+}
+
+module.exports = {
+  checkAmount,
+  checkKey,
+  checkPair,
+  checkStart,
+  checkTtl,
+  encoded,
+  isPlain,
+  readDump,
+  readEntries,
+  readFetch,
+  readKeys,
+  readList,
+  readWrite,
+};
