@@ -82,7 +82,7 @@ describe.skipIf(process.platform !== 'linux')('a connection that is handed over'
       expect(held().memory).toBeLessThan(before.memory + 60);
       expect(waitingToBeClosed(port)).toBe(0);
     },
-    30_000 + restarts * 3000,
+    30_000 + restarts * 8000,
   );
 
   it('is not held up by a worker that is blocked', async () => {

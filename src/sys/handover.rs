@@ -55,6 +55,27 @@ impl End {
         Ok((u64::from_ne_bytes(note), fd.map(Socket::from)))
     }
 
+    /// The same, for an end that this process alone receives at. A packet with a connection that it has no descriptor for
+    /// stays where it is: `OutOfMemory`.
+    pub fn hear(&self) -> io::Result<(u64, Option<Socket>)> {
+        let mut note = [0; 8];
+        let packet = rights::copy(self.0.as_fd(), &mut note)?;
+        let [fd, ..] = packet.carried;
+        if packet.is_cut && fd.is_none() {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        if packet.length == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.skip()?;
+        Ok((u64::from_ne_bytes(note), fd.map(Socket::from)))
+    }
+
+    /// Drops the next packet.
+    pub fn skip(&self) -> io::Result<()> {
+        rights::skip(self.0.as_fd())
+    }
+
     /// Takes the next connection; `WouldBlock` where there is none, `UnexpectedEof` where none will come.
     pub fn receive(&self) -> io::Result<(u64, Socket)> {
         loop {
@@ -196,6 +217,29 @@ mod tests {
         let mut heard = String::new();
         client.read_to_string(&mut heard).unwrap();
         assert_eq!(heard, "hello");
+    }
+
+    #[test]
+    fn what_is_heard_is_heard_once_with_its_connection_or_without() {
+        let (end, other) = End::pair().unwrap();
+        let (one, mut peer) = UnixStream::pair().unwrap();
+        end.send(7, &Socket::from(OwnedFd::from(one))).unwrap();
+        end.send_note(8).unwrap();
+        end.send_note(9).unwrap();
+        let (note, socket) = other.hear().unwrap();
+        assert_eq!(note, 7);
+        let mut heard = UnixStream::from(OwnedFd::from(socket.unwrap()));
+        heard.write_all(b"x").unwrap();
+        // It was open once only.
+        drop(heard);
+        let mut said = String::new();
+        peer.read_to_string(&mut said).unwrap();
+        assert_eq!(said, "x");
+        assert!(matches!(other.hear().unwrap(), (8, None)));
+        other.skip().unwrap();
+        assert_eq!(other.hear().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(end);
+        assert_eq!(other.hear().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]

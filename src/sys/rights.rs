@@ -24,6 +24,8 @@ pub(super) struct Packet {
     /// Bytes of the payload.
     pub(super) length: usize,
     pub(super) carried: [Option<OwnedFd>; MOST],
+    /// Whether it carries more than came: what is too much for one packet, or for this process.
+    pub(super) is_cut: bool,
 }
 
 /// Two ends that packets travel between, both ways. Neither blocks.
@@ -110,6 +112,24 @@ fn dispatch(to: BorrowedFd<'_>, header: &libc::msghdr) -> io::Result<()> {
 
 /// Receives one packet. Descriptors beyond `MOST` are closed by the kernel.
 pub(super) fn receive(from: BorrowedFd<'_>, payload: &mut [u8]) -> io::Result<Packet> {
+    receive_by(from, payload, libc::MSG_CMSG_CLOEXEC)
+}
+
+/// Receives the next packet, and leaves it there too: what it carries is open twice then. Only for who receives alone.
+pub(super) fn copy(from: BorrowedFd<'_>, payload: &mut [u8]) -> io::Result<Packet> {
+    receive_by(from, payload, libc::MSG_CMSG_CLOEXEC | libc::MSG_PEEK)
+}
+
+/// Drops the next packet with what it carries.
+pub(super) fn skip(from: BorrowedFd<'_>) -> io::Result<()> {
+    uninterrupted(|| {
+        // SAFETY: no byte is written to a buffer of length zero; a descriptor that there is no room for is closed.
+        unsafe { libc::recv(from.as_raw_fd(), std::ptr::null_mut(), 0, libc::MSG_DONTWAIT) }
+    })
+    .map(drop)
+}
+
+fn receive_by(from: BorrowedFd<'_>, payload: &mut [u8], flags: i32) -> io::Result<Packet> {
     let mut bytes = libc::iovec {
         iov_base: payload.as_mut_ptr().cast(),
         iov_len: payload.len(),
@@ -120,10 +140,11 @@ pub(super) fn receive(from: BorrowedFd<'_>, payload: &mut [u8]) -> io::Result<Pa
     let mut header = header(&mut bytes, &mut control, room as usize);
     let length = uninterrupted(|| {
         // SAFETY: header, payload and control are live and writable for the call.
-        unsafe { libc::recvmsg(from.as_raw_fd(), &mut header, libc::MSG_CMSG_CLOEXEC) }
+        unsafe { libc::recvmsg(from.as_raw_fd(), &mut header, flags) }
     })?;
     let mut packet = Packet {
         length,
+        is_cut: header.msg_flags & libc::MSG_CTRUNC != 0,
         ..Packet::default()
     };
     // SAFETY: the kernel filled the header; a null result means that no control message came.

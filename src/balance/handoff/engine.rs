@@ -5,10 +5,11 @@
 
 mod departures;
 mod queues;
+mod scarcity;
 
 use super::board::Board;
 use super::escrow::Escrow;
-use super::places::{Parcel, Places};
+use super::places::{Parcel, Place, Places};
 use super::probes::Probe;
 use super::{Command, Options, Shared};
 use crate::balance::deadlines::Deadlines;
@@ -76,6 +77,11 @@ pub(super) struct Engine {
     answers: Deadlines,
     looks_at: Option<Instant>,
     compares_at: Option<Instant>,
+    /// Sources that are not listened to until then, because there is no descriptor for what comes from them.
+    muted: Vec<u64>,
+    hears_at: Option<Instant>,
+    /// What dead workers have left, and there was no descriptor for.
+    estates: Vec<Place>,
     probes: Vec<Probe>,
     /// Whether there may be connections that nobody has looked at for probes, and when that was last done.
     is_fresh: bool,
@@ -126,6 +132,9 @@ impl Engine {
             answers: Deadlines::after(ask.map_or(Duration::ZERO, |ask| ask.answer_time)),
             looks_at: None,
             compares_at: None,
+            muted: Vec::new(),
+            hears_at: None,
+            estates: Vec::new(),
             probes: Vec::new(),
             is_fresh: false,
             swept: None,
@@ -187,7 +196,7 @@ impl Engine {
             return Some(RETRY);
         }
         let rows = [self.inspections.next(), self.answers.next()];
-        let times = [self.rests_until, self.looks_at, self.compares_at];
+        let times = [self.rests_until, self.looks_at, self.compares_at, self.hears_at];
         let next = rows.into_iter().chain(times).flatten().min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
@@ -223,7 +232,7 @@ impl Engine {
     }
 
     fn seat(&mut self, seat: usize, pid: u32) {
-        self.places.leave(seat);
+        self.clear(seat);
         self.board().reset(seat);
         // Without a queue or a ledger the worker is not let in, and says so.
         let provided = self.board().provide_ledger(seat);
@@ -247,8 +256,11 @@ impl Engine {
 
     fn answer_door(&mut self) {
         for _ in 0..BATCH {
-            let Ok(caller) = self.door.next() else { return };
-            self.admit(caller);
+            match self.door.next() {
+                Ok(caller) => self.admit(caller),
+                Err(error) if Socket::is_exhaustion(&error) => return self.mute(DOOR),
+                Err(_) => return,
+            }
         }
     }
 
@@ -408,6 +420,9 @@ impl Engine {
         let is_due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
         if is_due(self.rests_until) {
             self.rests_until = None;
+        }
+        if is_due(self.hears_at) {
+            self.listen_again();
         }
         if is_due(self.looks_at) {
             self.look_at_queues(now);

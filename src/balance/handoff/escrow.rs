@@ -74,6 +74,12 @@ impl Escrow {
         }
     }
 
+    pub(super) fn has(&self, seat: usize, place: usize) -> bool {
+        self.seats
+            .get(&seat)
+            .is_some_and(|held| held.contains_key(&place))
+    }
+
     pub(super) fn let_go(&mut self, seat: usize, place: usize) -> Option<Socket> {
         let connection = self.seats.get_mut(&seat)?.remove(&place);
         self.count -= usize::from(connection.is_some());

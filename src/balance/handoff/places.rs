@@ -4,6 +4,7 @@
 //! strategy: such a one is not taken back while that worker lives.
 
 use super::board::{Board, Happened, now_us};
+use super::escrow::Said;
 use crate::balance::score::{Random, Strategy};
 use crate::sys::handover::{Caller, End};
 use crate::sys::process::{Ending, has_room};
@@ -21,7 +22,7 @@ const BLOCKED_MS: f64 = 25.0;
 const BUSY_MS: f64 = 10.0;
 
 #[derive(Debug)]
-struct Place {
+pub(super) struct Place {
     pid: u32,
     giver: End,
     taker: End,
@@ -84,6 +85,33 @@ impl Parcel {
     }
 }
 
+impl Place {
+    fn holds_something(&self) -> bool {
+        let has_more = |end: &End| end.next_note().is_ok();
+        has_more(&self.taker) || has_more(&self.giver)
+    }
+
+    /// The next connection that is left here; nothing where none is, or where there is no descriptor for it.
+    pub(super) fn next(&self) -> Option<Socket> {
+        if has_room()
+            && let Ok((_, client)) = self.taker.receive()
+        {
+            return Some(client);
+        }
+        while let Ok((word, client)) = self.giver.hear() {
+            if let (Said::Back(_), Some(client)) = (Said::new(word), client) {
+                return Some(client);
+            }
+        }
+        None
+    }
+
+    /// This place, unless it is empty.
+    pub(super) fn rest(self) -> Option<Self> {
+        self.holds_something().then_some(self)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Places {
     places: Vec<Option<Place>>,
@@ -132,12 +160,16 @@ impl Places {
         self.ready.retain(|ready| *ready != seat);
     }
 
-    /// Nobody sits there any more.
-    pub(super) fn leave(&mut self, seat: usize) {
+    /// Nobody sits there any more. Gives what lies in the queue yet, for want of descriptors to take it with.
+    pub(super) fn leave(&mut self, seat: usize) -> Option<Place> {
         self.withdraw(seat);
-        if let Some(place) = self.places.get_mut(seat) {
-            *place = None;
+        let place = self.places.get_mut(seat)?.take()?;
+        // Nobody waits for the end of its process any more.
+        Place {
+            ending: None,
+            ..place
         }
+        .rest()
     }
 
     fn place(&self, seat: usize) -> Option<&Place> {

@@ -3,8 +3,9 @@
 use super::super::board::Happened;
 use super::super::escrow::Said;
 use super::super::places::Parcel;
-use super::{BATCH, Engine};
+use super::{BATCH, Engine, SEAT};
 use crate::sys::socket::Socket;
+use std::io::ErrorKind;
 
 impl Engine {
     pub(super) fn withdraw(&mut self, seat: usize) {
@@ -40,15 +41,24 @@ impl Engine {
     /// Hears what a worker says. Says whether there may be more.
     pub(super) fn receive_back(&mut self, seat: usize) -> bool {
         for _ in 0..BATCH {
-            let Some(Ok((word, client))) = self.places.giver(seat).map(|giver| giver.receive_any()) else {
+            let Some(giver) = self.places.giver(seat) else {
                 return false;
             };
-            self.hear(seat, Said::new(word), client.filter(Socket::is_sound));
+            match giver.hear() {
+                Ok((word, client)) => self.hear(seat, Said::new(word), client.filter(Socket::is_sound)),
+                Err(error) if error.kind() == ErrorKind::OutOfMemory => {
+                    if !self.hear_without(seat) {
+                        self.mute(SEAT + seat as u64);
+                        return false;
+                    }
+                }
+                Err(_) => return false,
+            }
         }
         true
     }
 
-    fn hear(&mut self, seat: usize, said: Said, client: Option<Socket>) {
+    pub(super) fn hear(&mut self, seat: usize, said: Said, client: Option<Socket>) {
         match (said, client) {
             (Said::Back(place), client) => {
                 let held = place.and_then(|place| self.escrow.let_go(seat, place));
@@ -74,7 +84,7 @@ impl Engine {
         while self.receive_back(seat) {}
         self.take_all_back(seat);
         self.board().set_serves(seat, false);
-        self.places.leave(seat);
+        self.clear(seat);
         self.board().reset(seat);
         let left = self.escrow.settle(seat, self.shared.board.ledger(seat));
         self.board().set_held(self.escrow.count());

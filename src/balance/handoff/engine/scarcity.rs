@@ -1,0 +1,89 @@
+//! What the thread does while the process has no descriptor left: what it cannot take stays where it is.
+//!
+//! A worker that gives a connection back has none of it any more: a packet that is received without its descriptor would
+//! lose it for good. So it is not received, nobody listens for more of them, and it is looked again in a while; the same goes
+//! for what lies in the queue of a dead worker.
+
+use super::super::escrow::Said;
+use super::super::places::Parcel;
+use super::{DOOR, Engine, SEAT};
+use std::time::{Duration, Instant};
+
+/// How soon it is looked again.
+const AGAIN: Duration = Duration::from_millis(20);
+
+impl Engine {
+    /// Does not listen to a source for a while.
+    pub(super) fn mute(&mut self, token: u64) {
+        let removed = match token {
+            DOOR => self.poll.remove(&self.door),
+            _ => match self.places.giver((token - SEAT) as usize) {
+                Some(giver) => self.poll.remove(giver),
+                None => return,
+            },
+        };
+        if removed.is_ok() {
+            self.muted.push(token);
+        }
+        self.hears_at = Some(Instant::now() + AGAIN);
+    }
+
+    pub(super) fn listen_again(&mut self) {
+        self.hears_at = None;
+        for token in std::mem::take(&mut self.muted) {
+            let added = match token {
+                DOOR => self.poll.add_source(&self.door, DOOR),
+                _ => match self.places.giver((token - SEAT) as usize) {
+                    Some(giver) => self.poll.add_source(giver, token),
+                    None => Ok(()),
+                },
+            };
+            // Where a new process sits there meanwhile, its giver is listened to already.
+            if added.is_err_and(|error| error.kind() != std::io::ErrorKind::AlreadyExists) {
+                self.muted.push(token);
+                self.hears_at = Some(Instant::now() + AGAIN);
+            }
+        }
+        self.inherit();
+    }
+
+    /// A worker gives back what is held: nothing more is needed to have it go on. Says whether that was so.
+    pub(super) fn hear_without(&mut self, seat: usize) -> bool {
+        let Some(giver) = self.places.giver(seat) else {
+            return false;
+        };
+        let Ok(said) = giver.next_note().map(Said::new) else {
+            return false;
+        };
+        let is_held = matches!(said, Said::Back(Some(place)) if self.escrow.has(seat, place));
+        if is_held && giver.skip().is_ok() {
+            self.hear(seat, said, None);
+        }
+        is_held
+    }
+
+    /// Nobody sits there any more; what cannot be taken yet from there is taken later.
+    pub(super) fn clear(&mut self, seat: usize) {
+        self.muted.retain(|token| *token != SEAT + seat as u64);
+        if let Some(giver) = self.places.giver(seat) {
+            // One that is muted is not listened to already.
+            let _ = self.poll.remove(giver);
+        }
+        if let Some(estate) = self.places.leave(seat) {
+            self.estates.push(estate);
+            self.hears_at = Some(Instant::now() + AGAIN);
+        }
+    }
+
+    fn inherit(&mut self) {
+        for estate in std::mem::take(&mut self.estates) {
+            while let Some(client) = estate.next() {
+                self.put(Parcel::new(client));
+            }
+            if let Some(rest) = estate.rest() {
+                self.estates.push(rest);
+                self.hears_at = Some(Instant::now() + AGAIN);
+            }
+        }
+    }
+}
