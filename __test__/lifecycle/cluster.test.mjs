@@ -21,6 +21,7 @@ import {
 } from '../fixtures/clustered.mjs';
 import { connected, request, untilEnd } from '../fixtures/lifecycle.mjs';
 import { start } from '../fixtures/processes.mjs';
+import { childrenOf, stop } from '../fixtures/resources.mjs';
 
 const several = fileURLToPath(new URL('../fixtures/lifecycle-several.mjs', import.meta.url));
 
@@ -295,6 +296,23 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
     expect((await ask()).generation).toBe(1);
     expect((await ended).code).toBe(0);
   });
+
+  it.runIf(process.platform === 'linux')(
+    'answers probes while every worker is stopped, where connections are forwarded',
+    async () => {
+      const { url, ask, child } = await serving({ mode: 'proxy' });
+      await bothWorkers(ask);
+      const workers = childrenOf(child.pid);
+      for (const pid of workers) stop(pid);
+      const waiting = ask('/', { body: 'patience' });
+      const answers = await Promise.all(
+        ['/live', '/ready'].map(async (path) => (await request(url(path), { agent: false })).text),
+      );
+      expect(answers).toEqual(['{"status":"live"}', '{"status":"ready"}']);
+      for (const pid of workers) process.kill(pid, 'SIGCONT');
+      expect((await waiting).body).toBe('patience');
+    },
+  );
 
   it('has the endpoints on a port of their own in the primary', async () => {
     const probe = http.createServer().listen(0, '127.0.0.1');

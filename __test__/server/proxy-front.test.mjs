@@ -197,6 +197,77 @@ onLinux('a front that has no descriptors left', () => {
   });
 });
 
+onLinux('probes that are forwarded', () => {
+  const probes = [
+    { path: '/live', status: 200, body: '{"live":true}' },
+    { path: '/ready', status: 503, body: 'not ready' },
+  ];
+
+  /** Asks, and tells the status, the body, and the worker that answered, if it was one. */
+  async function probe(url, options) {
+    const request = http.request(url, { agent: false, ...options }).end();
+    const [response] = await once(request, 'response');
+    const text = (await response.setEncoding('utf8').toArray()).join('');
+    return { status: response.statusCode, text, worker: response.headers['x-worker'] };
+  }
+
+  it('are answered here while every worker is stopped, and other requests wait', async () => {
+    const { front, url, workers } = await proxyFront();
+    front.setProbes(probes);
+    for (const { child } of workers) child.kill('SIGSTOP');
+    const others = Array.from({ length: 4 }, () => ask(`${url}/other`));
+    const asked = Array.from({ length: 20 }, (_, index) =>
+      probe(`${url}${index % 2 ? '/live?x' : '/ready'}`),
+    );
+    const answers = await Promise.all(asked);
+    expect(answers.map(({ status }) => status)).toEqual(answers.map((_, index) => (index % 2 ? 200 : 503)));
+    expect(answers[1]).toEqual({ status: 200, text: '{"live":true}', worker: undefined });
+    expect(await probe(`${url}/ready`, { method: 'HEAD' })).toMatchObject({ status: 503, text: '' });
+    for (const { child } of workers) child.kill('SIGCONT');
+    for (const { worker } of await Promise.all(others)) expect(worker).toMatch(/^worker-/);
+  });
+
+  it('are the worker’s own where it has time', async () => {
+    const { front, url } = await proxyFront();
+    front.setProbes(probes);
+    const own = async () => expect((await probe(`${url}/live`)).worker).toMatch(/^worker-/);
+    await vi.waitFor(own, { timeout: 10_000 });
+  });
+
+  it('are answered where there is no worker, also to those who ask late, and others wait for one', async () => {
+    const { front, port, url, workers } = await proxyFront({ workers: 1 });
+    await front.drain(workers[0].seat);
+    front.setProbes(probes);
+    const silent = net.connect(port, '127.0.0.1').setEncoding('utf8');
+    onTestFinished(() => void silent.destroy());
+    const other = ask(`${url}/other`);
+    expect((await probe(`${url}/ready`)).status).toBe(503);
+    silent.write('GET /live HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect((await silent.toArray()).join('')).toMatch(/200 OK[\s\S]*true/);
+    await front.ready(workers[0].seat);
+    expect((await other).worker).toBe('worker-0');
+  });
+
+  it('are none that a body only looks like', async () => {
+    const { front, port, workers } = await proxyFront({ workers: 1 });
+    front.setProbes(probes);
+    const client = net.connect({ port, host: '127.0.0.1', noDelay: true }).setEncoding('utf8');
+    onTestFinished(() => void client.destroy());
+    const body = 'GET /live HTTP/1.1\r\n\r\n';
+    client.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`);
+    // It has gone to the worker, which has it alone now.
+    await vi.waitFor(() => expect(front.load(workers[0].seat).connections).toBe(1));
+    await ask(`http://127.0.0.1:${port}/`);
+    workers[0].child.kill('SIGSTOP');
+    client.write(body);
+    expect((await probe(`http://127.0.0.1:${port}/live`)).worker).toBeUndefined();
+    expect(client.bytesRead).toBe(0);
+    workers[0].child.kill('SIGCONT');
+    const [answer] = await once(client, 'data');
+    expect(answer).toMatch(/"length":22/);
+  });
+});
+
 onLinux('a worker whose host has no address', () => {
   it('gets nothing, and the logger hears of it', async () => {
     const { front, url, workers, told } = await proxyFront();

@@ -76,6 +76,8 @@ export declare class NativeProxy {
   /** The address; nothing for a Unix path. */
   local(): string | undefined | null;
   open(): void;
+  /** What is answered where no worker does: paths, statuses and bodies, one beside the other. */
+  setProbes(paths: string[], statuses: number[], bodies: string[]): void;
   close(): void;
   stop(): void;
   ready(seat: number, host: string, port: number): boolean;

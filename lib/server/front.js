@@ -29,8 +29,8 @@
  * @property {(seat: Seat) => Promise<void>} drain none go to it any more
  * @property {(seat: Seat) => void} gone its process has ended
  * @property {() => void} open begins to accept
- * @property {(probes: Probe[]) => void} [setProbes] what is answered without a worker, to those whose connection no worker
- * takes in time; in the place of what was set before
+ * @property {(probes: Probe[]) => void} [setProbes] what is answered without a worker, to those whom no worker takes or
+ * answers in time; in the place of what was set before
  * @property {() => Promise<void>} close stops accepting
  * @property {() => void} [stop] ends it, when all workers have
  * @property {(seat: Seat) => { connections: number, inFlightRequests?: number, eventLoopLagMs?: number }} load

@@ -4,6 +4,7 @@
 //! and that keeps no process alive. When the object is collected, or its environment ends, the thread is stopped.
 
 use super::balance::strategy;
+use crate::balance::Probe;
 use crate::balance::proxy::{Ask, Count, Header, Options, Proxy, Question, Report};
 use crate::error::{Code, Error};
 use crate::sys::socket::Address;
@@ -111,6 +112,18 @@ impl NativeProxy {
         }
     }
 
+    /// What is answered where no worker does: paths, statuses and bodies, one beside the other.
+    #[napi(catch_unwind)]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "Node-API gives arrays away by value"
+    )]
+    pub fn set_probes(&self, paths: Vec<String>, statuses: Vec<u32>, bodies: Vec<String>) {
+        if let Some(proxy) = &self.proxy {
+            proxy.set_probes(probes(paths, statuses, bodies));
+        }
+    }
+
     #[napi(catch_unwind)]
     pub fn close(&self) {
         if let Some(proxy) = &self.proxy {
@@ -184,6 +197,17 @@ impl NativeProxy {
         };
         counts.map(count).to_vec()
     }
+}
+
+/// One probe of each path, status and body.
+pub(super) fn probes(paths: Vec<String>, statuses: Vec<u32>, bodies: Vec<String>) -> Vec<Probe> {
+    let rows = paths.into_iter().zip(statuses).zip(bodies);
+    let probe = |((path, status), body)| Probe {
+        path,
+        status: u16::try_from(status).unwrap_or(503),
+        body,
+    };
+    rows.map(probe).collect()
 }
 
 /// `limits`: how long to wait for a head, how long that may be, and how long to wait for the answer.

@@ -6,7 +6,7 @@
  * its loop is blocked, the thread goes on. If a worker dies, what it had not taken goes to the others.
  */
 
-/** @import { FrontOptions, Probe, Seat } from '../front.js' */
+/** @import { FrontOptions, Seat } from '../front.js' */
 
 const { randomBytes } = require('node:crypto');
 const { setTimeout: pause } = require('node:timers/promises');
@@ -60,19 +60,6 @@ class NativeFront extends ProxyFront {
     // A worker that is blocked takes nothing, and is not waited for: what it has not taken goes to others at its end.
     const until = performance.now() + DRAIN_MS;
     while (this.#thread.serves(seat.seat) && performance.now() < until) await pause(LOOK_MS);
-  }
-
-  /**
-   * What the thread itself answers, to those whose connection no worker takes in time, or while there is none.
-   *
-   * @param {Probe[]} probes
-   */
-  setProbes(probes) {
-    this.#thread.setProbes(
-      probes.map(({ path }) => path),
-      probes.map(({ status }) => status),
-      probes.map(({ body }) => body),
-    );
   }
 
   /** The worker's process has ended. @override @param {Seat} seat */

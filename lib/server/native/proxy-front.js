@@ -6,7 +6,7 @@
  * with it; if its loop is blocked, the thread goes on, and chooses by the default strategy what would have to be asked.
  */
 
-/** @import { FrontOptions, Seat } from '../front.js' */
+/** @import { FrontOptions, Probe, Seat } from '../front.js' */
 
 const { lookup } = require('node:dns/promises');
 const { Socket, isIP } = require('node:net');
@@ -141,6 +141,19 @@ class ProxyFront {
   withdraw(seat) {
     if (this.#ready.get(seat.id) === seat) this.#ready.delete(seat.id);
     this.#thread.withdraw(seat.seat);
+  }
+
+  /**
+   * What the thread itself answers, to those whom no worker takes or answers in time, or while there is none.
+   *
+   * @param {Probe[]} probes
+   */
+  setProbes(probes) {
+    this.#thread.setProbes(
+      probes.map(({ path }) => path),
+      probes.map(({ status }) => status),
+      probes.map(({ body }) => body),
+    );
   }
 
   /** Begins to accept, as soon as a worker is ready. */

@@ -9,13 +9,12 @@ mod board;
 mod engine;
 mod escrow;
 mod places;
-mod probes;
 mod worker;
 
 pub use board::{Board, Happened};
-pub use probes::Probe;
 pub use worker::{Asked, MARKS, SPOKEN_NUMBERS, Worker};
 
+use crate::balance::probes::Probe;
 use crate::balance::proxy::Ask;
 use crate::balance::score::Strategy;
 use crate::shm::rows::ROWS;

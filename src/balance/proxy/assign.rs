@@ -60,7 +60,7 @@ impl Engine {
                         return Outcome::Failed;
                     }
                     self.shared.board.joined(seat);
-                    return link.pump(&mut self.room, self.options.half_open);
+                    return self.pump(link);
                 }
                 Err(error) if Socket::is_exhaustion(&error) => {
                     self.rest();
@@ -83,7 +83,7 @@ impl Engine {
         link.stage = Stage::Stranded;
         link.tried.clear();
         self.stranded.add(link.id);
-        Outcome::Goes
+        self.answer_stranded(link)
     }
 
     /// One of the ready seats that have not refused this link.

@@ -6,9 +6,11 @@
 
 use super::flow::Room;
 use super::link::{Link, Outcome, Stage};
+use super::probing;
 use super::seats::{Count, Seats};
 use super::{Command, Options, Shared};
 use crate::balance::deadlines::Deadlines;
+use crate::balance::probes::Probe;
 use crate::balance::score::Random;
 use crate::sys::poll::{Event, Events, Poll};
 use crate::sys::socket::{Address, Socket};
@@ -58,6 +60,9 @@ pub(super) struct Engine {
     pub(super) answers: Deadlines,
     pub(super) stranded: Deadlines,
     lingering: Deadlines,
+    pub(super) probes: Vec<Probe>,
+    /// Those who have asked for a probe, until they have had the time to be answered by their worker.
+    pub(super) probing: Deadlines,
 }
 
 #[derive(Default)]
@@ -99,6 +104,8 @@ impl Engine {
             answers: Deadlines::after(ask.map_or(Duration::ZERO, |ask| ask.answer_time)),
             stranded: Deadlines::after(PATIENCE),
             lingering: Deadlines::after(LINGER),
+            probes: Vec::new(),
+            probing: Deadlines::after(probing::PATIENCE),
             options,
         })
     }
@@ -138,10 +145,20 @@ impl Engine {
         if !self.again.is_empty() {
             return Some(Duration::ZERO);
         }
-        let rows = [&self.inspections, &self.answers, &self.stranded, &self.lingering];
-        let deadlines = rows.iter().filter_map(|row| row.next());
-        let next = deadlines.chain(self.rests_until).min()?;
+        let next = self.next_deadline()?;
         Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let rows = [
+            &self.inspections,
+            &self.answers,
+            &self.stranded,
+            &self.lingering,
+            &self.probing,
+        ];
+        let deadlines = rows.iter().filter_map(|row| row.next());
+        deadlines.chain(self.rests_until).min()
     }
 
     /// Does what it was told; false where that was to stop.
@@ -154,6 +171,7 @@ impl Engine {
                 }
                 Command::Withdraw(seat) => self.seats.withdraw(seat),
                 Command::Open => self.is_open = true,
+                Command::Probes(probes) => self.probes = probes,
                 Command::Close(done) => {
                     self.close_listener();
                     // Whoever does not wait any more need not be told.
@@ -195,7 +213,7 @@ impl Engine {
     /// Waits for connections only while there is somewhere to put them: the others wait in the kernel.
     fn listen(&mut self) {
         let Some(listener) = &self.listener else { return };
-        let wanted = self.is_open && !self.seats.ready().is_empty() && self.rests_until.is_none();
+        let wanted = self.is_open && self.has_room() && self.rests_until.is_none();
         if wanted == self.is_listening {
             return;
         }
@@ -209,6 +227,11 @@ impl Engine {
         } else {
             self.rest();
         }
+    }
+
+    fn has_room(&self) -> bool {
+        let links = self.slots.len() - self.free.len();
+        !self.seats.ready().is_empty() || !self.probes.is_empty() && links < probing::MOST_HELD
     }
 
     pub(super) fn rest(&mut self) {
@@ -229,6 +252,9 @@ impl Engine {
                         return self.listen();
                     }
                 },
+            }
+            if !self.has_room() {
+                return self.listen();
             }
         }
     }
@@ -294,8 +320,9 @@ impl Engine {
     fn go_on(&mut self, link: &mut Link) -> Outcome {
         match link.stage {
             Stage::Listening => self.inspect(link),
-            Stage::Asking | Stage::Stranded => Outcome::Goes,
-            Stage::Connecting | Stage::Open => link.pump(&mut self.room, self.options.half_open),
+            Stage::Asking => Outcome::Goes,
+            Stage::Stranded => self.answer_stranded(link),
+            Stage::Connecting | Stage::Open => self.pump(link),
         }
     }
 
@@ -336,6 +363,10 @@ impl Engine {
         let slot = &mut self.slots[index];
         slot.serial = (slot.serial + 1) & (u32::MAX >> 1);
         self.free.push(index as u32);
+        if !self.is_listening && !self.probes.is_empty() {
+            // There is room for one more that may ask for a probe.
+            self.listen();
+        }
         if self.rests_until.is_some() {
             // There are descriptors again.
             self.rests_until = Some(Instant::now());
@@ -359,12 +390,7 @@ impl Engine {
     }
 
     fn expire(&mut self) {
-        let waits = self.inspections.next().is_some()
-            || self.answers.next().is_some()
-            || self.stranded.next().is_some()
-            || self.lingering.next().is_some()
-            || self.rests_until.is_some();
-        if !waits {
+        if self.next_deadline().is_none() {
             return;
         }
         let now = Instant::now();
@@ -390,10 +416,18 @@ impl Engine {
             });
         }
         while let Some(id) = self.stranded.due(now) {
-            self.with_link(id, |_, link| match link.stage {
+            self.with_link(id, |engine, link| match link.stage {
+                // Nobody has refused it: it was taken to see whether it asks for a probe, and else would wait in the kernel.
+                Stage::Stranded if engine.seats.ready().is_empty() && !engine.probes.is_empty() => {
+                    engine.stranded.add(link.id);
+                    Outcome::Goes
+                }
                 Stage::Stranded => Outcome::Failed,
                 _ => Outcome::Goes,
             });
+        }
+        while let Some(id) = self.probing.due(now) {
+            self.with_link(id, Self::answer_late);
         }
         while let Some(id) = self.lingering.due(now) {
             self.with_link(id, |_, link| link.still_lingers());

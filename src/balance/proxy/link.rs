@@ -52,6 +52,10 @@ pub(super) struct Link {
     pub(super) was_reset: bool,
     pub(super) since: Instant,
     begun: bool,
+    /// What it asks for, if that is a probe, and whether it wants the body; found out with the first bytes.
+    pub(super) asks_for: Option<(String, bool)>,
+    /// Whether its first bytes were looked at for that: what comes next is not the beginning.
+    pub(super) is_begun: bool,
     /// How much the client had sent when it began to linger.
     lingers: Option<u64>,
 }
@@ -70,12 +74,29 @@ impl Link {
             was_reset: false,
             since: Instant::now(),
             begun: false,
+            asks_for: None,
+            is_begun: false,
             lingers: None,
         }
     }
 
     pub(super) fn client(&self) -> &Socket {
         &self.client.socket
+    }
+
+    /// Whether there may be something to be read from the client.
+    pub(super) fn may_be_read(&self) -> bool {
+        self.client.readable
+    }
+
+    /// Nothing is to be read from the client before the poll tells of it.
+    pub(super) fn waits_for_client(&mut self) {
+        self.client.readable = false;
+    }
+
+    /// Whether the client has been told anything.
+    pub(super) fn is_answered(&self) -> bool {
+        self.down.moved() > 0
     }
 
     /// Begins to connect; the header goes before everything else.

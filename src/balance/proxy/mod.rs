@@ -10,11 +10,13 @@ mod flow;
 mod header;
 mod link;
 mod pipes;
+mod probing;
 mod seats;
 
 pub use header::Header;
 pub use seats::{Board, Count, Report, SEATS};
 
+use crate::balance::probes::Probe;
 use crate::balance::score::Strategy;
 use crate::sys::poll::Waker;
 use crate::sys::socket::{Address, Socket};
@@ -88,6 +90,8 @@ enum Command {
     Ready(usize, Address),
     Withdraw(usize),
     Open,
+    /// What the thread answers itself where no worker does.
+    Probes(Vec<Probe>),
     /// With whom to tell when it is done.
     Close(Sender<()>),
     /// The answer to a question; without a seat the strategy chooses.
@@ -162,6 +166,11 @@ impl Proxy {
     /// Begins to accept, as soon as there is a worker to give a connection to.
     pub fn open(&self) {
         self.shared.tell(Command::Open);
+    }
+
+    /// From now on those who ask for one of these, and whom no worker answers in time, are answered here.
+    pub fn set_probes(&self, probes: Vec<Probe>) {
+        self.shared.tell(Command::Probes(probes));
     }
 
     /// Stops listening: when it returns, another may take the address. Connections that are there stay.

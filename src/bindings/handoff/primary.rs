@@ -1,8 +1,8 @@
 //! The primary's side: what `lib/server/native/front.js` tells the thread, and reads of its counts.
 
 use super::super::balance::{seed, strategy};
-use super::super::proxy::{Asked, address, asking, internal, number_of};
-use crate::balance::handoff::{Handoff, Happened, Options, Probe};
+use super::super::proxy::{Asked, address, asking, internal, number_of, probes};
+use crate::balance::handoff::{Handoff, Happened, Options};
 use crate::balance::proxy::{Count, Report};
 use napi::bindgen_prelude::Function;
 use napi_derive::napi;
@@ -101,14 +101,9 @@ impl NativeHandoff {
         reason = "Node-API gives arrays away by value"
     )]
     pub fn set_probes(&self, paths: Vec<String>, statuses: Vec<u32>, bodies: Vec<String>) {
-        let Some(handoff) = &self.handoff else { return };
-        let rows = paths.into_iter().zip(statuses).zip(bodies);
-        let probe = |((path, status), body)| Probe {
-            path,
-            status: u16::try_from(status).unwrap_or(503),
-            body,
-        };
-        handoff.set_probes(rows.map(probe).collect());
+        if let Some(handoff) = &self.handoff {
+            handoff.set_probes(probes(paths, statuses, bodies));
+        }
     }
 
     #[napi(catch_unwind)]

@@ -2,8 +2,8 @@
 
 use super::super::board::{Happened, now_us};
 use super::super::places::{PATIENCE_US, Parcel};
-use super::super::probes::{self, Seen};
 use super::{COMPARE, Engine, LOOK};
+use crate::balance::probes::{self, Seen};
 use std::time::{Duration, Instant};
 
 /// How often connections are looked at for probes at most.
@@ -80,7 +80,7 @@ impl Engine {
         if !parcel.is_seen {
             match probes::look(&parcel.client, &self.probes) {
                 Seen::Probe(index, wants_body) => {
-                    return probes::answer(parcel.client, &self.probes[index], wants_body);
+                    return probes::answer(&parcel.client, &self.probes[index], wants_body);
                 }
                 Seen::Another => parcel.is_seen = true,
                 Seen::Nothing => {}

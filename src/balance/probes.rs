@@ -5,6 +5,7 @@
 
 use crate::balance::head::{self, Opening};
 use crate::sys::socket::Socket;
+use std::io;
 
 /// What is answered without a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +31,15 @@ const LOOKED_AT: usize = 4096;
 const MOST_READ: usize = 64 << 10;
 
 pub(super) fn look(client: &Socket, probes: &[Probe]) -> Seen {
-    let mut bytes = [0; LOOKED_AT];
     // One that has failed shows that to its worker.
-    let Ok(count) = client.peek(&mut bytes) else {
-        return Seen::Nothing;
-    };
-    recognize(&bytes[..count], probes)
+    look_early(client, probes).unwrap_or(Seen::Nothing)
+}
+
+/// The same; `WouldBlock` where the client has not begun to speak.
+pub(super) fn look_early(client: &Socket, probes: &[Probe]) -> io::Result<Seen> {
+    let mut bytes = [0; LOOKED_AT];
+    let count = client.peek(&mut bytes)?;
+    Ok(recognize(&bytes[..count], probes))
 }
 
 fn recognize(bytes: &[u8], probes: &[Probe]) -> Seen {
@@ -53,8 +57,8 @@ fn recognize(bytes: &[u8], probes: &[Probe]) -> Seen {
     found.map_or(Seen::Another, |index| Seen::Probe(index, wants_body))
 }
 
-/// Answers, and ends the connection. Whoever does not take so little at once gets nothing.
-pub(super) fn answer(client: Socket, probe: &Probe, wants_body: bool) {
+/// Answers, and ends our side of the connection. Whoever does not take so little at once gets nothing.
+pub(super) fn answer(client: &Socket, probe: &Probe, wants_body: bool) {
     let mut read = [0; LOOKED_AT];
     let mut left = MOST_READ;
     while left > 0 {
