@@ -167,6 +167,93 @@ const cases = {
      return [failed, amount, await cache.get('a'), await cache.has('n')]`,
     [['TypeError', 'FLOTILLA_ERR_NOT_A_NUMBER'], 'FLOTILLA_ERR_INVALID_ARGUMENT', 'text', false],
   ],
+  'peek and has leave the order alone, get does not': [
+    `for (const key of ['a', 'b', 'c']) await cache.set(key, 1);
+     await cache.peek('a'); await cache.has('a'); const before = await cache.keys(); await cache.get('a');
+     return [before, await cache.keys()]`,
+    [
+      ['c', 'b', 'a'],
+      ['a', 'c', 'b'],
+    ],
+  ],
+  'lists may be anything that can be gone through': [
+    `function* pairs() { yield ['a', 1]; yield ['b', 2, { ttl: 5000 }]; }
+     await cache.mSet(pairs()); await cache.mSet(new Map([['c', 3]]));
+     const found = [...(await cache.mGet(new Set(['a', 'b', 'c']))).values()];
+     const dump = await cache.dump(); await cache.load(new Map(dump)); await cache.mDelete(new Set(['a', 'b']));
+     return [found, await cache.keys()]`,
+    [[1, 2, 3], ['c']],
+  ],
+  'the namespace is "default" where none is named': [
+    `const own = new LRUCacheClustered({ timeout: 60_000 }), same = new LRUCacheClustered({ namespace: 'default', timeout: 60_000 });
+     await own.set('a', 1); return [await same.get('a'), (await own.stats()).namespace]`,
+    [1, 'default'],
+  ],
+  'destroy ends flights too, and what is made anew has the original options': [
+    `const small = new LRUCacheClustered({ namespace: cacheName + ' small', max: 2, ttl: 60_000, timeout: 60_000 });
+     let finish, begun; const started = new Promise((resolve) => { begun = resolve; });
+     const lost = small.fetch('a', () => new Promise((resolve) => { finish = resolve; begun(); })).catch(() => 'rejected');
+     await started; await small.max(50); await small.destroy();
+     const next = await small.fetch('a', () => 'new'); finish('old');
+     return [next, ['old', 'rejected'].includes(await lost), await small.get('a'), await small.max(), await small.ttl(), await small.getRemainingTTL('a') > 50_000]`,
+    ['new', true, 'new', 2, 60_000, true],
+  ],
+  'wrap passes values through a codec, sync or async, and passes the rest on': [
+    `const { gzipSync, gunzipSync } = require('node:zlib');
+     const encode = (value) => gzipSync(JSON.stringify(value)).toString('base64'), decode = (raw) => JSON.parse(gunzipSync(Buffer.from(raw, 'base64')));
+     const results = [];
+     for (const codec of [{ encode, decode }, { encode: async (value) => encode(value), decode: async (raw) => decode(raw) }]) {
+       await cache.clear();
+       const wrapped = wrap(cache, codec);
+       const iterated = [];
+       results.push([await wrapped.set('a', { id: 1 }), await wrapped.get('a'), await wrapped.setIfAbsent('a', 5), await wrapped.peek('a'),
+         await wrapped.mSet([['b', [2]], ['c', 3, { ttl: 5000 }]], { ttl: 9000 }) ?? null, [...await wrapped.mGet(['b', 'x'])].map(([key, value]) => [key, value ?? null]),
+         await wrapped.values(), await wrapped.entries(), await wrapped.fetch('d', async () => ({ id: 4 })), await wrapped.fetch('d', () => 'no')]);
+       for await (const [key] of wrapped) iterated.push(key);
+       results.push([iterated, await wrapped.has('a'), await wrapped.delete('a'), await wrapped.keys(), await wrapped.size(), await wrapped.getRemainingTTL('c') <= 5000,
+         await wrapped.purgeStale(), await wrapped.healthCheck() ?? null, (await wrapped.stats()).size, wrapped.cache === cache, decode(await cache.get('b')),
+         ['incr', 'decr', 'dump', 'load'].some((name) => name in wrapped), await wrapped.get('none') ?? null]);
+       results.push([await wrapped.clear() ?? null, await wrapped.size(), await wrapped.destroy()]);
+     }
+     return [...results.slice(0, 3), results.slice(0, 3).every((result, index) => JSON.stringify(result) === JSON.stringify(results[index + 3]))]`,
+    [
+      [
+        true,
+        { id: 1 },
+        false,
+        { id: 1 },
+        null,
+        [
+          ['b', [2]],
+          ['x', null],
+        ],
+        [[2], 3, { id: 1 }],
+        [
+          ['b', [2]],
+          ['c', 3],
+          ['a', { id: 1 }],
+        ],
+        { id: 4 },
+        { id: 4 },
+      ],
+      [['d', 'b', 'c', 'a'], true, true, ['d', 'b', 'c'], 3, true, false, null, 3, true, [2], false, null],
+      [null, 0, true],
+      true,
+    ],
+  ],
+  'memoize runs its function once for a key, and takes the options of fetch': [
+    `let calls = 0; const double = memoize(cache, async (number, ...rest) => ({ double: number * 2, rest, call: ++calls }), (number) => 'n:' + number, { ttl: 60_000 });
+     const both = await Promise.all([double(2, 'more'), double(2)]);
+     return [both, await double(2), await double(3), calls, await cache.keys(), await cache.getRemainingTTL('n:3') > 50_000]`,
+    [
+      Array(2).fill({ double: 4, rest: ['more'], call: 1 }),
+      { double: 4, rest: ['more'], call: 1 },
+      { double: 6, rest: [], call: 2 },
+      2,
+      ['n:3', 'n:2'],
+      true,
+    ],
+  ],
   'usage says what the namespace takes up': [
     `await cache.set('k', 'v'.repeat(10000)); const usage = await cache.usage();
      return [usage.transport, usage.entries, usage.bytes >= 10001, usage.overheadBytes > 0, usage.segmentBytes > usage.bytes, usage.memoryEvictions, usage.recoveries]`,
@@ -176,13 +263,14 @@ const cases = {
 
 /** The suite as a program: `run(where)` gives an object of what each case returned. */
 const suite = `
+const { memoize, wrap } = require(process.cwd());
 const cases = ${JSON.stringify(Object.entries(cases).map(([name, [body]]) => [name, body]))};
 async function run(where) {
   const results = {};
   for (const [name, body] of cases) {
     const cacheName = where + ' ' + name;
-    const call = new Function('cache', 'cacheName', 'LRUCacheClustered', 'return (async () => {' + body + '})()');
-    results[name] = await call(new LRUCacheClustered({ namespace: cacheName, timeout: 60_000 }), cacheName, LRUCacheClustered)
+    const call = new Function('cache', 'cacheName', 'LRUCacheClustered', 'wrap', 'memoize', 'require', 'return (async () => {' + body + '})()');
+    results[name] = await call(new LRUCacheClustered({ namespace: cacheName, timeout: 60_000 }), cacheName, LRUCacheClustered, wrap, memoize, require)
       .catch((error) => String(error.stack));
   }
   return results;

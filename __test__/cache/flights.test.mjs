@@ -106,6 +106,30 @@ describe.each(['shared', 'ipc'])('single flight, %s', (transport) => {
     expect([before, ...answers]).toEqual(Array(2).fill(['old', 'new', 'new']));
   });
 
+  it('lets who asks without forceRefresh wait for the flight that it has begun', async () => {
+    const { before, answers } = await inCluster(
+      `
+      const cache = new LRUCacheClustered({ namespace: 'refreshed ' + process.pid, timeout: 60_000 });
+      export async function primary() {
+        let finish;
+        const begun = new Promise((resolve) => {
+          const bring = () => new Promise((done) => { finish = () => done('refreshed'); resolve(); });
+          cache.fetch('key', bring, { forceRefresh: true }).catch(() => {});
+        });
+        await begun;
+        let runs = 0;
+        const others = [1, 2, 3].map(() => cache.fetch('key', () => { runs += 1; return 'other'; }));
+        // All of them have asked before it ends: they did so before this is answered.
+        await cache.has('key');
+        finish();
+        return [await Promise.all(others), runs, await cache.get('key')];
+      }
+      export const worker = primary;`,
+      { workers: 1, env },
+    );
+    expect([before, ...answers]).toEqual(Array(2).fill([Array(3).fill('refreshed'), 0, 'refreshed']));
+  });
+
   it('lets another lead when a lease runs out, and does not store the late result', async () => {
     const { before, answers } = await inCluster(
       `

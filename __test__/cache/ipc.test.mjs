@@ -1,7 +1,9 @@
 // The IPC transport: what is its own, beside the documented surface.
 
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { inCluster, startProgram } from '../fixtures/cache.mjs';
+import { emptyFolder } from '../fixtures/folders.mjs';
 
 const ipc = { FLOTILLA_TRANSPORT: 'ipc' };
 
@@ -42,27 +44,89 @@ describe('the IPC transport', () => {
     expect(JSON.parse((await ended).stdout)).toEqual([['shared', 'ipc'], 2, 'shared']);
   });
 
-  it('ends a request as failsafe says when the primary is too slow, and healthCheck always rejects', async () => {
+  it('ends every request as failsafe says when the primary is too slow, and healthCheck and getInstance always reject', async () => {
     const { ended } = startProgram(
       `
+      import { existsSync, writeFileSync } from 'node:fs';
       export async function main() {
         if (cluster.isPrimary) {
           const worker = cluster.fork();
           worker.on('message', (message) => {
-            if (message === 'block') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3000);
+            while (message === 'block' && !existsSync(process.env.DONE)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
             if (message.results) { console.log(JSON.stringify(message.results)); worker.kill(); }
           });
           return;
         }
-        const cache = new LRUCacheClustered({ namespace: 'slow' });
+        const plain = new LRUCacheClustered({ namespace: 'slow' });
         const strict = new LRUCacheClustered({ namespace: 'slow', failsafe: 'reject' });
+        const patient = new LRUCacheClustered({ namespace: 'slow', timeout: 500 });
         await new Promise((done) => process.send('block', done));
-        const said = (promise) => promise.then(String, ({ message }) => message);
-        process.send({ results: await Promise.all([cache.get('a'), strict.get('a'), cache.healthCheck()].map(said)) });
+        const said = (promise) => promise.then(String, ({ name, message }) => name + ': ' + message);
+        const calls = { get: ['a'], set: ['a', 1], setIfAbsent: ['a', 1], delete: ['a'], has: ['a'], peek: ['a'], clear: [], mGet: [['a']], mSet: [[['a', 1]]],
+          mDelete: [['a']], keys: [], values: [], entries: [], dump: [], load: [[]], size: [], incr: ['n'], decr: ['n'], fetch: ['a', () => 1], touch: ['a'],
+          getRemainingTTL: ['a'], purgeStale: [], stats: [], usage: [], destroy: [], max: [5], ttl: [5], allowStale: [true] };
+        const all = (cache) => Promise.all(Object.entries(calls).map(([op, list]) => said(cache[op](...list))));
+        const since = performance.now();
+        const took = async (promise) => { const answer = await promise; return [answer, performance.now() - since]; };
+        const gone = async (cache) => { for await (const pair of cache) return pair; };
+        const always = [plain.healthCheck(), LRUCacheClustered.getInstance({ namespace: 'slow' })].map(said);
+        const results = await Promise.all([took(all(plain)), all(strict), took(said(patient.get('a'))), Promise.all(always), said(gone(plain)), said(gone(strict))]);
+        writeFileSync(process.env.DONE, '');
+        process.send({ results });
       }`,
-      ipc,
+      { ...ipc, DONE: path.join(emptyFolder(), 'done') },
     );
-    expect(JSON.parse((await ended).stdout)).toEqual(['undefined', 'IPC timeout', 'IPC timeout']);
+    const [[resolved, soon], rejected, [late, later], always, iterated, refused] = JSON.parse(
+      (await ended).stdout,
+    );
+    expect([new Set(resolved), resolved.length]).toEqual([new Set(['undefined']), 28]);
+    expect([new Set(rejected), rejected.length]).toEqual([new Set(['Error: IPC timeout']), 28]);
+    expect(always).toEqual(Array(2).fill('Error: IPC timeout'));
+    expect([late, iterated, refused]).toEqual(['undefined', 'undefined', 'Error: IPC timeout']);
+    // 100 ms where nothing else is said; the machine may be late, a timer is not early.
+    expect([soon >= 95, soon < later, later >= 495]).toEqual([true, true, true]);
+  });
+
+  it('bounds a request, but not the fetcher that runs, nor those who wait for it', async () => {
+    const { answers } = await inCluster(
+      `
+      const cache = new LRUCacheClustered({ namespace: 'long', timeout: 1500, failsafe: 'reject' });
+      export async function worker() {
+        await cache.healthCheck();
+        return cache.fetch('key', () => new Promise((resolve) => setTimeout(resolve, 1700, 'brought')));
+      }`,
+      { env: ipc },
+    );
+    expect(answers).toEqual(['brought', 'brought']);
+  });
+
+  it('brings an error of the primary as a plain one, with its name, message, code and stack', async () => {
+    const { answers } = await inCluster(
+      `
+      export async function worker() {
+        const wire = [];
+        process.on('message', ({ flotilla, error }) => flotilla === 'cache' && error && wire.push(Object.keys(error)));
+        const cache = new LRUCacheClustered({ namespace: 'errors', timeout: 60_000 });
+        await cache.set('a', 'text');
+        const error = await cache.incr('a').catch((thrown) => thrown);
+        const { name, message, code, stack } = error;
+        return [Object.getPrototypeOf(error) === Error.prototype, Object.keys(error), name, message, code, /.*/.exec(stack)[0], stack.includes('operations.js'), wire];
+      }`,
+      { workers: 1, env: ipc },
+    );
+    const message = 'incr and decr need a number, and the value of this key is none';
+    expect(answers).toEqual([
+      [
+        true,
+        ['code'],
+        'TypeError',
+        message,
+        'FLOTILLA_ERR_NOT_A_NUMBER',
+        `TypeError: ${message}`,
+        true,
+        [['name', 'message', 'code', 'stack']],
+      ],
+    ]);
   });
 
   it('runs one fetcher for workers and primary, and lets another lead when the leader is killed', async () => {
@@ -91,11 +155,19 @@ describe('the IPC transport', () => {
       export async function worker() {
         const cache = new LRUCacheClustered({ namespace: 'n', max: 6, timeout: 60_000 });
         await cache.ready;
-        return Promise.all([cache.get('a'), cache.healthCheck()].map((use) => use.catch(({ code }) => code)));
+        const made = LRUCacheClustered.getInstance({ namespace: 'n', ttl: 5, timeout: 60_000 });
+        return Promise.all([cache.get('a'), cache.healthCheck(), made].map((use) => use.catch(({ message }) => message)));
       }`,
       { workers: 1, env: ipc },
     );
-    expect(answers).toEqual([Array(2).fill('FLOTILLA_ERR_CONFLICTING_OPTIONS')]);
+    const conflict = "Conflicting options for namespace 'n': max=5 (existing) != ";
+    expect(answers).toEqual([
+      [
+        `${conflict}6 (incoming)`,
+        `${conflict}6 (incoming)`,
+        `${conflict}undefined (incoming), ttl=undefined (existing) != 5 (incoming)`,
+      ],
+    ]);
   });
 
   it('obeys no malformed frame, and goes on', async () => {

@@ -3,7 +3,7 @@
 
 import { createRequire } from 'node:module';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { inCluster } from '../fixtures/cache.mjs';
+import { inCluster, startProgram } from '../fixtures/cache.mjs';
 import { cyclic, shared, unstorable, values } from '../fixtures/cache-values.mjs';
 
 const require = createRequire(import.meta.url);
@@ -347,15 +347,57 @@ describe('the map of all caches', () => {
     expect(all.has(name)).toBe(true);
   });
 
-  it('is for the primary', async () => {
+  it.each(['shared', 'ipc'])('is for the primary, %s', async (transport) => {
     const { answers } = await inCluster(
       `
       export const worker = async () => {
         const cache = new LRUCacheClustered();
         return [() => LRUCacheClustered.getAllCaches(), () => cache.getCache()].map((call) => { try { call(); } catch (error) { return error.code; } });
       };`,
-      { workers: 1 },
+      { workers: 1, env: { FLOTILLA_TRANSPORT: transport } },
     );
     expect(answers).toEqual([['FLOTILLA_ERR_PRIMARY_ONLY', 'FLOTILLA_ERR_PRIMARY_ONLY']]);
+  });
+});
+
+describe.each(['shared', 'ipc'])('a worker, %s', (transport) => {
+  it('may ask before its primary has made the cache', async () => {
+    const { ended } = startProgram(
+      `
+      export async function main() {
+        const options = { namespace: 'early', max: 5, timeout: 60_000 };
+        if (cluster.isWorker) {
+          const cache = new LRUCacheClustered(options);
+          const answers = [await cache.set('a', new Set(['early'])), await cache.fetch('b', () => 'brought'), await cache.size()];
+          return process.send(answers);
+        }
+        const worker = cluster.fork();
+        const answers = await new Promise((resolve) => worker.on('message', (message) => Array.isArray(message) && resolve(message)));
+        const cache = new LRUCacheClustered(options);
+        console.log(JSON.stringify([answers, [...await cache.get('a')], await cache.get('b')]));
+        worker.kill();
+      }`,
+      { FLOTILLA_TRANSPORT: transport },
+    );
+    const { stdout, stderr } = await ended;
+    expect(JSON.parse(stdout || stderr)).toEqual([[true, 'brought', 2], ['early'], 'brought']);
+  });
+
+  it('may have 10,000 namespaces', async () => {
+    const { answers, after } = await inCluster(
+      `
+      const make = (index) => new LRUCacheClustered({ namespace: 'many ' + index, timeout: 60_000 });
+      export async function worker() {
+        const all = Array.from({ length: 10_000 }, (_, index) => make(index));
+        const stored = await Promise.all(all.map((cache, index) => cache.set('key', index)));
+        const found = await Promise.all(all.map((cache) => cache.get('key')));
+        return [stored.every(Boolean), found.every((value, index) => value === index)];
+      }
+      export const afterwards = async () =>
+        [LRUCacheClustered.getAllCaches().size, await make(0).get('key'), await make(9999).get('key'), addon.segmentValidate() ?? 'sound'];`,
+      { workers: 1, env: { FLOTILLA_TRANSPORT: transport } },
+    );
+    expect(answers).toEqual([[true, true]]);
+    expect(after).toEqual([10_000, 0, 9999, 'sound']);
   });
 });

@@ -81,8 +81,11 @@ await new LRUCacheClustered({ namespace: 'bare' }).set('a', 'seen');
     expect((await prints(/answered (\d+)/))[1]).toBe('999');
   });
 
-  it('tells a worker whose primary has no cache what is missing', async () => {
-    const { ended } = startProgram(`
+  it.each(['shared', 'ipc'])(
+    'tells a worker whose primary has no cache what is missing, %s',
+    async (transport) => {
+      const { ended } = startProgram(
+        `
       export async function main() {
         if (cluster.isPrimary) {
           const worker = cluster.fork({ FLOTILLA_SEGMENT: '' });
@@ -94,9 +97,12 @@ await new LRUCacheClustered({ namespace: 'bare' }).set('a', 'seen');
         const failed = async (promise) => promise.then(() => 'no', (error) => error.code);
         const results = [await failed(cache.get('a')), await failed(cache.healthCheck()), await failed(LRUCacheClustered.getInstance())];
         process.send([...new Set(results)].join());
-      }`);
-    expect((await ended).stdout).toBe('FLOTILLA_ERR_SEGMENT_UNREACHABLE\n');
-  });
+      }`,
+        { FLOTILLA_TRANSPORT: transport },
+      );
+      expect((await ended).stdout).toBe('FLOTILLA_ERR_SEGMENT_UNREACHABLE\n');
+    },
+  );
 
   it.each([
     ['the primary', "process.kill(process.pid, 'SIGKILL')"],
