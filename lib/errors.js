@@ -268,7 +268,8 @@ const table = {
     retryCanHelp: false,
     base: Error,
     meaning: 'The call is for the primary, and was made in a worker.',
-    remedy: 'Call it in the primary. What `getCache()` gives there, a worker has as `cache.sync`.',
+    remedy:
+      'Call it in the primary. What `getCache()` gives there, a worker has as `cache.sync`. Where another program has made this process a worker, as PM2 does in its cluster mode, servers have no workers of their own: let it start one process that is no worker.',
     message: (name) => `${name} is for the primary, and this is a worker`,
   },
   FLOTILLA_ERR_BOOTSTRAP_TOO_LATE: {

@@ -198,6 +198,13 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
     expect(stdout).toContain('primary: stopped');
   });
 
+  it('is refused in a worker of another program’s cluster, where a server of one process is served', async () => {
+    const { code, stdout } = await node([fixture('lifecycle-foreign.mjs')]);
+    const message = 'a server with `workers` is for the primary, and this is a worker';
+    const lines = [`FLOTILLA_ERR_PRIMARY_ONLY ${message}`, 'generation 1', 'generation 2', ''];
+    expect([code, stdout]).toEqual([0, lines.join('\n')]);
+  });
+
   it('is restarted together with a server of the primary, or neither is', async () => {
     const wrong = `${emptyFolder()}/wrong`;
     const { prints, child } = start(process.execPath, [fixture('lifecycle-several.mjs'), wrong]);

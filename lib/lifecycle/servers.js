@@ -1,7 +1,11 @@
 /** `createServer` and `createServers`: one server over a context, or several, together and each by its name. */
 
+const cluster = /** @type {import('node:cluster').Cluster} */ (
+  /** @type {unknown} */ (require('node:cluster'))
+);
 const check = require('./check.js');
 const { lifetimeOf } = require('./context.js');
+const { createError } = require('../errors.js');
 const { Fleet } = require('./fleet.js');
 const { resolveOptions } = require('./options.js');
 const { Lifecycle, Server } = require('./server.js');
@@ -24,6 +28,10 @@ function makeService(context, given, name) {
   const number = nextServer();
   if (seat?.server === number) return new WorkerService(options, name, seat);
   if (seat) return new AbsentService(options, name);
+  // A worker of somebody else's cluster, PM2's for one, cannot have workers of its own.
+  if (options.balance && cluster.isWorker) {
+    throw createError('FLOTILLA_ERR_PRIMARY_ONLY', ['a server with `workers`']);
+  }
   return options.balance ? new ClusteredService(options, name, number) : new Service(options, name);
 }
 

@@ -328,6 +328,8 @@ class Service extends Life {
       () => generation.cut(),
       () => (part ? this.#reception.part(part) : this.#reception.drain()),
     );
+    // Until then requests are refused, and no connection is.
+    if (!part) await this.othersQuiet(Math.max(grace - (performance.now() - begun), 0));
     this.state = 'stopping';
     const listenerClosed = this.#listener?.close();
     const left = Math.max(grace - (performance.now() - begun), Math.min(grace, leastClosingMs));
@@ -342,6 +344,13 @@ class Service extends Life {
     }
     return answered;
   }
+
+  /**
+   * Resolves when nothing is under way in other processes of the same server either, or the time is over.
+   *
+   * @param {number} _withinMs
+   */
+  async othersQuiet(_withinMs) {}
 
   /**
    * Says that the end has come, and goes on serving for a while.

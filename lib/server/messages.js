@@ -17,9 +17,10 @@ const { reasonOf } = require('../lifecycle/context.js');
 /** @typedef {{ type: 'flotilla:left', answered: boolean }} Left */
 /** @typedef {{ type: 'flotilla:error', code: string, text: string }} Trouble what went wrong while it serves */
 /** @typedef {{ type: 'flotilla:drained' }} Drained */
+/** @typedef {{ type: 'flotilla:quiet' }} Quiet nothing is under way, and it could end */
 /** @typedef {{ type: 'flotilla:health', id: unknown, report: HealthReport }} Health */
 /** @typedef {{ type: 'flotilla:how-is-all', id: number }} Question */
-/** @typedef {Ready | Failed | Heartbeat | Leaving | Left | Trouble | Drained | Health | Question} FromWorker */
+/** @typedef {Ready | Failed | Heartbeat | Leaving | Left | Trouble | Drained | Quiet | Health | Question} FromWorker */
 /** @typedef {{ type: 'flotilla:leave', lingerMs: number, withinMs: number, moves: boolean }} ToWorker */
 
 const LONGEST_TEXT = 4096;

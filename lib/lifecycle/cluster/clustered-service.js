@@ -60,6 +60,8 @@ class ClusteredService extends Life {
   /** @type {Map<Post, () => void>} who wait to hear from workers that nothing is under way in them */
   #draining = new Map();
   #drained = Promise.resolve();
+  /** @type {Set<Post>} workers that are about to end, and have nothing under way any more */
+  #quiet = new Set();
 
   /**
    * @param {Options} options
@@ -218,6 +220,9 @@ class ClusteredService extends Life {
         return this.tell('error', readError(message));
       case 'flotilla:drained':
         return this.#draining.get(post)?.();
+      case 'flotilla:quiet':
+        this.#quiet.add(post);
+        return this.#letQuietGo();
       case 'flotilla:health':
         return this.#rollCall.heed(message);
       case 'flotilla:how-is-all':
@@ -266,12 +271,24 @@ class ClusteredService extends Life {
     await this.#drained;
   }
 
+  /**
+   * Lets workers end that have nothing under way: when the whole server stops, all of them together, so that new requests
+   * are refused until the last one is answered, and no connection is closed under one.
+   */
+  #letQuietGo() {
+    const others = this.state === 'stopping' ? this.#pool.serving : [];
+    if (!others.every((post) => this.#quiet.has(post))) return;
+    for (const post of this.#quiet) post.send({ type: 'flotilla:all-quiet' });
+    this.#quiet.clear();
+  }
+
   /** @returns {Promise<boolean>} whether every request that was under way got its answer */
   async stop() {
     const balance = this.#balance;
     if (!balance) return true;
     if (this.state !== 'draining') await this.#announce();
     this.state = 'stopping';
+    for (const { ended } of balance.pool.serving) ended.then(() => this.#balance && this.#letQuietGo());
     const answered = await balance.pool.stop();
     await this.#close();
     this.tell('stopped');
@@ -283,8 +300,8 @@ class ClusteredService extends Life {
     this.state = 'draining';
     this.#announced = true;
     this.#setProbes();
-    this.tell('draining');
     this.#pool.tell({ type: 'flotilla:announce' });
+    this.tell('draining');
     if (this.options.shutdownDelayMs > 0) await pause(this.options.shutdownDelayMs);
   }
 

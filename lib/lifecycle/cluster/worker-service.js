@@ -32,6 +32,7 @@ class WorkerService extends Service {
   #announced = false;
   /** Whether it was the primary that told this worker to leave. */
   #toldToLeave = false;
+  #othersQuiet = () => {};
   /** @type {Map<number, (report: any) => void>} */
   #questions = new Map();
   #ids = 0;
@@ -136,6 +137,17 @@ class WorkerService extends Service {
     return super.stop(part);
   }
 
+  /** @override @param {number} withinMs */
+  async othersQuiet(withinMs) {
+    const told = /** @type {Promise<void>} */ (
+      new Promise((resolve) => {
+        this.#othersQuiet = resolve;
+      })
+    );
+    tellPrimary({ type: 'flotilla:quiet' });
+    await within(withinMs, told, () => {});
+  }
+
   #heed = (/** @type {any} */ message) => {
     switch (message?.type) {
       case 'flotilla:announce':
@@ -145,6 +157,8 @@ class WorkerService extends Service {
         return void this.#drain();
       case 'flotilla:leave':
         return void this.#leave(message);
+      case 'flotilla:all-quiet':
+        return this.#othersQuiet();
       case 'flotilla:how-are-you':
         return void this.#tellHealth(message.id);
       case 'flotilla:all-are':
