@@ -9,6 +9,8 @@
 /** @import { Server as HttpServer } from 'node:http' */
 /** @import { AddressInfo } from 'node:net' */
 
+const { makeOwnMessages } = require('./own-messages.js');
+
 /** @typedef {(...args: any[]) => any} Emit */
 
 /** @type {WeakSet<HttpServer>} */
@@ -27,6 +29,7 @@ const changed = [
 class Borrowed {
   /** How many sockets it was given that are not closed yet. */
   sockets = 0;
+  #takeBack = () => {};
   #before;
   #close;
 
@@ -77,7 +80,14 @@ class Borrowed {
     server.emit('listening');
   }
 
+  /** @param {boolean} isItsOwn whether its own application answers what it reads */
+  readFor(isItsOwn) {
+    this.#takeBack();
+    this.#takeBack = isItsOwn ? makeOwnMessages(this.server) : () => {};
+  }
+
   giveBack() {
+    this.#takeBack();
     onLoan.delete(this.server);
     for (const [name, descriptor] of this.#before) {
       if (descriptor) Object.defineProperty(this.server, name, descriptor);

@@ -19,6 +19,7 @@ const { Server: TlsServer } = require('node:tls');
 const { Borrowed } = require('./borrowed.js');
 const { Connection } = require('./connection.js');
 const { Exchange } = require('./exchange.js');
+const { asNodeMakesIt } = require('./own-messages.js');
 
 /** @typedef {(...args: any[]) => any} Emit */
 /** @typedef {InstanceType<typeof Borrowed>} Loan */
@@ -94,7 +95,10 @@ class Reception {
     this.draining = false;
     if (!this.#servers.has(generation.server)) this.#takeOver(generation.server);
     if (address) this.#servers.get(generation.server)?.pretendToListen(address);
-    for (const server of this.#servers.keys()) this.#letGo(server);
+    for (const [server, borrowed] of this.#servers) {
+      borrowed.readFor(server === generation.server);
+      this.#letGo(server);
+    }
   }
 
   /** @param {HttpServer} server */
@@ -213,6 +217,7 @@ class Reception {
    */
   #pass(server, event, request, response) {
     const { emit } = /** @type {Loan} */ (this.#servers.get(server));
+    if (event !== 'request') for (const message of [request, response]) asNodeMakesIt(message);
     if (event === 'request' || server.listenerCount(event) > 0) return emit(event, request, response);
     // The server that read it had a listener for this, and the present one leaves it to Node.
     if (event === 'checkContinue') response.writeContinue();
@@ -230,6 +235,7 @@ class Reception {
       socket.end(bareRefusal);
       return true;
     }
+    asNodeMakesIt(request);
     const { server } = /** @type {Generation} */ (this.current);
     const connection = this.#connections.get(socket);
     if (connection) connection.upgraded = true;

@@ -14,6 +14,7 @@ const net = require('node:net');
 const { Server: TlsServer } = require('node:tls');
 const { createError, FlotillaError } = require('../errors.js');
 const { reasonOf } = require('../lifecycle/context.js');
+const { makeOwnMessages } = require('../lifecycle/own-messages.js');
 const within = require('../lifecycle/within.js');
 const { invalidArgument } = require('./checks.js');
 
@@ -119,6 +120,7 @@ function served(server, close) {
   if (server.listening)
     throw appFailure('it listens already: give it to startServer without calling listen()');
   const listen = async (/** @type {string} */ host, /** @type {number} */ port) => {
+    makeOwnMessages(server);
     try {
       // An application may take an error of its server for the end: none is tried out on it.
       return await listenAlone(server, host, port === 0 ? 0 : await freePort(host, port));

@@ -14,6 +14,7 @@
 const { Server: TlsServer } = require('node:tls');
 const { isBetweenMessages, isEmpty } = require('../lifecycle/between-messages.js');
 const { endEventStream, isEventStream, sendCloseFrame } = require('../lifecycle/farewell.js');
+const { asNodeMakesIt } = require('../lifecycle/own-messages.js');
 
 const namedCulprits = 3;
 
@@ -155,9 +156,12 @@ class Traffic {
       /** @type {any} */ second = undefined,
     ) {
       switch (event) {
-        case 'request':
         case 'checkContinue':
         case 'checkExpectation':
+          for (const message of [first, second]) asNodeMakesIt(message);
+          traffic.#receive(first, second);
+          return emit.call(this, event, first, second);
+        case 'request':
           traffic.#receive(first, second);
           return emit.call(this, event, first, second);
         case 'connection':
@@ -272,6 +276,7 @@ class Traffic {
    * @param {Socket} socket
    */
   #upgrade(request, socket) {
+    asNodeMakesIt(request);
     const line = this.#lines.get(socket);
     if (line) line.upgraded = true;
     if (String(request.headers.upgrade).toLowerCase() !== 'websocket') return;
