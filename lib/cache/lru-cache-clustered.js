@@ -50,6 +50,10 @@ function said(options) {
   return given.length === 0 ? undefined : Object.fromEntries(given);
 }
 
+/** What `set` answers with: promises that are there already, as making one takes longer than many a write. */
+const STORED = Promise.resolve(true);
+const NOT_STORED = Promise.resolve(false);
+
 class LRUCacheClustered {
   #namespace;
   /** In a worker on the IPC transport. @type {InstanceType<typeof Remote> | undefined} */
@@ -160,9 +164,13 @@ class LRUCacheClustered {
   }
 
   /** @param {any} key @param {any} value @param {WriteOptions} [options] */
-  async set(key, value, options) {
-    if (this.#remote) return this.#askToStore('set', key, value, options);
-    return operations.set(this.#namespace, key, value, options);
+  set(key, value, options) {
+    try {
+      if (this.#remote) return this.#askToStore('set', key, value, options);
+      return operations.set(this.#namespace, key, value, options) ? STORED : NOT_STORED;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** @param {any} key @param {any} value @param {WriteOptions} [options] */

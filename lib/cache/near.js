@@ -12,6 +12,7 @@
  */
 
 const { isMainThread } = require('node:worker_threads');
+const { decode } = require('./codec.js');
 const { addon, memo, memoExpires } = require('./native.js');
 
 const MOST_NAMESPACES = 32;
@@ -47,7 +48,15 @@ const READER_HEAD = 3;
  */
 const inOrder = process.arch === 'x64' || process.arch === 'ia32';
 
-/** @typedef {{ value: any, tag: number, entry: number, hash: number, mark: number, markAt: number, expires: number }} Copy */
+/**
+ * What is known of the copies lies side by side by their numbers, in words: a read looks at few lines of memory, and V8
+ * keeps no number apart in a box. Words are signed, as V8 has small integers; to the shared memory that is all one.
+ */
+const FACTS = 4;
+const MARK = 2;
+/** Of a copy's traits: the value's tag is below. */
+const MORTAL = 0x100;
+const FIRST_ROOM = 256;
 
 const elapsed = performance.now.bind(performance);
 /** Native time minus `elapsed()`, rather too large than too small: both run on the monotonic clock of the system. */
@@ -65,7 +74,7 @@ function setClock(milliseconds) {
   now = () => milliseconds ?? elapsed() + CLOCK_OFFSET;
 }
 
-/** @type {{ words: Uint32Array, numbers: Float64Array } | null | undefined} */
+/** @type {{ words: Int32Array, numbers: Float64Array } | null | undefined} */
 let memory;
 let open = 0;
 
@@ -73,7 +82,7 @@ let open = 0;
 function sharedMemory() {
   if (memory === undefined) {
     const buffer = isMainThread ? addon.cacheNearMemory() : undefined;
-    memory = buffer ? { words: new Uint32Array(buffer), numbers: new Float64Array(buffer) } : null;
+    memory = buffer ? { words: new Int32Array(buffer), numbers: new Float64Array(buffer) } : null;
   }
   return memory;
 }
@@ -108,8 +117,14 @@ class Near {
     this.reader = reader;
     this.head = 0;
     this.tail = 0;
-    /** @type {Map<any, Copy>} */
+    /** The numbers of the copies. @type {Map<any, number>} */
     this.copies = new Map();
+    /** @type {any[]} */
+    this.values = [];
+    /** Of each copy its entry, hash, mark, and where its mark lies. */
+    this.facts = new Int32Array(FACTS * FIRST_ROOM);
+    this.traits = new Uint16Array(FIRST_ROOM);
+    this.expires = new Float64Array(FIRST_ROOM);
     this.characters = 0;
     this.untilReview = WINDOW;
     this.hitsBefore = 0;
@@ -119,63 +134,83 @@ class Near {
   }
 
   /**
-   * The copy of a key's value that may be given out now. The caller has nothing to do but decode it.
+   * The number of the copy of a key's value, if it may be given out now.
    *
    * @param {any} key
-   * @returns {Copy | undefined}
+   * @returns {number | undefined}
    */
   read(key) {
     if (--this.untilReview === 0) this.review();
     const copy = this.copies.get(key);
+    if (copy === undefined) return undefined;
+    const { facts, words } = this;
+    const at = FACTS * copy;
     // An ordinary load: V8 neither keeps nor moves what it reads from memory that others may write to.
-    if (copy === undefined || this.words[copy.markAt] !== copy.mark) return undefined;
-    if (copy.expires !== Number.POSITIVE_INFINITY && now() >= copy.expires) return undefined;
-    if (!this.touch(copy)) return undefined;
+    if (words[facts[at + MARK + 1]] !== facts[at + MARK]) return undefined;
+    if (this.traits[copy] >= MORTAL && now() >= this.expires[copy]) return undefined;
+    if (!this.touch(at)) return undefined;
     this.numbers[this.hitsAt] += 1;
     return copy;
   }
 
+  /** @param {number} copy that `read` has just found @returns {any} its value, the reader's own */
+  give(copy) {
+    const tag = this.traits[copy] & (MORTAL - 1);
+    return tag === 0 ? this.values[copy] : decode(tag, this.values[copy]);
+  }
+
   /**
-   * Makes the entry the most recent. False if the ring is full: native code has to carry it over first.
+   * Makes the entry the most recent. False if the ring is full, and does not get empty.
    *
-   * @param {Copy} copy
+   * @param {number} at where the facts of its copy are
    */
-  touch(copy) {
+  touch(at) {
     const { words, numbers, readersAt } = this;
     let newest = readersAt;
     let clock = numbers[readersAt >> 1];
     const end = readersAt + 4 * words[this.usedAt];
-    for (let at = readersAt + 4; at < end; at += 4) {
-      if (numbers[at >> 1] >= clock) {
-        newest = at;
-        clock = numbers[at >> 1];
+    for (let reader = readersAt + 4; reader < end; reader += 4) {
+      if (numbers[reader >> 1] >= clock) {
+        newest = reader;
+        clock = numbers[reader >> 1];
       }
     }
-    return words[newest + READER_ENTRY] === copy.entry || this.leaveTouch(copy, clock + 1);
+    if (words[newest + READER_ENTRY] === this.facts[at]) return true;
+    if (((this.head - this.tail) | 0) < RING || this.hasRoom()) {
+      this.leaveTouch(at, clock + 1);
+      return true;
+    }
+    return false;
+  }
+
+  /** Whether there is room in the ring; where there is none, native code carries over what it holds. */
+  hasRoom() {
+    this.tail = this.words[this.tailAt];
+    if (((this.head - this.tail) | 0) < RING) return true;
+    addon.cacheHealth(this.id);
+    this.tail = this.words[this.tailAt];
+    // Of a namespace that was destroyed nothing is carried.
+    return ((this.head - this.tail) | 0) < RING;
   }
 
   /**
-   * @param {Copy} copy
+   * @param {number} from where the facts of a copy are
    * @param {number} stamp
    */
-  leaveTouch({ entry, hash, mark }, stamp) {
-    const { words, numbers, head } = this;
-    if (((head - this.tail) | 0) >= RING) {
-      this.tail = words[this.tailAt] | 0;
-      if (((head - this.tail) | 0) >= RING) return false;
-    }
+  leaveTouch(from, stamp) {
+    const { words, numbers, facts, head } = this;
     const at = this.touchesAt + (head & (RING - 1)) * 6;
     const mine = this.readersAt + 4 * this.reader;
+    const entry = facts[from];
     numbers[at >> 1] = stamp;
     words[at + 2] = entry;
-    words[at + 3] = hash;
-    words[at + 4] = mark;
+    words[at + 3] = facts[from + 1];
+    words[at + 4] = facts[from + MARK];
     this.head = (head + 1) | 0;
     if (inOrder) words[mine + READER_HEAD] = this.head;
-    else Atomics.store(words, mine + READER_HEAD, this.head >>> 0);
+    else Atomics.store(words, mine + READER_HEAD, this.head);
     words[mine + READER_ENTRY] = entry;
     numbers[mine >> 1] = stamp;
-    return true;
   }
 
   /**
@@ -193,15 +228,34 @@ class Near {
     if (Number.isNaN(weight)) return;
     if (this.copies.size >= MOST || this.characters > MOST_CHARACTERS) this.forget();
     this.characters += weight;
-    this.copies.set(ownKey(key), {
-      value,
-      tag,
-      entry: memo[0],
-      hash: memo[1],
-      mark: memo[2],
-      markAt: memo[3],
-      expires: memoExpires[0],
-    });
+    this.keep(key, value, tag);
+  }
+
+  /**
+   * @param {any} key
+   * @param {any} value
+   * @param {number} tag
+   */
+  keep(key, value, tag) {
+    const known = this.copies.get(key);
+    const copy = known ?? this.copies.size;
+    if (copy >= this.traits.length) this.makeRoom();
+    if (known === undefined) this.copies.set(ownKey(key), copy);
+    this.values[copy] = value;
+    for (let fact = 0; fact < FACTS; fact++) this.facts[FACTS * copy + fact] = memo[fact];
+    this.expires[copy] = memoExpires[0];
+    this.traits[copy] = memoExpires[0] === Number.POSITIVE_INFINITY ? tag : tag | MORTAL;
+  }
+
+  makeRoom() {
+    const { facts, traits, expires } = this;
+    const room = 2 * traits.length;
+    this.facts = new Int32Array(FACTS * room);
+    this.traits = new Uint16Array(room);
+    this.expires = new Float64Array(room);
+    this.facts.set(facts);
+    this.traits.set(traits);
+    this.expires.set(expires);
   }
 
   /** Whether the namespace was made again since the ring was claimed: its touches would be of no use. */
@@ -219,6 +273,7 @@ class Near {
 
   forget() {
     this.copies.clear();
+    this.values = [];
     this.characters = 0;
   }
 

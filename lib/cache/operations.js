@@ -68,7 +68,7 @@ function getPlainly(namespace, key) {
   const near = namespace.near;
   if (near !== undefined) {
     const copy = near.read(key);
-    if (copy !== undefined) return restored(copy.tag, copy.value);
+    if (copy !== undefined) return near.give(copy);
   }
   const found = cacheGet(namespace.id, key);
   const tag = reply[0];

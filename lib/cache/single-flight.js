@@ -102,8 +102,9 @@ function tellsHow(said) {
 async function fetchOnce(namespace, key, fetcher, options) {
   const how = readFetch(namespace.declared, fetcher, options);
   for (;;) {
-    const copy = how.forceRefresh ? undefined : namespace.near?.read(key);
-    if (copy !== undefined) return restored(copy.tag, copy.value);
+    const near = how.forceRefresh ? undefined : namespace.near;
+    const copy = near?.read(key);
+    if (near !== undefined && copy !== undefined) return near.give(copy);
     const claimed = addon.cacheClaim(namespace.id, key, how.forceRefresh, how.lease);
     const said = takeReply();
     tell?.('fetch of', brief(key), tellsHow(said));

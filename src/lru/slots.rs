@@ -81,7 +81,7 @@ impl Links for SlotLinks {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        MOST_AT_ONCE, move_all_to_front, move_to_front, push_front, replace_at_front, unlink,
+        Batch, MOST_WRITES, move_all_to_front, move_to_front, push_front, replace_at_front, unlink,
     };
     use super::*;
     use proptest::prelude::*;
@@ -101,12 +101,13 @@ mod tests {
         assert_eq!(backwards, model);
     }
 
-    /// Shows the list as it was until `write` is called, as a transaction does.
+    /// Shows the list as it was until `write` is called, and leaves out what changes nothing, as a transaction does.
     struct Delayed<'l> {
         list: &'l mut SlotLinks,
         writes: Vec<Write>,
     }
 
+    #[derive(Clone, Copy, PartialEq)]
     enum Write {
         Front(Option<Slot>),
         Back(Option<Slot>),
@@ -114,7 +115,32 @@ mod tests {
         After(Slot, Option<Slot>),
     }
 
+    impl Write {
+        /// The link, without what is written there.
+        fn place(self) -> Self {
+            match self {
+                Self::Front(_) => Self::Front(None),
+                Self::Back(_) => Self::Back(None),
+                Self::Before(slot, _) => Self::Before(slot, None),
+                Self::After(slot, _) => Self::After(slot, None),
+            }
+        }
+    }
+
     impl Delayed<'_> {
+        fn add(&mut self, write: Write) {
+            let is_there = match write {
+                Write::Front(slot) => self.list.front == slot,
+                Write::Back(slot) => self.list.back == slot,
+                Write::Before(slot, before) => self.list.pair(slot).before == before,
+                Write::After(slot, after) => self.list.pair(slot).after == after,
+            };
+            if !is_there {
+                assert!(self.writes.iter().all(|other| other.place() != write.place()));
+                self.writes.push(write);
+            }
+        }
+
         fn write(self) {
             for write in self.writes {
                 match write {
@@ -143,58 +169,79 @@ mod tests {
         }
 
         fn set_front(&mut self, slot: Option<Slot>) {
-            self.writes.push(Write::Front(slot));
+            self.add(Write::Front(slot));
         }
 
         fn set_back(&mut self, slot: Option<Slot>) {
-            self.writes.push(Write::Back(slot));
+            self.add(Write::Back(slot));
         }
 
         fn set_before(&mut self, slot: Slot, before: Option<Slot>) -> Result<(), Infallible> {
-            self.writes.push(Write::Before(slot, before));
+            self.add(Write::Before(slot, before));
             Ok(())
         }
 
         fn set_after(&mut self, slot: Slot, after: Option<Slot>) -> Result<(), Infallible> {
-            self.writes.push(Write::After(slot, after));
+            self.add(Write::After(slot, after));
             Ok(())
         }
+    }
+
+    /// Does what is to be done as a transaction does it, and gives how many writes that took.
+    fn by_writes(list: &mut SlotLinks, change: impl FnOnce(&mut Delayed<'_>)) -> usize {
+        let mut shown = list.clone();
+        let mut delayed = Delayed {
+            list: &mut shown,
+            writes: Vec::new(),
+        };
+        change(&mut delayed);
+        let writes = delayed.writes;
+        let count = writes.len();
+        Delayed { list, writes }.write();
+        count
+    }
+
+    /// In one list as it goes, in the other all at once.
+    fn move_batch(list: &mut SlotLinks, other: &mut SlotLinks, batch: &mut Batch) {
+        move_all_to_front(list, batch).unwrap();
+        let writes = by_writes(other, |links| move_all_to_front(links, batch).unwrap());
+        assert!(writes <= MOST_WRITES, "as many as a journal holds");
+        batch.clear();
     }
 
     proptest! {
         #[test]
         fn moving_several_at_once_is_moving_each_in_turn(
-            length in 1u32..14,
-            turns in prop::collection::vec(any::<prop::sample::Index>(), 0..30),
+            length in 1u32..300,
+            rows in prop::collection::vec((any::<prop::sample::Index>(), 1u32..40, any::<bool>()), 0..30),
         ) {
             let mut one_by_one = SlotLinks::new();
             (1..=length).for_each(|number| push_front(&mut one_by_one, slot(number)).unwrap());
             let mut at_once = one_by_one.clone();
-            let mut slots: Vec<Slot> = Vec::new();
-            for turn in turns {
-                let next = slot(turn.index(length as usize) as u32 + 1);
-                if slots.len() < MOST_AT_ONCE && !slots.contains(&next) {
-                    slots.push(next);
+            let mut at_once_by_writes = one_by_one.clone();
+            let mut model: Vec<u32> = (1..=length).rev().collect();
+            let mut batch = Batch::default();
+            // Rows, as reading what was stored in turn makes them; some backwards.
+            let turns = rows.iter().flat_map(|(start, count, backwards)| {
+                let start = start.index(length as usize) as u32;
+                (0..*count).map(move |step| {
+                    let step = if *backwards { count - 1 - step } else { step };
+                    (start + step) % length + 1
+                })
+            });
+            for next in turns {
+                move_to_front(&mut one_by_one, slot(next)).unwrap();
+                model.retain(|&number| number != next);
+                model.insert(0, next);
+                if !batch.add(&at_once, slot(next)).unwrap() {
+                    move_batch(&mut at_once, &mut at_once_by_writes, &mut batch);
+                    assert!(batch.add(&at_once, slot(next)).unwrap());
                 }
             }
-            let mut model: Vec<u32> = (1..=length).rev().collect();
-            for &next in &slots {
-                move_to_front(&mut one_by_one, next).unwrap();
-                model.retain(|&number| number != next.get());
-                model.insert(0, next.get());
-            }
+            move_batch(&mut at_once, &mut at_once_by_writes, &mut batch);
             assert_same(&one_by_one, &model);
-
-            let mut delayed = Delayed { list: &mut at_once.clone(), writes: Vec::new() };
-            move_all_to_front(&mut delayed, &slots).unwrap();
-            // As many as a journal holds.
-            prop_assert!(delayed.writes.len() <= 4 * MOST_AT_ONCE + 4);
-            let mut written = at_once.clone();
-            Delayed { list: &mut written, writes: delayed.writes }.write();
-            assert_same(&written, &model);
-
-            move_all_to_front(&mut at_once, &slots).unwrap();
             assert_same(&at_once, &model);
+            assert_same(&at_once_by_writes, &model);
         }
 
         #[test]
@@ -207,20 +254,20 @@ mod tests {
                 let at = model.iter().position(|&slot| slot == one);
                 match (what, at) {
                     (0, None) => {
-                        push_front(&mut list, slot(one)).unwrap();
+                        by_writes(&mut list, |list| push_front(list, slot(one)).unwrap());
                         model.insert(0, one);
                     }
                     (1, Some(at)) => {
-                        unlink(&mut list, slot(one)).unwrap();
+                        by_writes(&mut list, |list| unlink(list, slot(one)).unwrap());
                         model.remove(at);
                     }
                     (2, Some(at)) => {
-                        move_to_front(&mut list, slot(one)).unwrap();
+                        by_writes(&mut list, |list| move_to_front(list, slot(one)).unwrap());
                         model.remove(at);
                         model.insert(0, one);
                     }
                     (3, Some(at)) if !model.contains(&other) => {
-                        replace_at_front(&mut list, slot(one), slot(other)).unwrap();
+                        by_writes(&mut list, |list| replace_at_front(list, slot(one), slot(other)).unwrap());
                         model.remove(at);
                         model.insert(0, other);
                     }

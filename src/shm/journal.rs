@@ -9,6 +9,7 @@
 //!
 //! If the process dies before the mark, nothing was changed; after it, everything will have been.
 
+use std::mem::MaybeUninit;
 use std::sync::atomic::{Ordering, compiler_fence, fence};
 
 use super::region::{Offset, Region, Shared};
@@ -66,6 +67,8 @@ impl Journal {
             region,
             len: 0,
             mark: None,
+            narrow: Pending::new(),
+            wide: Pending::new(),
         }
     }
 
@@ -125,6 +128,42 @@ impl Record {
     }
 }
 
+/// Stores of one width that are written down. They are made from here: what others may have scribbled into the journal
+/// meanwhile is not believed.
+#[derive(Debug)]
+struct Pending<W: 'static, V> {
+    stores: [MaybeUninit<(&'static W, V)>; CAPACITY],
+    len: usize,
+}
+
+impl<W, V: Copy> Pending<W, V> {
+    #[inline(always)]
+    fn new() -> Self {
+        Self {
+            stores: [const { MaybeUninit::uninit() }; CAPACITY],
+            len: 0,
+        }
+    }
+
+    /// Nothing beyond the capacity of a journal, which `commit` refuses.
+    #[inline(always)]
+    fn add(&mut self, word: &'static W, value: V) {
+        if let Some(store) = self.stores.get_mut(self.len) {
+            store.write((word, value));
+            self.len += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn each(&self, mut make: impl FnMut(&'static W, V)) {
+        for store in &self.stores[..self.len] {
+            // SAFETY: `add` alone counts `len` up, after it has written the store there.
+            let (word, value) = unsafe { store.assume_init() };
+            make(word, value);
+        }
+    }
+}
+
 /// A change being written down. Dropping it instead of committing leaves everything as it was.
 #[derive(Debug)]
 #[must_use = "nothing is changed before commit"]
@@ -133,6 +172,8 @@ pub struct Transaction {
     region: Region,
     len: usize,
     mark: Option<&'static Word32>,
+    narrow: Pending<Word32, u32>,
+    wide: Pending<Word64, u64>,
 }
 
 impl Transaction {
@@ -144,13 +185,31 @@ impl Transaction {
     }
 
     #[inline(always)]
-    pub fn set32(&mut self, word: &Word32, value: u32) {
+    pub fn set32(&mut self, word: &'static Word32, value: u32) {
         self.write_down(self.region.offset_of(word).0 << 1, u64::from(value));
+        self.narrow.add(word, value);
     }
 
     #[inline(always)]
-    pub fn set64(&mut self, word: &Word64, value: u64) {
+    pub fn set64(&mut self, word: &'static Word64, value: u64) {
         self.write_down((self.region.offset_of(word).0 << 1) | 1, value);
+        self.wide.add(word, value);
+    }
+
+    /// Nothing where the word holds that value already. For words that this change stores to but once.
+    #[inline(always)]
+    pub fn adjust32(&mut self, word: &'static Word32, value: u32) {
+        if word.get() != value {
+            self.set32(word, value);
+        }
+    }
+
+    /// The same for a wide word.
+    #[inline(always)]
+    pub fn adjust64(&mut self, word: &'static Word64, value: u64) {
+        if word.get() != value {
+            self.set64(word, value);
+        }
     }
 
     #[inline(always)]
@@ -162,11 +221,14 @@ impl Transaction {
         self.len += 1;
     }
 
-    /// Makes the stores. `Malformed`, and nothing changed, if there were more than a journal holds.
+    /// Makes the stores. `Malformed`, and nothing changed, if there were more than a journal holds. By reference, as a
+    /// transaction is large: nothing is to be done with it after that.
     #[inline(always)]
-    pub fn commit(self) -> Result<(), Malformed> {
+    pub fn commit(&mut self) -> Result<(), Malformed> {
         let journal = self.journal;
-        let records = journal.records.get(..self.len).ok_or(Malformed)?;
+        if self.len > CAPACITY {
+            return Err(Malformed);
+        }
         let sequence = journal.sequence.get();
         journal.len.put(self.len as u32);
         let mark = self.mark.map_or(0, |word| self.region.offset_of(word).0);
@@ -180,9 +242,8 @@ impl Transaction {
         if let Some(word) = self.mark {
             word.add(1);
         }
-        for record in records {
-            record.apply(self.region);
-        }
+        self.narrow.each(|word, value| word.put(value));
+        self.wide.each(|word, value| word.put(value));
         compiler_fence(Ordering::SeqCst);
         journal.sequence.publish((sequence | 1).wrapping_add(1));
         Ok(())

@@ -267,6 +267,14 @@ pub struct Entry {
     payload: Payload<ENTRY_PAYLOAD>,
 }
 
+/// The same block as the words that a journal can store to.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct EntryWords {
+    header: [Word64; 7],
+    pub payload: [Word64; ENTRY_PAYLOAD / 8],
+}
+
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Lease {
@@ -311,12 +319,13 @@ const _: () = {
     assert!(size_of::<NamespaceRecord>() == 32);
     assert!(size_of::<Namespace>() == 2048);
     assert!(size_of::<Entry>() == BLOCK as usize && size_of::<Lease>() == BLOCK as usize);
-    assert!(size_of::<Node>() == BLOCK as usize);
+    assert!(size_of::<Node>() == BLOCK as usize && size_of::<EntryWords>() == BLOCK as usize);
     assert!(size_of::<Touch>() == 24 && size_of::<Reader>() == 16);
     assert!(size_of::<Ring>() == 64 + 24 * RING_TOUCHES as usize && size_of::<Area>() == 1728);
     assert!(std::mem::offset_of!(Area, readers) == 448);
     assert!(NEAR_AT.is_multiple_of(PAGE) && AREAS_AT.is_multiple_of(64) && RINGS_AT.is_multiple_of(64));
     assert!(std::mem::offset_of!(Entry, payload) == ENTRY_PAYLOAD_AT as usize);
+    assert!(std::mem::offset_of!(EntryWords, payload) == ENTRY_PAYLOAD_AT as usize);
     assert!(std::mem::offset_of!(Lease, payload) == LEASE_PAYLOAD_AT as usize);
     assert!(std::mem::offset_of!(Entry, key) == std::mem::offset_of!(Lease, key));
     assert!(std::mem::offset_of!(Entry, chain) == std::mem::offset_of!(Lease, chain));
@@ -347,6 +356,8 @@ unsafe impl Shared for NamespaceRecord {}
 unsafe impl Shared for Namespace {}
 // SAFETY: words and payload.
 unsafe impl Shared for Entry {}
+// SAFETY: words.
+unsafe impl Shared for EntryWords {}
 // SAFETY: words and payload.
 unsafe impl Shared for Lease {}
 // SAFETY: words.
@@ -428,6 +439,11 @@ impl Geometry {
     pub fn owner(self, block: u32) -> Option<Offset> {
         let at = OWNERS_AT + u64::from(block) * size_of::<Word16>() as u64;
         (block < self.block_capacity).then_some(Offset(at))
+    }
+
+    /// Where the first block would lie, if it were one.
+    pub const fn blocks(self) -> Offset {
+        Offset(self.blocks_at)
     }
 
     #[inline(always)]

@@ -92,6 +92,16 @@ impl Region {
         Some(unsafe { &*at })
     }
 
+    /// So many parts of one size, if all of them lie inside, and on an alignment as large as they are.
+    pub fn parts<const SIZE: usize>(&self, offset: Offset, count: u32) -> Option<Parts<SIZE>> {
+        let len = usize::try_from(count).ok()?.checked_mul(SIZE)?;
+        let base = self.start_of(offset, len)?;
+        base.addr()
+            .get()
+            .is_multiple_of(SIZE)
+            .then_some(Parts { base, count })
+    }
+
     /// Where a value that came from `at` lies.
     #[inline(always)]
     pub fn offset_of<T>(&self, value: &T) -> Offset {
@@ -168,6 +178,7 @@ impl Region {
     pub fn equals(&self, offset: Offset, bytes: &[u8]) -> Option<bool> {
         let from = self.range(offset, bytes.len())?.cast_const();
         let mut index = 0;
+        let last = bytes.len().saturating_sub(8);
         while let Some(ours) = bytes.get(index..index + 8) {
             let at = from.wrapping_add(index).cast::<Unaligned>();
             // SAFETY: eight bytes inside the range just checked; volatile, because they may change under it.
@@ -175,7 +186,12 @@ impl Region {
             if theirs.bytes() != *ours {
                 return Some(false);
             }
-            index += 8;
+            // What is left is looked at as eight bytes, too: some of them once more.
+            index = if index == last {
+                bytes.len()
+            } else {
+                last.min(index + 8)
+            };
         }
         while index < bytes.len() {
             // SAFETY: one byte inside the range just checked; volatile as above.
@@ -185,6 +201,33 @@ impl Region {
             index += 1;
         }
         Some(true)
+    }
+}
+
+/// Equal parts of a mapping, known to lie inside of it: which saves looking at each again.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<const SIZE: usize> {
+    base: NonNull<u8>,
+    count: u32,
+}
+
+// SAFETY: as of the region it is made from.
+unsafe impl<const SIZE: usize> Send for Parts<SIZE> {}
+// SAFETY: as above.
+unsafe impl<const SIZE: usize> Sync for Parts<SIZE> {}
+
+impl<const SIZE: usize> Parts<SIZE> {
+    /// One of the parts, seen as what its user put there.
+    #[inline(always)]
+    pub fn at<T: Shared>(&self, index: u32) -> Option<&'static T> {
+        const { assert!(size_of::<T>() <= SIZE && align_of::<T>() <= SIZE && SIZE.is_power_of_two()) };
+        if index >= self.count {
+            return None;
+        }
+        let at = self.base.as_ptr().wrapping_add(index as usize * SIZE).cast::<T>();
+        // SAFETY: `Region::parts` has seen that all parts lie inside the mapping, and that the first is aligned to
+        // SIZE, a power of two; any bytes are a valid `T: Shared`; the mapping is never undone.
+        Some(unsafe { &*at })
     }
 }
 

@@ -7,11 +7,11 @@ use std::io;
 use std::ptr::NonNull;
 
 use super::layout::{
-    Area, Directory, FIXED_COMMIT, Geometry, Header, LAYOUT_VERSION, MAGIC, NEAR_AT, NEAR_LEN, Namespace,
-    NamespaceRecord, PAGE, PoolHeader, ProcessSlot, Ring,
+    Area, Directory, FIXED_COMMIT, Geometry, Header, LAYOUT_VERSION, MAGIC, NEAR_AT, NEAR_LEN, NIL,
+    Namespace, NamespaceRecord, PAGE, PoolHeader, ProcessSlot, Ring,
 };
 use super::lock;
-use super::region::{Offset, Region, Shared};
+use super::region::{Offset, Parts, Region, Shared};
 use super::word::{Word16, Word32};
 use crate::error::{Code, Error, Result};
 use crate::sys::memory::SharedMemory;
@@ -26,6 +26,7 @@ pub struct Segment {
     header: &'static Header,
     directory: &'static Directory,
     pool: &'static PoolHeader,
+    blocks: Parts<{ super::layout::BLOCK as usize }>,
 }
 
 impl Segment {
@@ -89,6 +90,7 @@ impl Segment {
             header: region.at(geometry.header())?,
             directory: region.at(geometry.directory())?,
             pool: region.at(geometry.pool())?,
+            blocks: region.parts(geometry.blocks(), geometry.block_capacity)?,
             memory,
         })
     }
@@ -165,8 +167,7 @@ impl Segment {
     /// A block, seen as whatever its user put there.
     #[inline(always)]
     pub fn block<T: Shared>(&self, block: u32) -> Option<&'static T> {
-        const { assert!(size_of::<T>() <= super::layout::BLOCK as usize) };
-        self.region.at(self.geometry.block(block)?)
+        if block == NIL { None } else { self.blocks.at(block) }
     }
 
     /// Pays for a range, widened to whole pages.

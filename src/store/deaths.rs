@@ -208,6 +208,29 @@ fn set_over_a_key_with_longer_shorter_and_equal_values() {
 }
 
 #[test]
+fn set_over_a_key_in_its_own_block() {
+    let ends = SetOptions {
+        ttl: Some(1e9),
+        ..SetOptions::default()
+    };
+    for (name, old, new) in [
+        ("a", 28, 28),
+        ("eight by", 64, 20),
+        ("a key of 14 by", 0, 58),
+        ("b", 71, 0),
+    ] {
+        let prepare = |store: &Arc<Store>, cache: &Cache| {
+            put(cache, name, old);
+            twelve(store, cache);
+        };
+        let stores = die_everywhere(&bounded(100), Between::Nothing, prepare, |cache| {
+            put_with(cache, name, new, &ends)
+        });
+        assert!(stores > 20, "{stores} stores only");
+    }
+}
+
+#[test]
 fn set_that_shrinks_a_long_value() {
     let long = |_: &Arc<Store>, cache: &Cache| put(cache, "long", 9000);
     die_everywhere(&bounded(100), Between::Nothing, long, |cache| {

@@ -251,25 +251,25 @@ impl Links for ListLinks<'_, '_> {
 
     #[inline(always)]
     fn set_front(&mut self, slot: Option<Slot>) {
-        self.change.set32(self.front, number(slot));
+        self.change.adjust32(self.front, number(slot));
     }
 
     #[inline(always)]
     fn set_back(&mut self, slot: Option<Slot>) {
-        self.change.set32(self.back, number(slot));
+        self.change.adjust32(self.back, number(slot));
     }
 
     #[inline(always)]
     fn set_before(&mut self, slot: Slot, before: Option<Slot>) -> Step<()> {
         let entry = self.entry(slot)?;
-        self.change.set32(&entry.before, number(before));
+        self.change.adjust32(&entry.before, number(before));
         Ok(())
     }
 
     #[inline(always)]
     fn set_after(&mut self, slot: Slot, after: Option<Slot>) -> Step<()> {
         let entry = self.entry(slot)?;
-        self.change.set32(&entry.after, number(after));
+        self.change.adjust32(&entry.after, number(after));
         Ok(())
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A new value is written into free blocks while they still lie in the stash, where nobody can see them; then one
 //! transaction takes them out of the stash, puts them into bucket and recency list, and the old value's blocks into
-//! the stash. A process that dies before that transaction has stored nothing; after it, everything.
+//! the stash. A value that fits where the old one was goes there, word by word of the same kind of transaction. A process
+//! that dies before the transaction has stored nothing; after it, everything.
 
 use super::chain::{Cursor, First};
 use super::entry::{Found, Sought};
@@ -12,7 +13,8 @@ use super::stop::{Step, Stop};
 use super::values::{LoadEntry, Value};
 use crate::error::{Code, Error};
 use crate::lru::{Slot, move_to_front, push_front, replace_at_front};
-use crate::shm::layout::{Entry, NIL};
+use crate::shm::journal::Transaction;
+use crate::shm::layout::{ENTRY_PAYLOAD, Entry, EntryWords, NIL};
 use crate::sys::clock::monotonic_ms;
 
 /// More than any cache's `maxSize`, and less than an entry's size field holds.
@@ -31,6 +33,11 @@ pub(super) struct Draft<'a> {
 impl Draft<'_> {
     fn payload_len(&self) -> usize {
         self.sought.key.bytes.len() + self.value.bytes.len()
+    }
+
+    #[inline(always)]
+    fn blocks(&self) -> u32 {
+        First::Entry.blocks(self.payload_len())
     }
 }
 
@@ -157,7 +164,7 @@ impl Held<'_> {
     #[inline(always)]
     fn make_room(&mut self, draft: &Draft) -> Step<()> {
         self.ensure_table()?;
-        let blocks = First::Entry.blocks(draft.payload_len());
+        let blocks = draft.blocks();
         if blocks > 1 {
             self.check_fits(blocks)?;
         }
@@ -194,6 +201,9 @@ impl Held<'_> {
             self.note_ttl(draft.start, draft.ttl);
             return self.retime(&found, draft);
         }
+        if draft.size == old_size && found.entry.blocks() == 1 && draft.blocks() == 1 {
+            return self.overwrite(draft, found);
+        }
         if draft.size != 0 {
             self.touch(found.id)?;
             self.evict_for_size(draft.size, old_size, found.id)?;
@@ -205,6 +215,49 @@ impl Held<'_> {
             found
         };
         self.put(draft, found.link, Some(found))
+    }
+
+    /// Puts a value of the same size in the place of another where both fit into the entry's own block: its payload is
+    /// part of what the journal writes down, so no block has to change hands.
+    #[inline(always)]
+    fn overwrite(&mut self, draft: &Draft, Found { id, entry, .. }: Found) -> Step<()> {
+        self.note_ttl(draft.start, draft.ttl);
+        let ns = self.ns;
+        let mut change = self.begin();
+        self.count_change(&mut change, draft.sought.hash);
+        self.write_value(&mut change, id, draft)?;
+        let (old, new) = (entry.value_len.get(), draft.value.bytes.len() as u32);
+        if old != new {
+            let bytes = ns.bytes.get().wrapping_sub(u64::from(old));
+            change.set64(&ns.bytes, bytes.wrapping_add(u64::from(new)));
+            change.set32(&entry.value_len, new);
+        }
+        change.adjust64(&entry.start, draft.start.to_bits());
+        change.adjust64(&entry.ttl, draft.ttl.to_bits());
+        change.adjust64(&entry.size, Entry::size_word(draft.value.tag, draft.size));
+        let slot = Slot::new(id).ok_or(Stop::Damaged)?;
+        move_to_front(&mut self.recency(&mut change), slot)?;
+        Ok(change.commit()?)
+    }
+
+    /// Writes down the words that hold the value in an entry's own block. What else they hold stays.
+    #[inline(always)]
+    fn write_value(&self, change: &mut Transaction, id: u32, draft: &Draft) -> Step<()> {
+        let (from, value) = (draft.sought.key.bytes.len(), draft.value.bytes);
+        let block = self.segment.block::<EntryWords>(id).ok_or(Stop::Damaged)?;
+        let words = block.payload.get(from / 8..draft.payload_len().div_ceil(8));
+        let words = words.ok_or(Stop::Damaged)?;
+        let (Some(first), Some(last)) = (words.first(), words.last()) else {
+            return Ok(());
+        };
+        let mut image = [[0; 8]; ENTRY_PAYLOAD / 8];
+        image[0] = first.get().to_ne_bytes();
+        image[words.len() - 1] = last.get().to_ne_bytes();
+        image.as_flattened_mut()[from % 8..][..value.len()].copy_from_slice(value);
+        for (word, bytes) in words.iter().zip(image) {
+            change.set64(word, u64::from_ne_bytes(bytes));
+        }
+        Ok(())
     }
 
     fn retime(&mut self, found: &Found, draft: &Draft) -> Step<()> {
@@ -350,7 +403,7 @@ impl Held<'_> {
         entry.start.put_f64(draft.start);
         entry.ttl.put_f64(draft.ttl);
         entry.size.put(Entry::size_word(draft.value.tag, draft.size));
-        Ok((id, last, First::Entry.blocks(draft.payload_len())))
+        Ok((id, last, draft.blocks()))
     }
 }
 

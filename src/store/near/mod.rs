@@ -31,8 +31,8 @@ use std::sync::atomic::{Ordering, fence};
 use super::held::Held;
 use super::options::{TTL_AUTOPURGE, UPDATE_AGE_ON_GET};
 use super::stop::Step;
-use crate::lru::{MOST_AT_ONCE, Slot, move_all_to_front};
-use crate::shm::journal::Transaction;
+use crate::lru::{Batch, MOST_WRITES, Slot, move_all_to_front};
+use crate::shm::journal::{CAPACITY, Transaction};
 use crate::shm::layout::{Area, Entry, MARKS, NIL, Namespace, READERS, RING_TOUCHES, Reader, Ring};
 use crate::shm::segment::Segment;
 
@@ -82,6 +82,14 @@ struct Touched {
     entry: u32,
     hash: u32,
     mark: u32,
+}
+
+impl Touched {
+    #[inline(always)]
+    fn order(&self, other: &Self) -> std::cmp::Ordering {
+        let order = self.stamp.total_cmp(&other.stamp);
+        order.then(self.reader.cmp(&other.reader))
+    }
 }
 
 /// Options under which a read does more than move recency.
@@ -143,11 +151,9 @@ impl Held<'_> {
             self.gather(area, reader, &mut touches);
         }
         // One ring's touches are in order already.
-        touches.sort_by(|one, other| {
-            one.stamp
-                .total_cmp(&other.stamp)
-                .then(one.reader.cmp(&other.reader))
-        });
+        if !touches.is_sorted_by(|one, other| Touched::order(one, other).is_le()) {
+            touches.sort_by(Touched::order);
+        }
         let stamp = self.make_recent(area, &touches)?;
         area.next_stamp.put_f64(stamp);
         area.carrying.publish(CARRIED);
@@ -217,7 +223,7 @@ impl Held<'_> {
     fn make_recent(&mut self, area: &Area, touches: &[Touched]) -> Step<f64> {
         let base = self.base(area)?;
         let placed = area.readers[0].stamp.get_f64();
-        let mut turns = Turns::default();
+        let mut turns = Batch::default();
         let mut newest = None;
         for touch in touches {
             if newest.is_none() && touch.stamp >= placed {
@@ -253,19 +259,21 @@ impl Held<'_> {
 
     /// In turn, so that the last is the most recent.
     #[inline(always)]
-    fn make_most_recent(&mut self, turns: &mut Turns, id: u32) -> Step<()> {
+    fn make_most_recent(&mut self, turns: &mut Batch, id: u32) -> Step<()> {
         let Some(slot) = Slot::new(id) else { return Ok(()) };
-        if turns.len == MOST_AT_ONCE && !turns.slots().contains(&slot) {
+        let mut change = self.begin();
+        if !turns.add(&self.recency(&mut change), slot)? {
             self.take_turns(turns)?;
+            turns.add(&self.recency(&mut change), slot)?;
         }
-        turns.add(slot);
         Ok(())
     }
 
-    fn take_turns(&mut self, turns: &mut Turns) -> Step<()> {
+    fn take_turns(&mut self, turns: &mut Batch) -> Step<()> {
+        const { assert!(MOST_WRITES <= CAPACITY) };
         let mut change = self.begin();
-        move_all_to_front(&mut self.recency(&mut change), turns.slots())?;
-        turns.len = 0;
+        move_all_to_front(&mut self.recency(&mut change), turns)?;
+        turns.clear();
         Ok(change.commit()?)
     }
 
@@ -332,37 +340,6 @@ impl Held<'_> {
         for mark in (0..MARKS).filter_map(|index| self.segment.mark(index)) {
             mark.add(1);
         }
-    }
-}
-
-/// Slots that are to become the most recent, one after the other.
-struct Turns {
-    slots: [Slot; MOST_AT_ONCE],
-    len: usize,
-}
-
-impl Default for Turns {
-    fn default() -> Self {
-        Self {
-            slots: [Slot::MIN; MOST_AT_ONCE],
-            len: 0,
-        }
-    }
-}
-
-impl Turns {
-    fn slots(&self) -> &[Slot] {
-        &self.slots[..self.len]
-    }
-
-    /// A slot that has its turn already has a later one instead. There is room.
-    fn add(&mut self, slot: Slot) {
-        if let Some(at) = self.slots().iter().position(|other| *other == slot) {
-            self.slots.copy_within(at + 1..self.len, at);
-            self.len -= 1;
-        }
-        self.slots[self.len] = slot;
-        self.len += 1;
     }
 }
 
