@@ -37,11 +37,11 @@ const ways = {
   haproxy: {
     label: 'HAProxy (TCP mode, one thread)',
     programs: ['haproxy'],
-    start: (app) => startBehind(() => startProgram('alone', app), startHaproxy),
+    start: (app) => startBehind(() => startProgram('worker', app), startHaproxy),
   },
   'pipe-proxy': {
     label: 'JavaScript proxy (net, pipe)',
-    start: (app) => startBehind(() => startProgram('alone', app), startPipeProxy),
+    start: (app) => startBehind(() => startProgram('worker', app), startPipeProxy),
   },
 };
 

@@ -26,13 +26,16 @@ const asked = ({ candidates, request, previousIndex }) => {
 
 async function balanced() {
   const { asks, ...config } = JSON.parse(options);
-  const shared = { host, port: 0, baseWorkerPort: 0, workers: WORKERS, installSignalHandlers: false };
+  const isBehind = way === 'worker';
+  const [mode, workers] = isBehind ? ['auto', 1] : [way, WORKERS];
+  const shared = { host, port: 0, baseWorkerPort: 0, workers, installSignalHandlers: false };
   if (asks) config.loadBalancer = asked;
-  const ready = everyWorker('message', ({ type }) => type === 'flotilla:worker-ready');
-  const result = await startServer(app(what), { ...shared, mode: way, ...config });
+  const ready = everyWorker('message', ({ type }) => type === 'flotilla:worker-ready', workers);
+  const result = await startServer(app(what), { ...shared, mode, ...config });
   if (result.mode === 'primary') {
-    await ready;
-    say(result);
+    const { port } = await ready;
+    // A proxy of another kind speaks to the worker itself.
+    say(isBehind ? { port } : result);
   }
 }
 
@@ -41,14 +44,15 @@ async function balanced() {
  *
  * @param {string} event
  * @param {(message: any) => boolean} [counts]
+ * @param {number} [workers]
  */
-function everyWorker(event, counts = () => true) {
+function everyWorker(event, counts = () => true, workers = WORKERS) {
   if (cluster.isWorker) return undefined;
   /** @type {Promise<any>} */
   const all = new Promise((resolve) => {
     let ready = 0;
     cluster.on(event, (_, what) => {
-      if (counts(what) && ++ready === WORKERS) resolve(what);
+      if (counts(what) && ++ready === workers) resolve(what);
     });
   });
   return all;
@@ -88,12 +92,6 @@ async function listens(port) {
   return server;
 }
 
-async function alone() {
-  const server = app(what).listen(0, host);
-  await once(server, 'listening');
-  say(/** @type {import('node:net').AddressInfo} */ (server.address()));
-}
-
 /** @type {Record<string, () => Promise<void>>} */
 const ways = {
   handoff: balanced,
@@ -101,6 +99,6 @@ const ways = {
   none: clustered,
   rr: clustered,
   'reuse-port': reusing,
-  alone,
+  worker: balanced,
 };
 ways[way]?.();
