@@ -7,7 +7,7 @@ import http from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { blocked, serving, until } from '../fixtures/clustered.mjs';
+import { blocked, bothWorkers, serving, until } from '../fixtures/clustered.mjs';
 import { emptyFolder } from '../fixtures/folders.mjs';
 import { connected, keptConnection, request, untilEnd } from '../fixtures/lifecycle.mjs';
 import { node, start } from '../fixtures/processes.mjs';
@@ -193,9 +193,25 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
     const { url, signal, ended } = await serving({ gracefulShutdownTimeoutMs: 50 });
     await blocked(url);
     signal('SIGTERM');
-    const { code, stdout } = await ended;
+    const { code, stdout, stderr } = await ended;
     expect([code, stdout.match(/closed 1/g)?.length]).toEqual([1, 1]);
     expect(stdout).toContain('primary: stopped');
+    expect(stderr).toMatch(/worker-\d ended \(SIGKILL: it had not left after 2100 ms\)/);
+  });
+
+  it('ends at once and with 1 where a worker dies while the others wait for its last answer', async () => {
+    const { url, ask, prints, signal, ended } = await serving({ gracefulShutdownTimeoutMs: 600_000 });
+    await bothWorkers(ask);
+    request(url('/never'), { agent: false }).catch(() => {});
+    const [, pid] = await prints(/worker (\d+): never/);
+    signal('SIGTERM');
+    await until(async () => (await request(url(), { agent: false })).status === 503);
+    process.kill(Number(pid), 'SIGKILL');
+    const { code, stderr } = await ended;
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/A worker failed: worker-\d ended \(SIGKILL\)/),
+    ]);
   });
 
   it('is refused in a worker of another program’s cluster, where a server of one process is served', async () => {

@@ -258,8 +258,10 @@ describe('a server', () => {
     'starts and stops a hundred times in parallel, and nothing stays open',
     async () => {
       const descriptors = () => readdirSync('/proc/self/fd').length;
+      const active = () =>
+        process.getActiveResourcesInfo().filter((kind) => /TCP|Pipe|Timeout/.test(kind)).length;
       await (await startedServer(hello)).server.stop();
-      const before = descriptors();
+      const [before, activeBefore] = [descriptors(), active()];
       const ports = new Set();
       const lives = Array.from({ length: 100 }, async () => {
         const server = createServer(createContext({ port: 0, app: hello }), local);
@@ -274,6 +276,7 @@ describe('a server', () => {
       // The clients' own ends close in the turn after the servers'.
       await new Promise(setImmediate);
       expect(descriptors()).toBeLessThanOrEqual(before + 2);
+      expect(active()).toBeLessThanOrEqual(activeBefore + 2);
     },
   );
 });

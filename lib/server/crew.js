@@ -136,6 +136,7 @@ class Crew {
   async engage(post) {
     if (post.state !== 'raised') return;
     post.state = 'ready';
+    post.served = true;
     tellDebug?.(post.seat.id, post.pid, 'is ready on port', post.seat.port);
     await this.front.ready(post.seat);
     this.events.engaged?.(post);
@@ -157,6 +158,7 @@ class Crew {
       case 'flotilla:leaving':
         return this.#leaves(post);
       case 'flotilla:left':
+        post.left = true;
         post.answered = message.answered === true;
         return;
       default:
@@ -229,11 +231,26 @@ class Crew {
     post.state = 'ended';
     this.#posts.delete(post);
     this.front.gone(post.seat);
-    const error = createError('FLOTILLA_ERR_WORKER_FAILED', [`${post.seat.id} ended (${how})`]);
+    const why = post.overdue ? `${how}: it had not left after ${this.customs.endMs} ms` : how;
+    const error = createError('FLOTILLA_ERR_WORKER_FAILED', [`${post.seat.id} ended (${why})`]);
     post.settle?.reject(error);
+    if (state === 'leaving') return this.#endedLeaving(post, how, error);
     if (state !== 'ready') return;
     this.events.changed();
     this.#lost(post, error);
+  }
+
+  /**
+   * One that had served, and died before it could say how it left, took with it what was under way.
+   *
+   * @param {Post} post
+   * @param {string | number} how
+   * @param {Error} error
+   */
+  #endedLeaving(post, how, error) {
+    if (!post.served || post.left || how === 0) return;
+    post.answered = false;
+    this.events.failed(error);
   }
 
   /** @param {Post[]} posts */
@@ -265,7 +282,7 @@ class Crew {
         await within(this.config.gracefulShutdownTimeoutMs, this.front.drain(post.seat), () => {});
       this.#tellToLeave(post, moves);
       await within(endMs, post.ended, () => {
-        post.answered = false;
+        post.overdue = true;
         post.kill();
       });
     }

@@ -9,6 +9,12 @@
 class Post {
   /** @type {'starting' | 'raised' | 'ready' | 'leaving' | 'ended'} raised: ready, and not yet given connections */
   state = 'starting';
+  /** Whether connections have gone to it. */
+  served = false;
+  /** Whether it had to be killed, because it did not leave in time. */
+  overdue = false;
+  /** Whether it has said how it left. */
+  left = false;
   answered = true;
   stale = false;
   /** Since when it has been raised. */
