@@ -2,9 +2,11 @@
 
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { startProgram } from '../fixtures/cache.mjs';
+import { inCluster, startProgram } from '../fixtures/cache.mjs';
 import { root } from '../fixtures/folders.mjs';
+import { node } from '../fixtures/processes.mjs';
 
+const library = new URL('../../index.mjs', import.meta.url).href;
 const nobody = { uid: 65_534, gid: 65_534 };
 /** Whether this is a user who may become another, for whom flotilla is there to be loaded. */
 const mayBeNobody = () =>
@@ -138,5 +140,61 @@ describe('a primary that cannot offer its shared memory', () => {
         ),
       ],
     });
+  });
+});
+
+describe('a primary that cannot have shared memory', () => {
+  it('says so with each use, until bootstrap is told what can be had', async () => {
+    const source = `
+      import { execFileSync } from 'node:child_process';
+      import { readFileSync } from 'node:fs';
+      const [, kilobytes] = /VmSize:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'));
+      const limit = (most) => execFileSync('prlimit', ['--pid', String(process.pid), '--as=' + most + ':']);
+      // What is left to be mapped is less than a quarter of all, which a cache may take.
+      limit((Number(kilobytes) + 128 * 1024) * 1024);
+      const { LRUCacheClustered } = await import(process.argv[1]);
+      const cache = new LRUCacheClustered({ namespace: 'n' });
+      const said = async (call) => { try { return await call(); } catch ({ code }) { return code; } };
+      const calls = [() => cache.get('a'), () => cache.sync.get('a'), () => cache.healthCheck(), () => LRUCacheClustered.getInstance(),
+        () => LRUCacheClustered.getAllCaches().size, () => LRUCacheClustered.bootstrap()];
+      const failed = [];
+      for (const call of calls) failed.push(await said(call));
+      limit('unlimited');
+      LRUCacheClustered.bootstrap({ memory: '64mb' });
+      const other = new LRUCacheClustered({ namespace: 'n' });
+      console.log(JSON.stringify([failed, await other.set('a', 1), await other.get('a')]));
+    `;
+    const { stdout, stderr } = await node(['--input-type=module', '-e', source, library]);
+    expect(JSON.parse(stdout || stderr)).toEqual([
+      Array(6).fill('FLOTILLA_ERR_SEGMENT_UNAVAILABLE'),
+      true,
+      1,
+    ]);
+  });
+});
+
+describe('a transport that is none, in place of shared memory', () => {
+  it('is refused by each use, in the primary until bootstrap says another, and in a worker', async () => {
+    const { before, answers } = await inCluster(
+      `
+      const said = async (call) => { try { return await call(); } catch ({ message, code }) { return [code, message]; } };
+      const uses = () => {
+        const cache = new LRUCacheClustered({ namespace: 'n' });
+        return Promise.all([() => cache.set('a', 1), () => cache.healthCheck(), () => cache.sync.get('a')].map(said));
+      };
+      export async function primary() {
+        const refused = [...await uses(), await said(() => LRUCacheClustered.bootstrap()), await said(() => LRUCacheClustered.bootstrap({ memory: '64mb' }))];
+        LRUCacheClustered.bootstrap({ memory: '64mb', transport: 'shared' });
+        return [refused, await uses()];
+      }
+      export const worker = uses;`,
+      { workers: 1, env: { FLOTILLA_TRANSPORT: 'pigeon' } },
+    );
+    const refused = [
+      'FLOTILLA_ERR_INVALID_ARGUMENT',
+      'FLOTILLA_TRANSPORT must be one of auto, shared, ipc; it is "pigeon"',
+    ];
+    expect(before).toEqual([Array(5).fill(refused), [true, null, 1]]);
+    expect(answers).toEqual([Array(3).fill(refused)]);
   });
 });

@@ -170,6 +170,67 @@ describe('the IPC transport', () => {
     ]);
   });
 
+  it('tells all that wait, and all that come later, that the primary is gone', async () => {
+    const { prints } = startProgram(
+      `
+      const said = (promise) => promise.then(String, ({ code }) => code);
+      export async function main() {
+        // Else Node ends this process as soon as the primary is gone.
+        if (cluster.isWorker) process.removeAllListeners('disconnect');
+        const cache = new LRUCacheClustered({ namespace: 'gone', timeout: 60_000 });
+        if (cluster.isPrimary) {
+          cache.fetch('key', () => new Promise(() => {})).catch(() => {});
+          return cluster.fork();
+        }
+        await cache.healthCheck();
+        const waiting = [said(cache.fetch('key', () => 'mine')), said(cache.fetch('key', () => 'mine'))];
+        await cache.get('a');
+        process.kill(process.ppid, 'SIGKILL');
+        const ends = await Promise.all(waiting);
+        console.log('ends: ' + [...ends, await said(cache.get('a')), await said(cache.healthCheck())]);
+        process.exit();
+      }`,
+      ipc,
+    );
+    const [, ends] = await prints(/ends: (.*)/);
+    expect(ends.split(',')).toEqual(Array(4).fill('FLOTILLA_ERR_IPC_UNAVAILABLE'));
+  });
+
+  it('lets no more than 65,536 requests wait', async () => {
+    const { answers } = await inCluster(
+      `
+      const cache = new LRUCacheClustered({ namespace: 'much', timeout: 60_000 });
+      export async function worker() {
+        await cache.healthCheck();
+        // No answer comes as long as this goes on.
+        const all = Array.from({ length: 65_536 + 3 }, () => cache.has('a'));
+        const ends = all.slice(-4).map((promise) => promise.then(() => 'fine', ({ code }) => code));
+        return Promise.all(ends.map((end) => Promise.race([end, new Promise((resolve) => setImmediate(resolve, 'waits'))])));
+      }`,
+      { workers: 1, env: ipc },
+    );
+    expect(answers).toEqual([['waits', ...Array(3).fill('FLOTILLA_ERR_IPC_UNAVAILABLE')]]);
+  });
+
+  it('is not for threads of a worker, and tells them so', async () => {
+    const { answers } = await inCluster(
+      `
+      import { Worker } from 'node:worker_threads';
+      export const worker = () => new Promise((resolve, reject) => new Worker(\`
+        const { LRUCacheClustered } = require(\${JSON.stringify(process.cwd())});
+        const said = (promise) => promise.then(() => 'no', ({ code, message }) => [code, message]);
+        const cache = new LRUCacheClustered({ namespace: 'threads' });
+        Promise.all([said(cache.get('a')), said(cache.healthCheck())]).then((ends) => require('node:worker_threads').parentPort.postMessage(ends));
+      \`, { eval: true, execArgv: [] }).on('message', resolve).on('error', reject));`,
+      { workers: 1, env: ipc },
+    );
+    const told = [
+      'FLOTILLA_ERR_SEGMENT_UNREACHABLE',
+      expect.stringContaining('A thread of a worker cannot ask the primary'),
+    ];
+    expect(answers).toEqual([[told, told]]);
+  });
+
   it('obeys no malformed frame, and goes on', async () => {
     const { answers } = await inCluster(
       `

@@ -183,7 +183,7 @@ describe('bootstrap', () => {
       `
       const code = (options) => { try { LRUCacheClustered.bootstrap(options); return 'fine'; } catch (error) { return error.code; } };
       export async function primary() {
-        const refused = [{ memory: 'lots' }, { memory: -1 }, { memory: 1000 }, { memory: 1.5e7 + 0.5 }, { transport: 'pigeon' }].map(code);
+        const refused = [{ memory: 'lots' }, { memory: -1 }, { memory: 1000 }, { memory: 1.5e7 + 0.5 }, { transport: 'pigeon' }, '512mb', null].map(code);
         const first = code({ memory: '8mb', transport: 'shared' });
         await new LRUCacheClustered().set('a', 1);
         return [refused, first, code({ memory: '8mb' }), code({ memory: '9mb' }), await new LRUCacheClustered().get('a')];
@@ -192,7 +192,7 @@ describe('bootstrap', () => {
       { workers: 1 },
     );
     const invalid = 'FLOTILLA_ERR_INVALID_ARGUMENT';
-    expect(before).toEqual([Array(5).fill(invalid), 'fine', 'fine', 'FLOTILLA_ERR_BOOTSTRAP_TOO_LATE', 1]);
+    expect(before).toEqual([Array(7).fill(invalid), 'fine', 'fine', 'FLOTILLA_ERR_BOOTSTRAP_TOO_LATE', 1]);
     expect(answers).toEqual(['fine']);
   });
 });

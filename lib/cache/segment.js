@@ -108,6 +108,8 @@ function offer() {
 
 /** Makes this process's segment, and lets its future workers know where it is. */
 function create({ memory = defaultMemory(), replace = false } = {}) {
+  // A mistake in the environment is one for every use, not for the workers alone.
+  transport();
   const made = addon.segmentCreate(memory, replace);
   if (made) {
     offer();
@@ -134,7 +136,8 @@ const transportOf = () =>
 
 function attach() {
   const line = process.env[VARIABLE];
-  if (line === asking(process.ppid) || (line && transport() === 'ipc')) {
+  const chosen = transport();
+  if (line === asking(process.ppid) || (line && chosen === 'ipc')) {
     askPrimary();
     return;
   }
@@ -148,7 +151,7 @@ function attach() {
     tell?.('attached to the segment', line);
   } catch (error) {
     const { code } = /** @type {{ code?: string }} */ (error);
-    if (code !== 'FLOTILLA_ERR_SEGMENT_UNREACHABLE' || transport() === 'shared') throw error;
+    if (code !== 'FLOTILLA_ERR_SEGMENT_UNREACHABLE' || chosen === 'shared') throw error;
     process.emitWarning(
       `The cache asks the primary over messages, which is slower: ${/** @type {Error} */ (error).message}`,
       { type: 'FlotillaWarning' },
@@ -169,7 +172,9 @@ function connect() {
 }
 
 /** @param {BootstrapOptions} options */
-function checkBootstrap({ memory, transport: wanted }) {
+function checkBootstrap(options) {
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
+  const { memory, transport: wanted } = options;
   if (memory !== undefined) parseMemory(memory);
   if (wanted !== undefined && !transports.includes(wanted)) {
     throw invalid('transport', `one of ${transports.join(', ')}`, wanted);
@@ -190,9 +195,17 @@ function bootstrap(options = {}) {
       throw createError('FLOTILLA_ERR_BOOTSTRAP_TOO_LATE', [`${name} is ${before} since an earlier call`]);
     }
   }
-  if (options.memory !== undefined && told.memory === undefined) resize(parseMemory(options.memory));
-  told = { ...told, ...options };
-  transport();
+  const before = told;
+  told = { memory: options.memory ?? before.memory, transport: options.transport ?? before.transport };
+  try {
+    transport();
+    if (options.memory !== undefined && before.memory === undefined) resize(parseMemory(options.memory));
+  } catch (error) {
+    told = before;
+    throw error;
+  }
+  // What could not be had when this was loaded is tried again, as it is said now.
+  failure = undefined;
   if (isMainThread && addon.segmentExists()) offer();
   connect();
 }
@@ -202,7 +215,6 @@ function resize(memory) {
   if (Object.keys(cluster.workers ?? {}).length > 0) {
     throw createError('FLOTILLA_ERR_BOOTSTRAP_TOO_LATE', ['there are workers already']);
   }
-  failure = undefined;
   if (!create({ memory, replace: true })) {
     throw createError('FLOTILLA_ERR_BOOTSTRAP_TOO_LATE', ['there are caches already']);
   }
