@@ -314,6 +314,17 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
     },
   );
 
+  it('comes to no harm by workers that send what none of ours does, and by reports that are none', async () => {
+    const { url, ask, prints, signal, ended } = await serving({ faults: { forge: true } });
+    const pids = await bothWorkers(ask);
+    const { status, text } = await request(url('/health'), { agent: false });
+    expect([status, JSON.parse(text).memory.rss]).toEqual([expect.any(Number), expect.any(Number)]);
+    await prints(/has forged[\s\S]*has forged/);
+    expect(await bothWorkers(ask)).toEqual(pids);
+    signal('SIGTERM');
+    expect((await ended).code).toBe(0);
+  });
+
   it('has the endpoints on a port of their own in the primary', async () => {
     const probe = http.createServer().listen(0, '127.0.0.1');
     await once(probe, 'listening');

@@ -302,9 +302,15 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
   });
 
   onceOnly('heeds no message that is not right', async () => {
-    const { url, printsTimes } = await serve({ faults: { forge: true } });
-    await printsTimes('worker \\d+: result', 2);
-    expect(await ask(url)).toMatchObject({ status: 200 });
+    const { url, child, printsTimes, ended } = await serve({ faults: { forge: true } });
+    await printsTimes('worker \\d+: has forged', 2);
+    await bothWorkers(url);
+    child.kill('SIGTERM');
+    // No worker was replaced, and the primary has come to no harm.
+    const { code, stdout, stderr } = await ended;
+    expect(code).toBe(0);
+    expect(stdout.match(/worker \d+: result/g)).toHaveLength(2);
+    expect(stderr).toBe('');
   });
 
   onceOnly(

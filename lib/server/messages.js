@@ -59,15 +59,19 @@ function readStats(told, pid) {
 const readPort = (told) =>
   Number.isInteger(told) && told >= 0 && told < 65_536 ? /** @type {number} */ (told) : undefined;
 
+/** Not by `String`: that calls what the worker has sent. @param {unknown} told */
+const readText = (told) => (typeof told === 'string' ? told.slice(0, LONGEST_TEXT) : 'it does not say why');
+
 /**
  * The error that a worker tells of.
  *
  * @param {any} message
  */
-function readError({ code, text: told }) {
-  const text = String(told).slice(0, LONGEST_TEXT);
-  return Object.hasOwn(table, String(code))
-    ? nativeError(code, text)
+function readError({ code: name, text: told }) {
+  const text = readText(told);
+  const isKnown = typeof name === 'string' && Object.hasOwn(table, name);
+  return isKnown
+    ? nativeError(/** @type {import('../../index.js').FlotillaErrorCode} */ (name), text)
     : createError('FLOTILLA_ERR_WORKER_FAILED', [text]);
 }
 
@@ -89,4 +93,4 @@ function tellPrimary(message) {
   if (process.connected) process.send?.(message, undefined, {}, () => {});
 }
 
-module.exports = { failed, readError, readPort, readStats, tellPrimary };
+module.exports = { failed, isFigure, readError, readPort, readStats, tellPrimary };

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::memory::SharedMemory;
 use super::passing;
+use super::process::has_room;
 use super::rights;
 use super::socket::Socket;
 
@@ -59,15 +60,23 @@ impl End {
     /// stays where it is: `OutOfMemory`.
     pub fn hear(&self) -> io::Result<(u64, Option<Socket>)> {
         let mut note = [0; 8];
-        let packet = rights::copy(self.0.as_fd(), &mut note)?;
-        let [fd, ..] = packet.carried;
-        if packet.is_cut && fd.is_none() {
-            return Err(io::ErrorKind::OutOfMemory.into());
+        let mut packet = rights::copy(self.0.as_fd(), &mut note)?;
+        while packet.lacks_all() {
+            if !has_room() {
+                return Err(io::ErrorKind::OutOfMemory.into());
+            }
+            // There is room again, or what it carries is withheld from this process, and always will be.
+            packet = rights::copy(self.0.as_fd(), &mut note)?;
+            if packet.lacks_all() && has_room() {
+                break;
+            }
         }
+        // Also one that is empty is a packet, which whoever is at the other end may send.
+        self.skip()?;
         if packet.length == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.skip()?;
+        let [fd, ..] = packet.carried;
         Ok((u64::from_ne_bytes(note), fd.map(Socket::from)))
     }
 
@@ -238,6 +247,10 @@ mod tests {
         assert!(matches!(other.hear().unwrap(), (8, None)));
         other.skip().unwrap();
         assert_eq!(other.hear().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        rights::send(end.0.as_fd(), b"", &[]).unwrap();
+        end.send_note(10).unwrap();
+        assert!(other.hear().is_err());
+        assert!(matches!(other.hear().unwrap(), (10, None)));
         drop(end);
         assert_eq!(other.hear().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }

@@ -28,6 +28,13 @@ pub(super) struct Packet {
     pub(super) is_cut: bool,
 }
 
+impl Packet {
+    /// Whether it carries something, and nothing of that came.
+    pub(super) fn lacks_all(&self) -> bool {
+        self.is_cut && self.carried.iter().all(Option::is_none)
+    }
+}
+
 /// Two ends that packets travel between, both ways. Neither blocks.
 pub(super) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut ends = [0; 2];

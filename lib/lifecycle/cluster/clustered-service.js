@@ -224,7 +224,7 @@ class ClusteredService extends Life {
         this.#quiet.add(post);
         return this.#letQuietGo();
       case 'flotilla:health':
-        return this.#rollCall.heed(message);
+        return this.#rollCall.heed(post, message);
       case 'flotilla:how-is-all':
         return void this.#tellHealth(post, message.id);
     }

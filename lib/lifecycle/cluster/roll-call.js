@@ -7,13 +7,14 @@
 /** @import { Instance as Pool } from '../../server/pool.js' */
 /** @import { Instance as Post } from '../../server/post.js' */
 
+const { isFigure } = require('../../server/messages.js');
 const within = require('../within.js');
 
 /** What a worker's answer may take beside its checks. */
 const onTheWayMs = 500;
 
 class RollCall {
-  /** @type {Map<number, (report: any) => void>} */
+  /** Who was asked, and what takes the answer. @type {Map<number, { post: Post, answer: (report: any) => void }>} */
   #questions = new Map();
   #ids = 0;
   #wanted;
@@ -37,15 +38,29 @@ class RollCall {
   /** @param {Post} post */
   #ask(post) {
     const id = ++this.#ids;
-    const answer = new Promise((resolve) => this.#questions.set(id, resolve));
+    const answered = new Promise((answer) => this.#questions.set(id, { post, answer }));
     post.send({ type: 'flotilla:how-are-you', id });
-    return within(this.#patienceMs, answer, () => undefined).finally(() => this.#questions.delete(id));
+    return within(this.#patienceMs, answered, () => undefined).finally(() => this.#questions.delete(id));
   }
 
-  /** @param {any} message */
-  heed({ id, report }) {
-    this.#questions.get(id)?.(report);
+  /**
+   * @param {Post} post
+   * @param {any} message whatever a worker sends, and it may be anything
+   */
+  heed(post, { id, report }) {
+    const question = this.#questions.get(id);
+    // It cannot answer for another.
+    if (question?.post === post) question.answer(readReport(report));
   }
+}
+
+/**
+ * @param {any} told
+ * @returns {any} nothing where that is no report
+ */
+function readReport(told) {
+  const isObject = (/** @type {unknown} */ part) => typeof part === 'object' && part !== null;
+  return [told, told?.checks, told?.memory].every(isObject) ? told : undefined;
 }
 
 /**
@@ -60,7 +75,9 @@ function combined(reports, wanted) {
     for (const [name, outcome] of Object.entries(report?.checks ?? {})) {
       checks[name] = (checks[name] ?? true) && outcome === true;
     }
-    for (const name of Object.keys(memory)) memory[name] += Number(report?.memory?.[name]) || 0;
+    for (const name of Object.keys(memory)) {
+      if (isFigure(report?.memory[name])) memory[name] += report.memory[name];
+    }
   }
   // Only where it is not so: a worker that is missing, or so busy that it says nothing.
   if (reports.length < wanted || reports.includes(undefined)) checks.workers = false;
