@@ -21,7 +21,7 @@ import {
 } from '../fixtures/clustered.mjs';
 import { connected, request, untilEnd } from '../fixtures/lifecycle.mjs';
 import { start } from '../fixtures/processes.mjs';
-import { childrenOf, stop } from '../fixtures/resources.mjs';
+import { childrenOf, portsOf, stop } from '../fixtures/resources.mjs';
 
 const several = fileURLToPath(new URL('../fixtures/lifecycle-several.mjs', import.meta.url));
 
@@ -136,6 +136,8 @@ describe.runIf(process.platform === 'linux')('a clustered server whose connectio
     const socket = await connected(without.port);
     socket.write('hello\r\n');
     expect(await untilEnd(socket)).toBe('hello');
+    // It listens in its worker, and not in the primary for it.
+    expect(portsOf(without.child.pid)).toEqual([without.port]);
     const { port } = await serving({ onlyListens: true, proxyProtocol: 'v1' });
     const client = await connected(port);
     const { localPort } = client;

@@ -7,7 +7,8 @@ import https from 'node:https';
 import net from 'node:net';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ask, balanced, serving } from '../fixtures/balanced-server.mjs';
+import { ask, balanced, bothWorkers, serving } from '../fixtures/balanced-server.mjs';
+import { childrenOf, portsOf } from '../fixtures/resources.mjs';
 
 const run = promisify(execFile);
 
@@ -150,6 +151,19 @@ describe('an application', () => {
       const { code, stdout } = await ended;
       expect(code).toBe(0);
       if (app === 'fastify') expect(stdout).toMatch('fastify closes');
+    },
+  );
+
+  it.runIf(process.platform === 'linux')(
+    'that can only listen does so in its worker, and not in the primary for it',
+    async () => {
+      const { child, port, url, prints, printsTimes } = await serving({ app: 'listens' });
+      await printsTimes('worker \\d+: result', 2);
+      const [, ...ports] = await prints(/workerPort":(\d+)[\s\S]*workerPort":(\d+)/);
+      expect(portsOf(child.pid)).toEqual([port]);
+      const theirs = childrenOf(child.pid).flatMap((pid) => portsOf(pid));
+      expect(theirs.sort()).toEqual(ports.map(Number).sort());
+      await bothWorkers(url);
     },
   );
 

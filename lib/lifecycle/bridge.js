@@ -11,11 +11,10 @@
 
 const { once } = require('node:events');
 const net = require('node:net');
-const within = require('./within.js');
+const { askToListen } = require('./ask-to-listen.js');
 
 const host = '127.0.0.1';
 const quietMs = 500;
-const listenMs = 10_000;
 
 /** @type {WeakMap<Socket, { waits: boolean, at: number }>} what moved last on a connection, and when */
 const carried = new WeakMap();
@@ -59,31 +58,13 @@ async function freePort() {
 }
 
 /**
- * @param {any} app
- * @param {number} port
- * @returns {Promise<any>} what its `listen` returned
- */
-function listen(app, port) {
-  const listening = new Promise((resolve, reject) => {
-    const returned = app.listen(port, host, (/** @type {unknown} */ error) =>
-      error instanceof Error ? reject(error) : setImmediate(() => resolve(returned)),
-    );
-    returned?.once?.('error', reject);
-    returned?.then?.(undefined, reject);
-  });
-  return within(listenMs, listening, () => {
-    throw new Error(`its listen(port, host, callback) did not call back within ${listenMs} ms`);
-  });
-}
-
-/**
  * Lets an application listen, and makes a server that gives it the connections that it is given.
  *
  * @param {any} app
  */
 async function bridge(app) {
   const asked = typeof app.address === 'function' ? 0 : await freePort();
-  const returned = await listen(app, asked);
+  const returned = await askToListen(app, asked, host);
   const port = asked || app.address().port;
   const server = net.createServer({ allowHalfOpen: true }, (socket) => carry(socket, port));
   const close = async () => {

@@ -13,9 +13,9 @@ const { createServer: createHttpServer, Server: HttpServer } = require('node:htt
 const net = require('node:net');
 const { Server: TlsServer } = require('node:tls');
 const { createError, FlotillaError } = require('../errors.js');
+const { askToListen } = require('../lifecycle/ask-to-listen.js');
 const { reasonOf } = require('../lifecycle/context.js');
 const { makeOwnMessages } = require('../lifecycle/own-messages.js');
-const within = require('../lifecycle/within.js');
 const { invalidArgument } = require('./checks.js');
 
 /**
@@ -24,8 +24,6 @@ const { invalidArgument } = require('./checks.js');
  * @property {(host: string, port: number) => Promise<number>} listen brings the port
  * @property {() => Promise<void>} close what listens, and what the application wants to close
  */
-
-const listenMs = 10_000;
 
 /** @param {any} app */
 const isFastify = (app) => app?.server instanceof net.Server && typeof app.ready === 'function';
@@ -132,25 +130,6 @@ function served(server, close) {
 }
 
 /**
- * @param {any} app
- * @param {string} host
- * @param {number} port
- * @returns {Promise<any>} what its `listen` returned
- */
-function callListen(app, host, port) {
-  const listening = new Promise((resolve, reject) => {
-    const returned = app.listen(port, host, (/** @type {unknown} */ error) =>
-      error instanceof Error ? reject(error) : setImmediate(() => resolve(returned)),
-    );
-    returned?.once?.('error', reject);
-    returned?.then?.(undefined, reject);
-  });
-  return within(listenMs, listening, () => {
-    throw new Error(`its listen(port, host, callback) did not call back within ${listenMs} ms`);
-  });
-}
-
-/**
  * What can do nothing but listen. Its connections are its own.
  *
  * @param {any} app
@@ -163,7 +142,7 @@ function listening(app) {
     async listen(host, port) {
       // It could not say which one it got.
       const free = await freePort(host, port);
-      returned = await callListen(app, host, free).catch((cause) => {
+      returned = await askToListen(app, free, host).catch((cause) => {
         throw listenFailure(host, free, cause);
       });
       return free;
