@@ -135,6 +135,36 @@ describe('a restart', () => {
     expect([server.state, told.at(-1)]).toEqual(['stopped', 'stopped']);
   });
 
+  it('that does not get ready is not waited for by a stop, which answers what is under way', async () => {
+    const [arrived, slow, late, closed] = [gate(), gate(), gate(), gate()];
+    const db = {
+      open: ({ generation }) => (generation === 1 ? 'db 1' : late.opened),
+      close: (which) => which === 'db 2' && closed.open(),
+    };
+    const app = () => async (_request, response) => {
+      arrived.open();
+      await slow.opened;
+      response.end('after all');
+    };
+    const { server, url, told } = await startedServer(app, { config: { resources: { db } } });
+    const answer = request(url(), { agent: false });
+    await arrived.opened;
+    const restarted = server.restart();
+    while (server.state !== 'restarting') await pause(1);
+    const stopped = server.stop();
+    await expect(restarted).rejects.toMatchObject({
+      code: 'FLOTILLA_ERR_SERVER_NOT_READY',
+      cause: expect.objectContaining({ message: 'A stop was asked for before it was ready' }),
+    });
+    slow.open();
+    expect((await answer).text).toBe('after all');
+    await stopped;
+    expect([server.state, told]).toEqual(['stopped', ['ready', 'draining', 'stopped']]);
+    // What is opened too late is closed.
+    late.open('db 2');
+    await closed.opened;
+  });
+
   it('of a stopped server is a start', async () => {
     const { server, url } = lifecycleServer(hello);
     await server.restart();

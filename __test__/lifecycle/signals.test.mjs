@@ -96,7 +96,7 @@ describe.runIf(process.platform !== 'win32')('a process with a server', () => {
       const begun = performance.now();
       signal('SIGTERM');
       const { code, stderr } = await ended;
-      expect([code, performance.now() - begun < 3000]).toEqual([1, true]);
+      expect([code, performance.now() - begun < 10_000]).toEqual([1, true]);
       expect(stderr).toContain(`Gave up after 300 ms: ${culprit}`);
     },
   );

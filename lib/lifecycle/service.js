@@ -51,6 +51,8 @@ class Service extends Life {
   #reception;
   /** @type {InstanceType<typeof Generation> | undefined} what a restart has made so far */
   #prepared;
+  /** Lets a restart fail that is not ready yet. */
+  #giveUp = () => {};
   /** @type {ServerState} */
   #before = 'ready';
   /** @type {AnyContext | undefined} the context that a step is busy with */
@@ -212,14 +214,29 @@ class Service extends Life {
   async prepare(context) {
     this.#before = this.state;
     this.state = 'restarting';
+    const generating = this.#generate(context);
+    const givenUp = /** @type {Promise<never>} */ (
+      new Promise((_resolve, reject) => {
+        const cause = new Error('A stop was asked for before it was ready');
+        this.#giveUp = () => reject(createError('FLOTILLA_ERR_SERVER_NOT_READY', [], { cause }));
+      })
+    );
     try {
-      const generation = await this.#generate(context);
-      this.#prepared = generation;
-      await this.#untilWell(generation);
+      this.#prepared = await Promise.race([generating, givenUp]);
+      await Promise.race([this.#untilWell(this.#prepared), givenUp]);
     } catch (error) {
+      // What is made after it was given up is closed then.
+      if (!this.#prepared) generating.then((late) => this.#discard(late)).catch(() => {});
       await this.abandon();
       throw error;
+    } finally {
+      this.#giveUp = () => {};
     }
+  }
+
+  /** Somebody waits to stop it: a restart that does not get ready is not waited for. @override */
+  hasten() {
+    this.#giveUp();
   }
 
   /** Takes back what `prepare` did. */
