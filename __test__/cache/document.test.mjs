@@ -244,8 +244,11 @@ const cases = {
   'memoize runs its function once for a key, and takes the options of fetch': [
     `let calls = 0; const double = memoize(cache, async (number, ...rest) => ({ double: number * 2, rest, call: ++calls }), (number) => 'n:' + number, { ttl: 60_000 });
      const both = await Promise.all([double(2, 'more'), double(2)]);
-     return [both, await double(2), await double(3), calls, await cache.keys(), await cache.getRemainingTTL('n:3') > 50_000]`,
+     const wrapped = memoize(wrap(cache, { encode: (value) => [value], decode: ([value]) => value }), (text) => text.length, (text) => 'w:' + text);
+     const texts = [await wrapped('abc'), await wrapped('abc'), await cache.get('w:abc'), await cache.delete('w:abc')];
+     return [texts, both, await double(2), await double(3), calls, await cache.keys(), await cache.getRemainingTTL('n:3') > 50_000]`,
     [
+      [3, 3, [3], true],
       Array(2).fill({ double: 4, rest: ['more'], call: 1 }),
       { double: 4, rest: ['more'], call: 1 },
       { double: 6, rest: [], call: 2 },

@@ -23,6 +23,48 @@ describe('frames of a worker', () => {
       expect(after).toEqual({ polluted: false, sound: 'sound', left: 'free', entries: 3, warnings: 1 });
     },
   );
+
+  it('say what is known of options, and nothing else', async () => {
+    const { answers } = await inCluster(
+      `
+      export async function worker() {
+        const sent = [];
+        const { send } = process;
+        process.send = (message, ...rest) => { if (message?.flotilla === 'cache') sent.push(message); return send.call(process, message, ...rest); };
+        const more = { secret: 'x'.repeat(1000), dispose() {} };
+        const cache = new LRUCacheClustered({ namespace: 'said', ttl: 60_000, updateAgeOnGet: 1, allowStale: false, timeout: 60_000, ...more });
+        await cache.set('a', 1, { ttl: 5000, ...more });
+        await cache.set('a', 1, more);
+        await cache.mSet([['a', 1, more], ['b', 2, { ttl: 9000, ...more }]], { ttl: 5000, ...more });
+        await cache.incr('n', 2, { ttl: 5000, ...more });
+        await cache.touch('a', { ttl: 5000, ...more });
+        await cache.load([['a', { value: 1, ttl: 5000, ...more }]]);
+        await cache.fetch('a', () => 1, { ttl: 5000, ...more });
+        await cache.get('a', more);
+        process.send = send;
+        return [new Set(sent.map(({ options }) => JSON.stringify(options))).size, sent[0].options, sent.slice(1).map(({ op, list }) => [op, ...list])];
+      }`,
+      { workers: 1, env: ipc },
+    );
+    const ttl = { ttl: 5000 };
+    const ops = [
+      ['set', 'a', 1, ttl],
+      ['set', 'a', 1],
+      [
+        'mSet',
+        [
+          ['a', 1, ttl],
+          ['b', 2, { ttl: 9000 }],
+        ],
+      ],
+      ['incr', 'n', 2, ttl],
+      ['touch', 'a', ttl],
+      ['load', [['a', { value: 1, ttl: 5000 }]]],
+      ['fetch', 'a', { lease: 30_000, ttl: 5000, forceRefresh: false }],
+      ['get', 'a'],
+    ];
+    expect(answers).toEqual([[1, { namespace: 'said', ttl: 60_000, updateAgeOnGet: true }, ops]]);
+  });
 });
 
 describe('what the primary keeps for a worker', () => {

@@ -383,6 +383,20 @@ describe.each(['shared', 'ipc'])('a worker, %s', (transport) => {
     expect(JSON.parse(stdout || stderr)).toEqual([[true, 'brought', 2], ['early'], 'brought']);
   });
 
+  it('makes a cache in the primary as it is constructed, and has it there when getInstance resolves', async () => {
+    const { answers, after } = await inCluster(
+      `
+      export async function worker() {
+        new LRUCacheClustered({ namespace: 'eager' });
+        await LRUCacheClustered.getInstance({ namespace: 'awaited', max: 5 });
+        return 'made';
+      }
+      export const afterwards = async () => ['eager', 'awaited'].map((name) => LRUCacheClustered.getAllCaches().has(name));`,
+      { workers: 1, env: { FLOTILLA_TRANSPORT: transport } },
+    );
+    expect([answers, after]).toEqual([['made'], [true, true]]);
+  });
+
   it('may have 10,000 namespaces', async () => {
     const { answers, after } = await inCluster(
       `
