@@ -859,7 +859,7 @@ export type ServerConfigInput = {
   /** Where metrics go. Default {@link noopTelemetrySink}. */
   telemetry?: TelemetrySink;
   /**
-   * How connections reach a worker: `'handoff'` gives it the accepted socket (HTTP servers on Linux),
+   * How connections reach a worker: `'handoff'` gives it the accepted socket (servers of Node's on Linux),
    * `'proxy'` forwards bytes to its port (anything that listens). Default `'auto'`: the first where it can be
    * had. `FLOTILLA_BALANCER=portable` forces a fallback in JavaScript.
    */

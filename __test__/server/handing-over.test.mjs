@@ -1,8 +1,9 @@
 // What clients and applications have of a connection that is handed over, and which applications it is for.
 
 import { once } from 'node:events';
+import http2 from 'node:http2';
 import net from 'node:net';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ask, balanced, bothWorkers, keepAlive, serving } from '../fixtures/balanced-server.mjs';
 import { descriptorsOf, megabytesOf, waitingToBeClosed } from '../fixtures/resources.mjs';
 
@@ -113,6 +114,29 @@ describe.skipIf(process.platform !== 'linux')('a connection that is handed over'
     await prints(/error FLOTILLA_ERR_WORKER_FAILED/);
     expect(await ask(url, { agent: agents[1] })).toMatchObject({ remotePort: other.remotePort });
     for (let times = 0; times < 4; times++) expect(await ask(url)).toMatchObject({ status: 200 });
+  });
+
+  it('may be one of a protocol of the program’s own, which never moves', async () => {
+    const { port, order } = await serving({ app: 'greets', mode: 'handoff' });
+    const client = net.connect(port, '127.0.0.1').setEncoding('utf8');
+    const [greeting] = await once(client, 'data');
+    expect(JSON.parse(greeting).remotePort).toBe(client.localPort);
+    const second = net.connect(port, '127.0.0.1').setEncoding('utf8');
+    await once(second, 'data');
+    second.write('bye');
+    expect(await second.toArray()).toEqual(['bye']);
+    const rest = client.toArray();
+    expect(await order('SIGHUP', 'restart')).toMatch('done restart');
+    // No other worker greets it again: it ends, as one that nobody has used for a while.
+    expect(await rest).toEqual([]);
+  });
+
+  it('may be one of HTTP/2 without TLS', async () => {
+    const { port } = await serving({ app: 'h2c', mode: 'handoff' });
+    const session = http2.connect(`http://127.0.0.1:${port}`);
+    onTestFinished(() => session.destroy());
+    const [text] = await session.request({ ':path': '/' }).setEncoding('utf8').toArray();
+    expect(JSON.parse(text)).toMatchObject({ kind: 'h2c', remotePort: session.socket.localPort });
   });
 
   it('is refused for what can only listen, and where there is no thread for it', async () => {

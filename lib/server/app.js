@@ -9,9 +9,8 @@
 /** @import { Server } from 'node:http' */
 
 const { once } = require('node:events');
-const { createServer: createHttpServer, Server: HttpServer } = require('node:http');
+const { createServer: createHttpServer } = require('node:http');
 const net = require('node:net');
-const { Server: TlsServer } = require('node:tls');
 const { createError, FlotillaError } = require('../errors.js');
 const { askToListen } = require('../lifecycle/ask-to-listen.js');
 const { reasonOf } = require('../lifecycle/context.js');
@@ -42,14 +41,12 @@ function checkApp(app) {
 }
 
 /**
- * Whether an accepted socket can be given to what serves this application: to Node's own servers of HTTP.
+ * Whether an accepted socket can be given to what serves this application: to Node's own servers.
  *
  * @param {any} app one that was checked
  */
 function takesSockets(app) {
-  if (isFastify(app)) return takesSockets(app.server);
-  // Below TLS there is HTTP too, of either version.
-  if (app instanceof net.Server) return app instanceof HttpServer || app instanceof TlsServer;
+  if (isFastify(app) || app instanceof net.Server) return true;
   return typeof app === 'function' || typeof app.callback === 'function';
 }
 

@@ -8,11 +8,10 @@
  * had lasted a while and were between two requests (`escrow.js`); if the primary dies, Node ends this process.
  */
 
-/** @import { Server } from 'node:http' */
 /** @import { BookedLine as Line, Books } from '../traffic.js' */
 
+const { Server: HttpServer } = require('node:http');
 const { Socket } = require('node:net');
-const { Server: TlsServer } = require('node:tls');
 const { setTimeout: pause } = require('node:timers/promises');
 const { getSystemErrorName } = require('node:util');
 const { createError } = require('../../errors.js');
@@ -50,7 +49,10 @@ class NativeBack {
   #sockets = new Set();
   /** @type {InstanceType<typeof Escrow> | undefined} */
   #escrow;
-  /** Whether requests come over the connections themselves: what is below TLS never goes elsewhere. */
+  /**
+   * Whether requests of HTTP/1 may come over the connections themselves: what is below TLS never goes elsewhere, and of a
+   * protocol of one's own nobody knows where its messages end.
+   */
   #isPlain = false;
   /** What Node has under a TCP socket. @type {any} */
   #Tcp;
@@ -76,12 +78,12 @@ class NativeBack {
   /**
    * Begins to receive connections for this server, which listens already: one that does not keeps no books.
    *
-   * @param {Server | import('node:https').Server | import('node:http2').Http2SecureServer} server
+   * @param {import('node:net').Server} server one of Node's
    * @param {string | undefined} door
    */
   attach(server, door = process.env.FLOTILLA_DOOR) {
     this.#server = server;
-    this.#isPlain = !(server instanceof TlsServer);
+    this.#isPlain = server instanceof HttpServer;
     const failure = this.#worker.join(door ?? '', () => this.#receive());
     if (failure !== 0) {
       throw createError('FLOTILLA_ERR_HANDOFF_UNREACHABLE', [getSystemErrorName(-failure)]);
@@ -92,7 +94,7 @@ class NativeBack {
     this.#traffic.watch({
       began: () => this.#began(),
       ended: (line, response) => this.#ended(line, response),
-      moves: ({ socket }) => this.#sockets.has(socket),
+      moves: ({ socket }) => this.#isPlain && this.#sockets.has(socket),
     });
   }
 
@@ -203,7 +205,7 @@ class NativeBack {
   #give(line) {
     const socket = /** @type {any} */ (line.socket);
     // What TLS carries did not come from the primary: that was the socket below.
-    if (!this.#sockets.has(socket) || !line.isBetweenMessages) return false;
+    if (!this.#isPlain || !this.#sockets.has(socket) || !line.isBetweenMessages) return false;
     const handle = socket._handle;
     handle.readStop();
     if (!this.#worker.give(handle.fd, this.#escrow?.placeOf(socket) ?? -1)) {
