@@ -16,6 +16,11 @@ const fixture = (name) => fileURLToPath(new URL(`../fixtures/${name}`, import.me
 const programs = [
   ['in one process', fixture('lifecycle-program.mjs')],
   ['clustered', fixture('lifecycle-cluster.mjs')],
+  [
+    'clustered where JavaScript forwards',
+    fixture('lifecycle-cluster.mjs'),
+    { FLOTILLA_BALANCER: 'portable' },
+  ],
 ];
 
 /** The blocks of code that follow a line, up to the next section. */
@@ -67,7 +72,7 @@ describe('the recipe', () => {
     const [recipe] = blocks('## Docker', 'dockerfile');
     const line = (of) => new RegExp(`^${of}(.*)$`, 'm').exec(recipe)[1];
     const [command, healthCheck] = [JSON.parse(line('CMD ')), JSON.parse(line('HEALTHCHECK CMD '))];
-    const options = JSON.stringify({ shutdownDelayMs: 2000 });
+    const options = JSON.stringify({ shutdownDelayMs: 500 });
     const [program, ...before] = [...unshare, command[0]];
     const { child, prints, ended } = start(program, [...before, fixture('lifecycle-program.mjs'), options]);
     const [, port] = await prints(/port (\d+)/);
@@ -86,7 +91,7 @@ describe('the recipe', () => {
 
   it.runIf(process.platform !== 'win32').each(programs)(
     'for Kubernetes, %s: readiness first, then the delay, then the drain',
-    async (_kind, program) => {
+    async (_kind, program, environment) => {
       const [[manifest], [code]] = [blocks('## Kubernetes', 'yaml'), blocks('## Kubernetes', 'js')];
       const probe = (name) => new RegExp(`${name}Probe: .*path: (/\\w+)`).exec(manifest)[1];
       const number = (name) => Number(new RegExp(`${name}: ([\\d_]+)`).exec(code)[1].replace('_', ''));
@@ -95,7 +100,8 @@ describe('the recipe', () => {
       expect(patience).toBeGreaterThan(delay + grace + 1000);
       // A fifth of the delay: the sequence is the same.
       const options = { shutdownDelayMs: delay / 5, gracefulShutdownTimeoutMs: grace };
-      const { child, prints, ended } = start(process.execPath, [program, JSON.stringify(options)]);
+      const env = { ...process.env, ...environment };
+      const { child, prints, ended } = start(process.execPath, [program, JSON.stringify(options)], { env });
       const [, port] = await prints(/port (\d+)/);
       const ask = (of) => request(`http://127.0.0.1:${port}${of}`, { agent: false });
       const [ready, live] = [probe('readiness'), probe('liveness')];

@@ -299,11 +299,15 @@ class Crew {
     post.send({ type: 'flotilla:leave', lingerMs: moves ? idleMs : 0, withinMs, moves });
   }
 
-  /** The workers that connections may go to: those that are ready, but for the stale, unless all are. */
+  /**
+   * The workers that connections may go to: those that are ready, but for the stale, unless all are. Where all are told
+   * to leave, those that refuse what comes until then.
+   */
   candidates() {
     const ready = this.of('ready');
-    const fresh = ready.filter(({ stale }) => !stale);
-    return (fresh.length > 0 ? fresh : ready).map((post) => post.candidate(this.front.load(post.seat)));
+    const takers = ready.length > 0 ? ready : this.of('leaving').filter(({ served }) => served);
+    const fresh = takers.filter(({ stale }) => !stale);
+    return (fresh.length > 0 ? fresh : takers).map((post) => post.candidate(this.front.load(post.seat)));
   }
 }
 
