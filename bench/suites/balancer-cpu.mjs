@@ -3,7 +3,7 @@
 import { contestant } from '../balancer/contestants.mjs';
 
 const all = ['handoff', 'proxy', 'none', 'rr', 'reuse-port', 'haproxy', 'pipe-proxy'];
-const few = ['handoff', 'none'];
+const few = ['handoff', 'none', 'rr'];
 
 /** @param {import('../balancer/contestants.mjs').Figures} figures */
 const cpuPerRequest = (figures) => figures.cpuPerRequest;
@@ -31,6 +31,8 @@ export default {
     { subject: 'handoff-express-short', reference: 'haproxy-express-short' },
     { subject: 'handoff-express-short', reference: 'pipe-proxy-express-short' },
     { subject: 'handoff-http', reference: 'none-http' },
+    { subject: 'handoff-http', reference: 'rr-http' },
     { subject: 'handoff-http-short', reference: 'none-http-short' },
+    { subject: 'handoff-http-short', reference: 'rr-http-short' },
   ],
 };

@@ -3,7 +3,7 @@
 import { contestant } from '../balancer/contestants.mjs';
 
 const all = ['handoff', 'proxy', 'none', 'rr', 'reuse-port', 'haproxy', 'pipe-proxy'];
-const few = ['handoff', 'none'];
+const few = ['handoff', 'none', 'rr'];
 
 /** @param {import('../balancer/contestants.mjs').Figures} figures */
 const perSecond = (figures) => figures.perSecond;
@@ -35,6 +35,8 @@ export default {
     { subject: 'handoff-express-short', reference: 'haproxy-express-short' },
     { subject: 'handoff-express-short', reference: 'pipe-proxy-express-short', bar: 'at least 2.0' },
     { subject: 'handoff-http', reference: 'none-http', bar: 'at least 0.97' },
+    { subject: 'handoff-http', reference: 'rr-http' },
     { subject: 'handoff-http-short', reference: 'none-http-short', bar: 'at least 0.95' },
+    { subject: 'handoff-http-short', reference: 'rr-http-short' },
   ],
 };

@@ -34,6 +34,11 @@ impl fmt::Display for Address {
     }
 }
 
+/// Where in `struct tcp_info` of linux/tcp.h, which only ever grows at its end, stands how many connections wait, and how
+/// many bytes were received.
+const WAITING: usize = 24;
+const RECEIVED: usize = 128;
+
 /// One socket, of TCP or of the Unix kind: the standard library's `TcpStream` is a descriptor and no more, and
 /// what is asked of it here works for both.
 #[derive(Debug)]
@@ -143,22 +148,36 @@ impl Socket {
         is_connected && self.0.set_nonblocking(true).is_ok()
     }
 
-    /// How many bytes of the peer's have been read from a TCP connection since it began, by whatever process; nothing
-    /// where the kernel cannot tell.
-    pub fn consumed(&self) -> Option<u64> {
-        // See `struct tcp_info` in linux/tcp.h, which only ever grows at its end.
-        const RECEIVED: usize = 128;
-        const CLOSE_WAIT: u8 = 8;
+    /// How many connections of a listening TCP socket wait to be accepted; nothing where the kernel cannot tell. To ask
+    /// costs far less than to accept where none waits: for that, the kernel first makes a socket, and then ends it.
+    pub fn waiting(&self) -> Option<usize> {
+        const LISTENS: u8 = 10;
+        let (info, _) = self.tcp_info()?;
+        let told = info.get(WAITING..WAITING + 4)?.try_into().ok()?;
+        (info[0] == LISTENS).then(|| u32::from_ne_bytes(told) as usize)
+    }
+
+    /// What the kernel tells of a TCP socket, and how much of that it has filled in.
+    fn tcp_info(&self) -> Option<([u8; 256], usize)> {
         let mut info = [0u8; 256];
         let (fd, at) = (self.0.as_raw_fd(), info.as_mut_ptr().cast());
         let mut length = size_of_val(&info) as libc::socklen_t;
         // SAFETY: `at` points to `length` writable bytes.
         let asked = unsafe { libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, at, &mut length) };
+        (asked == 0).then_some((info, length as usize))
+    }
+
+    /// How many bytes of the peer's have been read from a TCP connection since it began, by whatever process; nothing
+    /// where the kernel cannot tell.
+    pub fn consumed(&self) -> Option<u64> {
+        const CLOSE_WAIT: u8 = 8;
+        let (info, length) = self.tcp_info()?;
         let told = info.get(RECEIVED..RECEIVED + 8)?.try_into().ok()?;
-        if asked < 0 || (length as usize) < RECEIVED + 8 {
+        if length < RECEIVED + 8 {
             return None;
         }
         let mut unread: libc::c_int = 0;
+        let fd = self.0.as_raw_fd();
         // SAFETY: FIONREAD, which sockets also call SIOCINQ, writes one integer.
         let asked = unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut unread) };
         if asked < 0 {
@@ -391,6 +410,28 @@ mod tests {
         wait_for(&client);
         let error = client.receive(&mut [0; 4]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[test]
+    fn what_waits_to_be_accepted_is_counted() {
+        let listener = Socket::listen(&Address::Tcp("127.0.0.1:0".parse().unwrap()), 16).unwrap();
+        assert_eq!(listener.waiting(), Some(0));
+        let address = Address::Tcp(listener.local().unwrap());
+        let clients = [
+            Socket::connect(&address).unwrap(),
+            Socket::connect(&address).unwrap(),
+        ];
+        clients.iter().for_each(wait_for);
+        // A client may know of its connection before the listener does.
+        while listener.waiting() != Some(2) {
+            std::thread::yield_now();
+        }
+        assert_eq!(listener.accept().unwrap().waiting(), None);
+        assert_eq!(listener.waiting(), Some(1));
+        let path = std::env::temp_dir().join(format!("flotilla-waiting-{}", std::process::id()));
+        let other = Socket::listen(&Address::Unix(path.clone()), 16).unwrap();
+        assert_eq!(other.waiting(), None);
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

@@ -239,7 +239,9 @@ impl Engine {
     }
 
     fn accept(&mut self) {
-        for _ in 0..ACCEPTS {
+        let waiting = self.listener.as_ref().and_then(Socket::waiting);
+        // One waits at least, or there would have been no event; of more than there is time for, the next one tells.
+        for _ in 0..waiting.unwrap_or(ACCEPTS).clamp(1, ACCEPTS) {
             let Some(listener) = &self.listener else { return };
             match listener.accept() {
                 Ok(client) => self.welcome(client),

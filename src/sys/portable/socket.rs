@@ -67,6 +67,10 @@ impl Socket {
         match self.0 {}
     }
 
+    pub fn waiting(&self) -> Option<usize> {
+        match self.0 {}
+    }
+
     pub fn consumed(&self) -> Option<u64> {
         match self.0 {}
     }
