@@ -42,6 +42,24 @@ describe('values', () => {
     expect(back.self).toBe(back);
   });
 
+  it('keep each character of a string, whatever its length and wherever one is wide', () => {
+    const { sync } = cache;
+    for (let length = 0; length <= 40; length++) {
+      for (let place = 0; place < length; place++) {
+        for (const odd of ['ÿ', 'Ā', '\ud800']) {
+          const text = `${'x'.repeat(place)}${odd}${'y'.repeat(length - place - 1)}`;
+          sync.set(text, text).set('over', text);
+          if (sync.peek(text) !== text || sync.peek('over') !== text)
+            expect.fail(`${length}, ${place}: ${odd}`);
+        }
+      }
+      const plain = 'z'.repeat(length);
+      sync.set(plain, plain).set('over', plain);
+      expect([sync.peek(plain), sync.peek('over')]).toStrictEqual([plain, plain]);
+    }
+    expect(addon.segmentValidate()).toBeUndefined();
+  });
+
   it('keep errors with their name, message and stack', async () => {
     const error = new RangeError('too far');
     await cache.set('error', error);

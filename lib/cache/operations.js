@@ -32,6 +32,7 @@ const {
   cacheKeys,
   cacheLoad,
   cachePeek,
+  cachePut,
   cacheSet,
   cacheSetIfAbsent,
   cacheValues,
@@ -104,7 +105,7 @@ function has(namespace, key, options) {
  */
 function set(namespace, key, value, options) {
   if (options === undefined && isPlain(value) && namespace.purger === undefined) {
-    return cacheSet(namespace.id, key, value);
+    return cachePut(namespace.id, key, value) !== false;
   }
   const { ttl, size } = readWrite(options);
   const [tag, payload] = encoded(value, key);

@@ -217,6 +217,8 @@ export declare function cachePeek(id: CacheId, key: Key, allowStale?: boolean): 
 export declare function cacheHas(id: CacheId, key: Key, updateAgeOnHas?: boolean): boolean;
 /** `[tag, payload, remainingTtl, size]` */
 export declare function cacheInfo(id: CacheId, key: Key): any[] | undefined;
+/** False for an entry that is larger than any may be. */
+export declare function cachePut(id: CacheId, key: Key, value: any): false | undefined;
 export declare function cacheSet(
   id: CacheId,
   key: Key,

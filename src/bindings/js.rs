@@ -269,6 +269,11 @@ impl<'call> Js<'call> {
         Ok(unsafe { std::slice::from_raw_parts(data.cast(), length) })
     }
 
+    /// The answer of a call that has none: JavaScript sees `undefined`, and Node need not be asked for it.
+    pub(super) fn nothing(self) -> Value<'call> {
+        self.value(ptr::null_mut())
+    }
+
     pub(super) fn undefined(self) -> Outcome<Value<'call>> {
         let mut raw = ptr::null_mut();
         // SAFETY: `raw` takes the result.

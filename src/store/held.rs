@@ -131,7 +131,17 @@ impl<'s> Held<'s> {
     }
 
     /// Makes sure that the stash holds `want` blocks: from the pool, else by letting the least recent entries go.
+    #[inline(always)]
     pub(super) fn reserve(&mut self, want: u32) -> Step<()> {
+        if self.ns.stash_count.get() >= want {
+            Ok(())
+        } else {
+            self.fetch(want)
+        }
+    }
+
+    #[cold]
+    fn fetch(&mut self, want: u32) -> Step<()> {
         loop {
             let here = self.ns.stash_count.get();
             if here >= want {

@@ -49,6 +49,15 @@ impl Held<'_> {
     /// lru-cache's rule: a size where sizes are counted, and none where they are not.
     #[inline(always)]
     fn check_size(&self, size: Option<f64>) -> Step<u64> {
+        if size.is_none() && !self.counts_sizes() {
+            Ok(0)
+        } else {
+            self.check_given_size(size)
+        }
+    }
+
+    #[inline(never)]
+    fn check_given_size(&self, size: Option<f64>) -> Step<u64> {
         let given = size.filter(|size| *size != 0.0 && !size.is_nan());
         match (self.counts_sizes(), given) {
             (false, None) => Ok(0),

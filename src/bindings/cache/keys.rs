@@ -45,14 +45,57 @@ pub(super) fn read<'call>(js: Js<'call>, key: Value<'call>, buffers: &mut Buffer
 
 /// Writes code units as bytes: one for each where all fit (true), else two, the lower first.
 pub(super) fn pack(units: &[u16], bytes: &mut Vec<u8>) -> bool {
-    bytes.clear();
-    let fits = units.iter().fold(0, |all, &unit| all | unit) < 256;
-    if fits {
-        bytes.extend(units.iter().map(|&unit| unit.to_le_bytes()[0]));
-    } else {
+    if bytes.len() != units.len() {
+        bytes.clear();
+        bytes.resize(units.len(), 0);
+    }
+    let fits = narrow(units, bytes) < 256;
+    if !fits {
+        bytes.clear();
         bytes.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
     }
     fits
+}
+
+/// Writes the lower half of each unit, and gives the bits of all of them together. Most strings are short: what is no
+/// whole row is not done one by one, but as a row some of which is done twice.
+#[inline(always)]
+fn narrow(units: &[u16], bytes: &mut [u8]) -> u16 {
+    match units.len() {
+        16.. => narrow_rows::<16>(units, bytes),
+        8.. => narrow_rows::<8>(units, bytes),
+        4.. => narrow_rows::<4>(units, bytes),
+        _ => narrow_rows::<1>(units, bytes),
+    }
+}
+
+#[inline(always)]
+fn narrow_rows<const ROW: usize>(units: &[u16], bytes: &mut [u8]) -> u16 {
+    let (mut all, mut at) = ([0; ROW], 0);
+    let last = units.len().saturating_sub(ROW);
+    while let Some((from, to)) = row::<ROW>(units, bytes, at) {
+        for index in 0..ROW {
+            [to[index], _] = from[index].to_le_bytes();
+            all[index] |= from[index];
+        }
+        at = if at == last {
+            units.len()
+        } else {
+            last.min(at + ROW)
+        };
+    }
+    all.iter().fold(0, |bits, more| bits | more)
+}
+
+#[inline(always)]
+fn row<'a, const ROW: usize>(
+    units: &'a [u16],
+    bytes: &'a mut [u8],
+    at: usize,
+) -> Option<(&'a [u16; ROW], &'a mut [u8; ROW])> {
+    let from = units.get(at..)?.first_chunk()?;
+    let to = bytes.get_mut(at..)?.first_chunk_mut()?;
+    Some((from, to))
 }
 
 fn canonical(number: f64) -> f64 {

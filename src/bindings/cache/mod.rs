@@ -73,6 +73,7 @@ fn add_functions<'call>(js: Js<'call>, exports: Value<'call>) -> Outcome<()> {
         c"cachePeek" 3 operations::peek;
         c"cacheHas" 3 operations::has;
         c"cacheInfo" 2 operations::info;
+        c"cachePut" 3 operations::put;
         c"cacheSet" 8 operations::set;
         c"cacheSetIfAbsent" 6 operations::set_if_absent;
         c"cacheIncr" 5 operations::incr;

@@ -123,6 +123,22 @@ pub(super) fn optional_number<'call>(
     Err(Failure::from(Error::new(Code::InvalidArgument, message)))
 }
 
+/// `cachePut(id, key, value)`: stores a plain value as `cacheSet` does without options; nothing, or false for an entry that is
+/// too large.
+pub(super) fn put<'call>(js: Js<'call>, arguments: &Arguments<'call, 3>) -> Outcome<Value<'call>> {
+    let stored = with_entry(
+        js,
+        arguments,
+        &mut SetOptions::default(),
+        |cache, key, value, options| cache.set(key, value, now(), options),
+    )?;
+    if stored {
+        Ok(js.nothing())
+    } else {
+        js.make_boolean(false)
+    }
+}
+
 /// `cacheSet(id, key, value, tag?, ttl?, size?, age?, noUpdateTTL?)`: false for an entry that is too large. `age` is
 /// how long ago the entry's lifetime began.
 pub(super) fn set<'call>(js: Js<'call>, arguments: &Arguments<'call, 8>) -> Outcome<Value<'call>> {
@@ -133,9 +149,10 @@ pub(super) fn set<'call>(js: Js<'call>, arguments: &Arguments<'call, 8>) -> Outc
         options.start = Some(now - age);
     }
     options.no_update_ttl = flag(js, arguments, 7).unwrap_or(false);
-    with_entry(js, arguments, &mut options, |cache, key, value, options| {
+    let stored = with_entry(js, arguments, &mut options, |cache, key, value, options| {
         cache.set(key, value, now, options)
-    })
+    })?;
+    js.make_boolean(stored)
 }
 
 /// The shape of storing one entry: the cache, its key and its value are read from the first four arguments.
@@ -145,7 +162,7 @@ fn with_entry<'call, const N: usize>(
     arguments: &Arguments<'call, N>,
     options: &mut SetOptions,
     store: impl FnOnce(&Cache, Key<'_>, Payload<'_>, &SetOptions) -> crate::error::Result<bool>,
-) -> Outcome<Value<'call>> {
+) -> Outcome<bool> {
     let id = js.index(arguments.at(0))?;
     with_buffers(|buffers| {
         let tag = keys::read(js, arguments.at(1), buffers)?;
@@ -154,10 +171,9 @@ fn with_entry<'call, const N: usize>(
         } = buffers;
         let read = values::read(js, arguments.at(2), arguments.given(3), units, value)?;
         options.primitive = read.is_primitive();
-        let stored = with_cache(id, |cache| {
+        with_cache(id, |cache| {
             store(cache, keys::key(tag, key), read.value(value), options)
-        })?;
-        js.make_boolean(stored)
+        })
     })
 }
 
@@ -180,9 +196,10 @@ pub(super) fn write_options<'call>(
 /// `cacheSetIfAbsent(id, key, value, tag?, ttl?, size?)`
 pub(super) fn set_if_absent<'call>(js: Js<'call>, arguments: &Arguments<'call, 6>) -> Outcome<Value<'call>> {
     let mut options = write_options(js, arguments.given(4), arguments.given(5))?;
-    with_entry(js, arguments, &mut options, |cache, key, value, options| {
+    let stored = with_entry(js, arguments, &mut options, |cache, key, value, options| {
         cache.set_if_absent(key, value, now(), options)
-    })
+    })?;
+    js.make_boolean(stored)
 }
 
 /// `cacheIncr(id, key, amount, ttl?, size?)`
