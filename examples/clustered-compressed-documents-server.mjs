@@ -3,12 +3,12 @@
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import express, { LRUCacheClustered, wrap } from 'flotilla';
-import { serve } from './clustered.mjs';
+import { patient, serve } from './clustered.mjs';
 
 const [pack, unpack] = [promisify(gzip), promisify(gunzip)];
 
 /** @type {LRUCacheClustered<string, Buffer>} */
-const packed = new LRUCacheClustered({ namespace: 'documents', max: 1000 });
+const packed = new LRUCacheClustered({ namespace: 'documents', max: 1000, ...patient });
 const documents = wrap(packed, {
   /** @param {string} text */
   encode: (text) => pack(text),

@@ -2,12 +2,12 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import express, { LRUCacheClustered } from 'flotilla';
-import { serve } from './clustered.mjs';
+import { patient, serve } from './clustered.mjs';
 
 // A claim outlives its worker by a minute at most; a result is remembered for a day.
 const claimMs = 60_000;
 const rememberMs = 24 * 60 * 60_000;
-const jobs = new LRUCacheClustered({ namespace: 'jobs', max: 100_000, ttl: rememberMs });
+const jobs = new LRUCacheClustered({ namespace: 'jobs', max: 100_000, ttl: rememberMs, ...patient });
 
 /** Stands for a payment, a mail, an order. @param {string} key */
 async function carryOut(key) {

@@ -4,11 +4,11 @@ import cluster from 'node:cluster';
 import { setTimeout as pause } from 'node:timers/promises';
 import express, { LRUCacheClustered } from 'flotilla';
 import { Redis } from 'ioredis';
-import { serve } from './clustered.mjs';
+import { patient, serve } from './clustered.mjs';
 
 const nearMs = 10_000;
 const farSeconds = 300;
-const near = new LRUCacheClustered({ namespace: 'articles', max: 10_000, ttl: nearMs });
+const near = new LRUCacheClustered({ namespace: 'articles', max: 10_000, ttl: nearMs, ...patient });
 
 /** A Redis that cannot be reached must not hold requests up: one try, then the origin answers. */
 function connect() {

@@ -1,11 +1,11 @@
 // A limit that holds over all workers: incr(), whose lifetime is that of the first write. See README.md beside this file.
 
 import express, { LRUCacheClustered } from 'flotilla';
-import { serve } from './clustered.mjs';
+import { patient, serve } from './clustered.mjs';
 
 const limit = 5;
 const windowMs = 60_000;
-const hits = new LRUCacheClustered({ namespace: 'hits', max: 100_000 });
+const hits = new LRUCacheClustered({ namespace: 'hits', max: 100_000, ...patient });
 
 /**
  * @param {import('express').Request} request

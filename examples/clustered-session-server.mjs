@@ -2,10 +2,16 @@
 
 import { randomUUID } from 'node:crypto';
 import express, { LRUCacheClustered } from 'flotilla';
-import { serve } from './clustered.mjs';
+import { patient, serve } from './clustered.mjs';
 
 const ttl = 30 * 60_000;
-const sessions = new LRUCacheClustered({ namespace: 'sessions', max: 50_000, ttl, updateAgeOnGet: true });
+const sessions = new LRUCacheClustered({
+  namespace: 'sessions',
+  max: 50_000,
+  ttl,
+  updateAgeOnGet: true,
+  ...patient,
+});
 
 /** @param {import('express').Request} request */
 const tokenOf = (request) => /(?:^|; *)session=([\w-]+)/.exec(request.headers.cookie ?? '')?.[1];

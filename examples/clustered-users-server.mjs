@@ -2,9 +2,9 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import express, { LRUCacheClustered, memoize } from 'flotilla';
-import { serve } from './clustered.mjs';
+import { patient, serve } from './clustered.mjs';
 
-const users = new LRUCacheClustered({ namespace: 'users', max: 10_000, ttl: 60_000 });
+const users = new LRUCacheClustered({ namespace: 'users', max: 10_000, ttl: 60_000, ...patient });
 
 /** Stands for a slow database. @param {string} id */
 async function loadUser(id) {

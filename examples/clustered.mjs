@@ -8,6 +8,14 @@ import { availableParallelism } from 'node:os';
 const port = Number(process.env.PORT ?? 3000);
 const count = Number(process.env.WORKERS ?? Math.max(2, availableParallelism()));
 
+/**
+ * Options of a cache whose answers count. Where workers cannot share memory they send messages instead, and what is not
+ * answered in time would be undefined: no number for a limit, and no word on whether there is a session.
+ *
+ * @type {{ timeout: number, failsafe: 'reject' }}
+ */
+export const patient = { timeout: 5000, failsafe: 'reject' };
+
 async function lead() {
   const workers = Array.from({ length: count }, () => cluster.fork());
   const stop = () => {

@@ -109,18 +109,21 @@ describe('three workers', () => {
     expect(await json('/stats')).toMatchObject({ sets: 1 });
   });
 
-  it('let exactly the limit through, of requests that come at once', async () => {
-    const { burst } = await serve('clustered-rate-limit-server.mjs');
-    const responses = await burst(40, '/quote', { headers: { 'x-api-key': 'ada' } });
-    expect(responses.filter(({ status }) => status === 200)).toHaveLength(5);
-    const refused = responses.filter(({ status }) => status === 429);
-    expect(refused).toHaveLength(35);
-    for (const { headers } of refused) {
-      expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
-      expect(headers.get('ratelimit')).toMatch(/^limit=5, remaining=0, reset=\d+$/);
-    }
-    expect(different((await bodies(responses)).map(({ answeredBy }) => answeredBy))).toBeGreaterThan(1);
-  });
+  it.each(['shared', 'ipc'])(
+    'let exactly the limit through, of requests that come at once, %s',
+    async (FLOTILLA_TRANSPORT) => {
+      const { burst } = await serve('clustered-rate-limit-server.mjs', { FLOTILLA_TRANSPORT });
+      const responses = await burst(40, '/quote', { headers: { 'x-api-key': 'ada' } });
+      expect(responses.filter(({ status }) => status === 200)).toHaveLength(5);
+      const refused = responses.filter(({ status }) => status === 429);
+      expect(refused).toHaveLength(35);
+      for (const { headers } of refused) {
+        expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+        expect(headers.get('ratelimit')).toMatch(/^limit=5, remaining=0, reset=\d+$/);
+      }
+      expect(different((await bodies(responses)).map(({ answeredBy }) => answeredBy))).toBeGreaterThan(1);
+    },
+  );
 
   it('know a session that one of them opened, until one of them ends it', async () => {
     const { json, request } = await serve('clustered-session-server.mjs');
