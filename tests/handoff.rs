@@ -1,0 +1,340 @@
+//! The hand-off between real clients and real sockets: whoever is accepted comes to a worker that takes it, with all that it
+//! has said, whatever the other workers do. This process is one of the workers; the others are processes that do nothing.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test")]
+#![cfg(all(target_os = "linux", not(flotilla_portable)))]
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{RwLock, RwLockReadGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use flotilla::balance::Probe;
+use flotilla::balance::handoff::{Handoff, Happened, Options, Worker};
+use flotilla::balance::proxy::Count;
+use flotilla::balance::score::Strategy;
+use flotilla::sys::socket::{Address, Socket};
+
+/// Far more than anything here takes: it only ends a test that hangs.
+const LONG: Duration = Duration::from_secs(20);
+/// The seat of this process, and that of one that takes nothing.
+const OURS: usize = 1;
+const IDLE: usize = 0;
+
+/// The test that counts this process's descriptors has to be alone.
+static DESCRIPTORS: RwLock<()> = RwLock::new(());
+
+fn beside_others() -> RwLockReadGuard<'static, ()> {
+    DESCRIPTORS
+        .read()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < LONG, "{what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+struct Front {
+    handoff: Handoff,
+    door: Vec<u8>,
+}
+
+impl Front {
+    fn new() -> Self {
+        static FRONTS: AtomicU32 = AtomicU32::new(0);
+        let number = FRONTS.fetch_add(1, Ordering::Relaxed);
+        let door = format!("flotilla-test-{}-{number}", std::process::id()).into_bytes();
+        let options = Options {
+            strategy: Strategy::RoundRobin,
+            seed: 1,
+            door: door.clone(),
+            rebalance: false,
+            ask: None,
+        };
+        let handoff = Handoff::bind(&Address::Tcp("127.0.0.1:0".parse().unwrap()), options).unwrap();
+        handoff.open();
+        Self { handoff, door }
+    }
+
+    /// This process as a worker that connections go to.
+    fn join(&self) -> Worker {
+        self.handoff.seated(OURS, std::process::id());
+        let worker = Worker::join(&self.door).unwrap();
+        self.handoff.ready(OURS);
+        worker
+    }
+
+    /// A process that takes nothing, as a worker that connections go to.
+    fn idle(&self) -> Idle {
+        let child = Command::new("sleep")
+            .arg("60")
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.handoff.seated(IDLE, child.id());
+        self.handoff.ready(IDLE);
+        Idle(child)
+    }
+
+    fn connect(&self) -> TcpStream {
+        let client = TcpStream::connect(self.handoff.local().unwrap()).unwrap();
+        client.set_read_timeout(Some(LONG)).unwrap();
+        client
+    }
+
+    fn waiting(&self, seat: usize) -> u64 {
+        self.handoff.board().waiting(seat)
+    }
+}
+
+struct Idle(Child);
+
+impl Idle {
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        // It may have been killed by its test.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn take(worker: &Worker) -> TcpStream {
+    let mut taken = None;
+    wait_until("a connection comes", || {
+        taken = worker.take().ok();
+        taken.is_some()
+    });
+    let stream = TcpStream::from(OwnedFd::from(taken.unwrap()));
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    stream
+}
+
+fn read(stream: &mut TcpStream, length: usize) -> String {
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+fn read_all(stream: &mut TcpStream) -> String {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn a_connection_comes_with_all_that_was_said_and_is_the_clients_own() {
+    let _guard = beside_others();
+    let front = Front::new();
+    let worker = front.join();
+    let mut client = front.connect();
+    client.write_all(b"hello").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let mut served = take(&worker);
+    assert_eq!(served.peer_addr().unwrap(), client.local_addr().unwrap());
+    assert_eq!(read_all(&mut served), "hello");
+    // A client that has ended its side is still answered.
+    served.write_all(b"bye").unwrap();
+    drop(served);
+    assert_eq!(read_all(&mut client), "bye");
+    assert_eq!(front.handoff.board().count(Count::Accepted), 1);
+}
+
+#[test]
+fn whoever_comes_before_a_worker_is_ready_waits() {
+    let _guard = beside_others();
+    let front = Front::new();
+    let mut clients: Vec<_> = (0..50).map(|_| front.connect()).collect();
+    let worker = front.join();
+    for client in &mut clients {
+        client.write_all(b"x").unwrap();
+    }
+    let mut ports: Vec<_> = (0..50)
+        .map(|_| take(&worker).peer_addr().unwrap().port())
+        .collect();
+    let mut wanted: Vec<_> = clients
+        .iter()
+        .map(|client| client.local_addr().unwrap().port())
+        .collect();
+    ports.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(ports, wanted);
+}
+
+#[test]
+fn what_a_worker_does_not_take_in_time_goes_to_another() {
+    let _guard = beside_others();
+    let front = Front::new();
+    let worker = front.join();
+    let _idle = front.idle();
+    let mut clients: Vec<_> = (0..20).map(|_| front.connect()).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.write_all(&[number as u8]).unwrap();
+    }
+    let mut said = Vec::new();
+    for _ in 0..20 {
+        let mut byte = [0];
+        take(&worker).read_exact(&mut byte).unwrap();
+        said.push(byte[0]);
+    }
+    said.sort_unstable();
+    assert_eq!(said, (0..20).collect::<Vec<u8>>());
+    assert!(front.handoff.board().happened(Happened::TakenBack) > 0);
+}
+
+#[test]
+fn what_a_dead_worker_had_not_taken_goes_to_the_next_one() {
+    let _guard = beside_others();
+    let front = Front::new();
+    let mut idle = front.idle();
+    let mut clients: Vec<_> = (0..10).map(|_| front.connect()).collect();
+    wait_until("all are given", || front.waiting(IDLE) == 10);
+    let worker = front.join();
+    front.handoff.withdraw(OURS);
+    idle.kill();
+    wait_until("its end is seen", || front.waiting(IDLE) == 0);
+    for client in &mut clients {
+        client.write_all(b"late").unwrap();
+    }
+    front.handoff.ready(OURS);
+    for _ in 0..10 {
+        assert_eq!(read(&mut take(&worker), 4), "late");
+    }
+}
+
+#[test]
+fn what_is_given_back_comes_again_with_what_was_sent_meanwhile() {
+    let _guard = beside_others();
+    let front = Front::new();
+    let worker = front.join();
+    let mut client = front.connect();
+    for turn in 0..200 {
+        let text = format!("{turn:05}");
+        client.write_all(text.as_bytes()).unwrap();
+        let mut served = take(&worker);
+        assert_eq!(read(&mut served, 5), text);
+        served.write_all(text.as_bytes()).unwrap();
+        assert_eq!(read(&mut client, 5), text);
+        worker.give(served.as_raw_fd(), None).unwrap();
+        // Closing it here is not its end.
+        drop(served);
+    }
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_all(&mut take(&worker)), "");
+    assert_eq!(front.handoff.board().count(Count::Accepted), 1);
+}
+
+#[test]
+fn a_probe_is_answered_here_where_nobody_takes_it_and_others_wait() {
+    let _guard = beside_others();
+    let front = Front::new();
+    front.handoff.set_probes(vec![Probe {
+        path: "/live".into(),
+        status: 200,
+        body: "alive".into(),
+    }]);
+    let _idle = front.idle();
+    let mut other = front.connect();
+    other.write_all(b"GET /other HTTP/1.1\r\n\r\n").unwrap();
+    for _ in 0..20 {
+        let mut client = front.connect();
+        client.write_all(b"GET /live HTTP/1.1\r\n\r\n").unwrap();
+        let answer = read_all(&mut client);
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nalive"));
+    }
+    let worker = front.join();
+    assert_eq!(read(&mut take(&worker), 10), "GET /other");
+}
+
+#[test]
+fn an_address_is_free_when_it_is_closed_and_whoever_nobody_took_sees_the_end() {
+    let _guard = beside_others();
+    let front = Front::new();
+    let _idle = front.idle();
+    let mut client = front.connect();
+    wait_until("it is given", || front.waiting(IDLE) == 1);
+    let address = front.handoff.local().unwrap();
+    front.handoff.close();
+    assert!(TcpStream::connect(address).is_err());
+    drop(TcpListener::bind(address).unwrap());
+    drop(front);
+    // The end, or a reset: either tells.
+    assert!(client.read(&mut [0; 1]).map_or(true, |count| count == 0));
+}
+
+#[test]
+fn clients_that_break_off_anywhere_harm_nobody() {
+    let _guard = beside_others();
+    let front = Front::new();
+    let worker = front.join();
+    for round in 0..50 {
+        let mut client = front.connect();
+        if round % 2 == 0 {
+            client.write_all(b"never read").unwrap();
+        }
+        Socket::from(OwnedFd::from(client)).abort();
+    }
+    let mut honest = front.connect();
+    honest.write_all(b"honest").unwrap();
+    wait_until("the honest one comes", || {
+        let Ok(socket) = worker.take() else { return false };
+        let mut bytes = [0; 6];
+        wait_until("it speaks, or has gone", || {
+            socket.peek(&mut bytes).map_or_else(
+                |error| error.kind() != ErrorKind::WouldBlock,
+                |count| count == 0 || count == 6,
+            )
+        });
+        &bytes == b"honest"
+    });
+}
+
+#[test]
+fn strangers_in_the_door_are_few_and_do_not_stand_in_the_way() {
+    let _guard = DESCRIPTORS
+        .write()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let front = Front::new();
+    let before = open();
+    let address = SocketAddr::from_abstract_name(&front.door).unwrap();
+    let mut strangers: Vec<_> = (0..300)
+        .map(|_| UnixStream::connect_addr(&address).unwrap())
+        .collect();
+    for stranger in &mut strangers {
+        // It may have been sent away already.
+        let _ = stranger.write_all(b"let me in");
+        stranger.set_nonblocking(true).unwrap();
+    }
+    // Any of them may be a worker that is early; those that are too many are sent away.
+    wait_until("they are few", || {
+        let waits = |stranger: &UnixStream| {
+            let read = { stranger }.read(&mut [0; 1]);
+            read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        };
+        strangers.retain(waits);
+        strangers.len() <= 64
+    });
+    assert!(open() <= before + 2 * 64 + 4);
+    drop(strangers);
+    let worker = front.join();
+    let mut client = front.connect();
+    client.write_all(b"x").unwrap();
+    assert_eq!(read(&mut take(&worker), 1), "x");
+}
