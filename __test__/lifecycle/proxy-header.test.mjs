@@ -1,8 +1,11 @@
 // The header that tells a worker whose connection was forwarded to it, as far as it has come.
 
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import { describe, expect, it } from 'vitest';
+import net from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
+const { Connection } = createRequire(import.meta.url)('../../lib/lifecycle/connection.js');
 const { readHeader } = createRequire(import.meta.url)('../../lib/lifecycle/cluster/proxy-header.js');
 const { proxyHeader } = createRequire(import.meta.url)('../../lib/server/portable/proxy-header.js');
 
@@ -52,5 +55,26 @@ describe('a header of the PROXY protocol', () => {
     const long = Buffer.from(header);
     long.writeUInt16BE(60_000, 14);
     expect([readHeader(other), readHeader(long)]).toEqual([undefined, undefined]);
+  });
+
+  it('is no request: a connection that has brought nothing else is not closed at once by a drain', async () => {
+    const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = net.connect(server.address().port, '127.0.0.1');
+    onTestFinished(() => {
+      client.destroy();
+      server.close();
+    });
+    const [socket] = await once(server, 'connection');
+    const header = proxyHeader('v2', socket);
+    client.write(header);
+    await once(socket, 'readable');
+    expect(socket.read()).toEqual(header);
+    const connection = new Connection(socket);
+    connection.finish();
+    expect([connection.idle, socket.destroyed, socket.writableEnded]).toEqual([true, false, false]);
+    client.write('GET / HTTP/1.1\r\n');
+    await once(socket, 'readable');
+    expect(connection.idle).toBe(false);
   });
 });

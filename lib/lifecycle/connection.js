@@ -22,12 +22,14 @@ class Connection {
   upgraded = false;
   /** How many bytes had been read when it last fell idle. */
   #mark;
+  /** How many had been read of what is not its own, such as a header that told whose it is. */
+  #before;
 
   /** @param {Socket} socket what requests come over: the TLS socket, where there is one */
   constructor(socket) {
     this.socket = socket;
     // What was read of it before it came here, and is to be read again, is the beginning of a request.
-    this.#mark = socket.bytesRead - socket.readableLength;
+    this.#mark = this.#before = socket.bytesRead - socket.readableLength;
     socket.once('close', () => {
       for (const exchange of this.#exchanges) exchange.end();
     });
@@ -63,7 +65,7 @@ class Connection {
   finish() {
     if (!this.idle) return this.#closeWithLast();
     // One that has brought nothing yet may be about to: its request is answered with a refusal, and not with an end.
-    if (this.socket.bytesRead === 0) this.#closeWhenIdleForLong();
+    if (this.socket.bytesRead === this.#before) this.#closeWhenIdleForLong();
     else this.socket.destroySoon();
   }
 
