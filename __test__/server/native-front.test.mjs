@@ -357,7 +357,10 @@ onLinux('connections that move', () => {
     const after = await Promise.all(agents.map((agent) => ask(url, { agent })));
     expect(after.map(({ worker }) => worker)).toEqual(Array(10).fill('worker-1'));
     expect(after.map(({ port }) => port)).toEqual(before.map(({ port }) => port));
-    expect(front.counts().moved).toBeGreaterThanOrEqual(5);
+    // Half of them, unless a busy machine let one worker come to fewer.
+    const theirs = before.filter(({ worker }) => worker === 'worker-0').length;
+    expect(theirs).toBeGreaterThan(0);
+    expect(front.counts().moved).toBeGreaterThanOrEqual(theirs);
   });
 
   it('keep their order where requests come one behind the other', {
