@@ -108,6 +108,8 @@ impl Held<'_> {
             None => self.insert(&draft)?,
             Some(found) => {
                 if o.no_update_ttl {
+                    // lru-cache tells of TTLs from the first that it is given on, also where the entry keeps its own.
+                    self.track_ttl(draft.ttl);
                     (draft.start, draft.ttl) = (found.entry.start.get_f64(), found.entry.ttl.get_f64());
                 }
                 self.update(&draft, found, o.primitive)?;
@@ -325,15 +327,20 @@ impl Held<'_> {
     /// Remembers that there are TTLs, and when the first may end.
     #[inline(always)]
     fn note_ttl(&self, start: f64, ttl: f64) {
+        self.track_ttl(ttl);
         if ttl == 0.0 {
             return;
-        }
-        if self.ns.ttl_tracked.get() == 0 {
-            self.ns.ttl_tracked.put(1);
         }
         let end = start + ttl;
         if self.autopurges() && end < self.ns.next_expiry.get_f64() {
             self.ns.next_expiry.put_f64(end);
+        }
+    }
+
+    #[inline(always)]
+    fn track_ttl(&self, ttl: f64) {
+        if ttl != 0.0 && self.ns.ttl_tracked.get() == 0 {
+            self.ns.ttl_tracked.put(1);
         }
     }
 
