@@ -15,7 +15,7 @@ const now = () => Number(process.hrtime.bigint()) / 1e6;
 /** Tells when its connection came, and by whom it was answered. @param {any} request @param {any} response */
 function tell(request, response) {
   const [, , what, argument] = String(request.url).split('/');
-  if (what === 'work') work(Number(argument));
+  if (what === 'compute') work(Number(argument));
   if (what === 'block') setInterval(work, 1000, Number(argument)).unref();
   response.end(JSON.stringify({ pid: process.pid, came: request.socket[CAME] }));
 }

@@ -110,7 +110,7 @@ export async function moving(together, { quick }) {
     let answered = 0;
     const client = async (/** @type {http.Agent} */ agent) => {
       while (now() < end) {
-        await visit(port, { path: '/telling/work/5', agent });
+        await visit(port, { path: '/telling/compute/5', agent });
         if (now() >= begin && now() < end) answered += 1;
       }
       agent.destroy();
