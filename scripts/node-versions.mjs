@@ -1,14 +1,12 @@
 /**
- * Runs a part of the tests on every Node.js that Flotilla supports, and sees that one that is too old is told so.
- * The npm package `node` brings each version; what is fetched once is kept in `target/`. The version that runs this is left
- * out: all tests ran on it.
+ * Runs a part of the tests on every Node.js that Flotilla supports, and sees that one that is too old is told so. The
+ * version that runs this is left out: all tests ran on it.
  */
 
-import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { majorOf, nodeProgram, supported, withNode } from './node-programs.mjs';
 import { fail, output, root, run } from './run.mjs';
 
-const supported = ['20', '22', '24'];
 const tooOld = '18';
 
 /** What takes long and asks nothing of Node.js that the rest does not ask. */
@@ -22,27 +20,10 @@ const leftOut = [
 
 /** @param {string} major */
 function install(major) {
-  const folder = path.join(root, 'target', `node-${major}`);
-  const program = path.join(folder, 'node_modules/node/bin/node');
-  if (!existsSync(program)) {
-    const args = ['install', '--prefix', folder, '--no-save', '--no-package-lock', '--loglevel=error'];
-    run('npm', [...args, `node@${major}`]);
-  }
-  return program;
+  return nodeProgram(major) ?? fail(`Node.js ${major} could not be fetched.`);
 }
 
-/**
- * The same environment with another Node.js in front, for the processes that tests start by name.
- *
- * @param {string} program
- */
-function withNode(program) {
-  return { ...process.env, PATH: `${path.dirname(program)}${path.delimiter}${process.env.PATH}` };
-}
-
-const running = process.versions.node.split('.', 1)[0];
-
-for (const major of supported.filter((each) => each !== running)) {
+for (const major of supported.filter((each) => each !== majorOf(process.version))) {
   const program = install(major);
   console.log(`Node.js ${output(program, ['--version'])}`);
   const tests = [

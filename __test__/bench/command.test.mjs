@@ -21,6 +21,8 @@ describe('the command of this repository', () => {
     [['load', 'boundary'], /one suite at a time/],
     [['load', '--out', 'result.txt'], /ends in \.json/],
     [['load', '--only', 'a:b'], /no row 'a:b'; the rows are: .*require:nothing/],
+    [['load', '--node', '22,24', '--out', 'result.json'], /one version of Node\.js/],
+    [['load', '--node', '22', '--only', 'a:b'], /no row 'a:b'/],
     [['load', '--check'], /--check goes with/],
     [['--quick'], /--quick needs the name of a suite/],
     [['load', '--charts'], /leave out 'load'/],
@@ -115,6 +117,73 @@ describe('a full run', () => {
     expect(await repository.has('elsewhere/mine.json')).toBe(true);
     expect(await repository.has('elsewhere/mine.svg')).toBe(true);
     expect(await repository.has('bench/results/set.json')).toBe(false);
+  });
+});
+
+describe('a run of some rows', () => {
+  it('takes all rows whose name has the word in it', async () => {
+    const figures = { 'ours-a': 1, 'theirs-a': 2, 'ours-b': 3, 'theirs-b': 4, 'ours-ab': 5, 'theirs-ab': 6 };
+    const rows = ['a', 'b', 'ab'].map((end) => ({ subject: `ours-${end}`, reference: `theirs-${end}` }));
+    const repository = await makeRepository({ 'bench/suites/set.mjs': figuresSuite({ figures, rows }) });
+    const measured = async (/** @type {string} */ only) => {
+      await repository.bench('set', `--only=${only}`);
+      const { contestants } = JSON.parse(await repository.read('target/bench/set.json'));
+      return contestants.map((/** @type {{ id: string }} */ { id }) => id);
+    };
+    expect(await measured('-b')).toEqual(['ours-b', 'theirs-b']);
+    expect(await measured('-a')).toEqual(['ours-a', 'theirs-a', 'ours-ab', 'theirs-ab']);
+    // A whole name is that row alone, also where others hold it.
+    expect(await measured('ours-a:theirs-a')).toEqual(['ours-a', 'theirs-a']);
+  });
+});
+
+describe('a run on several versions of Node.js', () => {
+  /** Gives the version that a program started by its name, `node`, stands for. */
+  const whichNode = `import { execFileSync } from 'node:child_process';
+    const asked = ['-p', 'process.env.STANDS_FOR'];
+    export default {
+      title: 'Which', measures: 'It', unit: 'versions', rounds: 5, direction: 'higher is better', rows: [],
+      contestants: [{
+        id: 'which', label: 'which', kind: 'round',
+        prepare: () => ({ round: () => Number(execFileSync('node', asked, { encoding: 'utf8' })) }),
+      }],
+    };`;
+  const repositoryOf = async (/** @type {string[]} */ ...fetched) => {
+    const repository = await makeRepository({
+      'bench/suites/set.mjs': whichNode,
+      'node_modules/flotilla/index.js':
+        "if (process.env.STANDS_FOR === '18') throw new Error('The addon is for later versions.');",
+    });
+    await repository.writeProgram('bin/npm', '#!/bin/sh\necho "npm has no such thing" >&2\nexit 1\n');
+    for (const version of fetched) await repository.fetched(version);
+    return repository;
+  };
+
+  it('measures on each, with all that the contestants start, and keeps the results of each', async () => {
+    const repository = await repositoryOf('22', '24');
+    const { code, stdout } = await repository.bench('set', '--node', '22,24');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/Node v22\.0\.0.*22\.0.*Node v24\.0\.0.*24\.0/s);
+    const kept = { 'set.json': 24, 'node-22/set.json': 22 };
+    for (const [file, version] of Object.entries(kept)) {
+      const { machine, contestants } = JSON.parse(await repository.read(`bench/results/${file}`));
+      expect(machine.node).toBe(`v${version}.0.0`);
+      expect(contestants[0].median).toBe(version);
+    }
+    expect(await repository.read('bench/results/node-22/set.svg')).toContain('Node v22.0.0');
+    expect(await repository.bench('--charts', '--check')).toMatchObject({ code: 0 });
+  });
+
+  it('says in a sentence what is wrong with one, measures the others, and does not end well', async () => {
+    const repository = await repositoryOf('18', '24');
+    const { code, stderr } = await repository.bench('set', '--quick', '--node', 'newest,99,18,24');
+    expect(code).toBe(1);
+    expect(stderr).toContain("bench: 'newest' is no version of Node.js: give its major, such as 24\n");
+    expect(stderr).toContain('npm has no such thing\nbench: Node.js 99 could not be fetched\n');
+    expect(stderr).toContain(
+      'bench: flotilla does not load in Node.js 18: The addon is for later versions.\n',
+    );
+    expect(JSON.parse(await repository.read('target/bench/set.json')).machine.node).toBe('v24.0.0');
   });
 });
 

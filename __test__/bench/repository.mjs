@@ -1,12 +1,13 @@
 // A repository of its own for each test: suites, documents and results in a temporary folder, and the real
-// command run on it in a real process.
+// command run on it in a real process. Whatever Node.js runs the tests, it stands for the reference there.
 
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { reference } from '../../scripts/node-programs.mjs';
 
 const command = new URL('../../bench/harness/command.mjs', import.meta.url).href;
 const realRun = fileURLToPath(new URL('../../bench/run.mjs', import.meta.url));
@@ -14,6 +15,7 @@ const realRun = fileURLToPath(new URL('../../bench/run.mjs', import.meta.url));
 const RUN = `
 import { runCommand } from ${JSON.stringify(command)};
 const { stdout, stderr } = process;
+Object.defineProperty(process, 'version', { value: \`v\${process.env.STANDS_FOR ?? '${reference}'}.0.0\` });
 process.exitCode = await runCommand(process.argv.slice(2), { root: process.cwd(), stdout, stderr });
 `;
 
@@ -26,8 +28,9 @@ process.exitCode = await runCommand(process.argv.slice(2), { root: process.cwd()
  * @returns {Promise<Ended>}
  */
 function runNode(file, args, cwd) {
+  const env = cwd ? { ...process.env, PATH: `${path.join(cwd, 'bin')}:${process.env.PATH}` } : process.env;
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [file, ...args], { cwd }, (_error, stdout, stderr) => {
+    const child = execFile(process.execPath, [file, ...args], { cwd, env }, (_error, stdout, stderr) => {
       resolve({ code: child.exitCode, stdout, stderr });
     });
   });
@@ -56,12 +59,24 @@ export async function makeRepository(files) {
     await mkdir(path.dirname(place(file)), { recursive: true });
     await writeFile(place(file), text);
   };
+  /** @type {(file: string, text: string) => Promise<void>} */
+  const writeProgram = async (file, text) => {
+    await write(file, text);
+    await chmod(place(file), 0o755);
+  };
   await write('run.mjs', RUN);
   await mkdir(place('bench/suites'), { recursive: true });
   for (const [file, text] of Object.entries(files)) await write(file, text);
   return {
     root,
     write,
+    writeProgram,
+    /** As if this version had been fetched: the Node.js that runs this, which then stands for it. */
+    fetched: (/** @type {string} */ version) =>
+      writeProgram(
+        `target/node-${version}/node_modules/node/bin/node`,
+        `#!/bin/sh\nSTANDS_FOR=${version} exec '${process.execPath}' "$@"\n`,
+      ),
     /** @type {(file: string) => Promise<string>} */
     read: (file) => readFile(place(file), 'utf8'),
     /** @type {(file: string) => Promise<boolean>} */

@@ -13,6 +13,7 @@ import { buildResult } from '../../bench/harness/result.mjs';
  * @param {string} [options.unit]
  * @param {string} [options.title]
  * @param {boolean} [options.quick]
+ * @param {string} [options.node]
  * @returns {import('../../bench/harness/result.mjs').Result}
  */
 export function sampleResult({
@@ -22,6 +23,7 @@ export function sampleResult({
   unit = 'µs',
   title = 'A sample',
   quick = false,
+  node = 'v20.20.2',
 } = {}) {
   const measured = Object.entries(rounds).map(([id, given]) => {
     /** @type {Contestant} */
@@ -43,7 +45,7 @@ export function sampleResult({
     cores: 2,
     memoryGiB: 8,
     platform: 'linux x64',
-    node: 'v20.20.2',
+    node,
     loadAtStart: 0.1,
   };
   return buildResult(

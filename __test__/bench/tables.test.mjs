@@ -51,6 +51,20 @@ describe('a measured table', () => {
     expect(table).toContain('| the theirs | left out | a \\| b &lt; c |');
     expect(table).toContain('| not measured |  | at most 3.0: not judged (not measured) |');
   });
+
+  it('has the ratios of other versions beside, and says where a bar is missed there', () => {
+    const rows = [{ subject: 'ours', reference: 'theirs', bar: 'at most 3.0' }, { subject: 'ours' }];
+    const slower = sampleResult({
+      rows: rows.slice(0, 1),
+      rounds: { ours: [35], theirs: [10] },
+      node: 'v26.1.0',
+    });
+    const table = renderTable(sampleResult({ rows }), [slower]);
+    expect(table).toContain('| compared | ratio of medians | middle half of the rounds | bar | Node 26 |');
+    expect(table).toContain('| 0.500 | 0.475 to 0.513 | at most 3.0: met | 3.50, missed |');
+    expect(table).toContain('| none | not measured |');
+    expect(table).toContain('Beside it: Node v26.1.0, 2026-01-02');
+  });
 });
 
 describe('npm run bench -- --tables', () => {
@@ -92,7 +106,7 @@ describe('npm run bench -- --tables', () => {
     for (const args of [['--tables'], ['--tables', '--check']]) {
       const { code, stderr } = await repository.bench(...args);
       expect(code).toBe(1);
-      expect(stderr).toContain("README.md: bench:set has no result: run 'npm run bench -- set'");
+      expect(stderr).toContain("README.md: bench:set has no result: run 'npm run bench -- set --node 24'");
     }
   });
 });

@@ -1,12 +1,12 @@
 // The command: lists the suites, runs one, redraws the charts, rewrites the tables.
 //
 // Only a full run of a whole suite writes under bench/results, which is committed. A quick run and a run of
-// one row write under target/bench, so that they can never pass for the figures in the documents.
+// some rows write under target/bench, so that they can never pass for the figures in the documents.
 //
 // Exit codes: 0; 1 for a bar not met, a stale document or chart, a failed measurement; 2 for a call that
 // was not understood; 130 after an interrupt.
 
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { drawChart } from './chart.mjs';
 import { describeMachine, describeRevision } from './machine.mjs';
@@ -15,8 +15,9 @@ import { parseOptions } from './options.mjs';
 import { Progress } from './progress.mjs';
 import { renderReport } from './report.mjs';
 import { buildResult, readResults, unmetBars, writeResult } from './result.mjs';
-import { loadSuite, pairOf, suiteNames, UsageError } from './suite.mjs';
+import { loadSuite, pairOf, rowsNamed, suiteNames, UsageError } from './suite.mjs';
 import { renewDocuments } from './tables.mjs';
+import { folderOf, runOnEach } from './versions.mjs';
 
 /** @typedef {import('./options.mjs').Options} Options */
 /** @typedef {import('./suite.mjs').Suite} Suite */
@@ -28,12 +29,13 @@ import { renewDocuments } from './tables.mjs';
  * @property {import('./progress.mjs').ProgressStream} stderr
  */
 
-const USAGE = `npm run bench -- <name> [--quick] [--only <pair>] [--out <file.json>]
+const USAGE = `npm run bench -- <name> [--node <versions>] [--quick] [--only <rows>] [--out <file.json>]
 npm run bench -- --charts [--check]    redraw the charts from the results
 npm run bench -- --tables [--check]    rewrite the measured tables of the documents
 
   --quick   a smoke run of seconds: judges no bar, writes under target/bench
-  --only    one row of the suite, named subject:reference; writes under target/bench
+  --node    run it on these versions of Node.js, one after the other: 24, or 22,24,26
+  --only    the rows whose name, subject:reference, holds this; writes under target/bench
   --out     where to write the result; the chart goes next to it
   --check   write nothing, fail when something differs from the results
 `;
@@ -98,6 +100,7 @@ async function runSuite(name, options, surroundings) {
   const { root, stdout, stderr } = surroundings;
   const suite = await loadSuite(path.join(root, 'bench', 'suites'), name);
   const contestants = contestantsFor(suite, only);
+  if (options.node) return runOnEach(options.node, withoutVersions(options), surroundings);
   const file = resultFile(name, { quick, only, out }, root);
   const revision = await describeRevision(root);
   const machine = describeMachine();
@@ -115,17 +118,28 @@ async function runSuite(name, options, surroundings) {
 }
 
 /**
+ * What to call the command with under one of the versions.
+ *
+ * @param {Options} options
+ */
+function withoutVersions({ name = '', quick, only, out }) {
+  const flags = Object.entries({ only, out }).filter(([, value]) => value !== undefined);
+  return [name, ...(quick ? ['--quick'] : []), ...flags.map(([flag, value]) => `--${flag}=${value}`)];
+}
+
+/**
  * @param {Suite} suite
  * @param {string | null} only
  * @returns {Suite['contestants']}
  */
 function contestantsFor(suite, only) {
   if (only === null) return suite.contestants;
-  const row = suite.rows.find((candidate) => pairOf(candidate) === only);
-  if (row === undefined) {
+  const rows = rowsNamed(suite, only);
+  if (rows.length === 0) {
     throw new UsageError(`there is no row '${only}'; the rows are: ${suite.rows.map(pairOf).join(', ')}`);
   }
-  return suite.contestants.filter(({ id }) => id === row.subject || id === row.reference);
+  const ids = new Set(rows.flatMap(({ subject, reference }) => [subject, reference]));
+  return suite.contestants.filter(({ id }) => ids.has(id));
 }
 
 /**
@@ -137,9 +151,9 @@ function contestantsFor(suite, only) {
 function resultFile(name, { quick, only, out }, root) {
   const committed = path.join(root, 'bench', 'results');
   const whole = !quick && only === null;
-  const folder = whole ? committed : path.join(root, 'target', 'bench');
+  const folder = folderOf(whole ? committed : path.join(root, 'target', 'bench'));
   const file = out === undefined ? path.join(folder, `${name}.json`) : path.resolve(out);
-  if (!whole && path.dirname(file) === committed) {
+  if (!whole && file.startsWith(committed + path.sep)) {
     throw new UsageError('bench/results takes only full runs of a whole suite');
   }
   return file;
@@ -188,10 +202,9 @@ async function watched(stream, title, work) {
  * @returns {Promise<number>}
  */
 async function renew({ charts, tables, check }, { root, stdout, stderr }) {
-  const folder = path.join(root, 'bench', 'results');
-  const results = await readResults(folder);
+  const results = await readResults(path.join(root, 'bench', 'results'));
   const differing = [
-    ...(charts ? await renewCharts(folder, results, check) : []),
+    ...(charts ? await renewCharts(root, results, check) : []),
     ...(tables ? await renewDocuments(root, results, { check }) : []),
   ];
   if (!check) {
@@ -204,22 +217,19 @@ async function renew({ charts, tables, check }, { root, stdout, stderr }) {
 }
 
 /**
- * @param {string} folder
- * @param {Map<string, import('./result.mjs').Result>} results
+ * @param {string} root
+ * @param {import('./result.mjs').Kept[]} results
  * @param {boolean} check
  * @returns {Promise<string[]>} the charts that differed from the results
  */
-async function renewCharts(folder, results, check) {
+async function renewCharts(root, results, check) {
   /** @type {string[]} */
   const differing = [];
-  for (const [name, result] of results) {
-    const file = path.join(folder, `${name}.svg`);
+  for (const { file, result } of results) {
     const chart = drawChart(result);
-    if ((await readFile(file, 'utf8').catch(() => '')) === chart) continue;
-    differing.push(path.join('bench', 'results', `${name}.svg`));
-    if (check) continue;
-    await mkdir(folder, { recursive: true });
-    await writeFile(file, chart);
+    if ((await readFile(chartOf(file), 'utf8').catch(() => '')) === chart) continue;
+    differing.push(path.relative(root, chartOf(file)));
+    if (!check) await writeFile(chartOf(file), chart);
   }
   return differing;
 }

@@ -58,9 +58,20 @@ export function formatVerdict({ verdict, value }, quick) {
  * @param {Result} result
  * @returns {string}
  */
-export function describeOrigin({ machine, date, commit, changed }) {
-  const cores = machine.cores === 1 ? '1 core' : `${machine.cores} cores`;
+export function describeOrigin(result) {
+  const { cpu, cores, platform } = result.machine;
+  const processors = cores === 1 ? '1 core' : `${cores} cores`;
+  return `${cpu}, ${processors}, ${platform}, ${describeVersion(result)}`;
+}
+
+/**
+ * Of what Node.js, when, and of which commit.
+ *
+ * @param {Result} result
+ * @returns {string}
+ */
+export function describeVersion({ machine, date, commit, changed }) {
   const revision =
     commit === null ? 'no commit' : `commit ${commit.slice(0, 10)}${changed ? ' with changes' : ''}`;
-  return `${machine.cpu}, ${cores}, ${machine.platform}, Node ${machine.node}, ${date.slice(0, 10)}, ${revision}`;
+  return `Node ${machine.node}, ${date.slice(0, 10)}, ${revision}`;
 }

@@ -7,7 +7,8 @@ import { UsageError } from './suite.mjs';
  * @typedef {object} Options
  * @property {string | undefined} name of the suite to run
  * @property {boolean} quick
- * @property {string | undefined} only the pair of the one row to measure
+ * @property {string | undefined} only the rows to measure, by a part of their names
+ * @property {string[] | undefined} node the versions of Node.js to run it on
  * @property {string | undefined} out the file that gets the result
  * @property {boolean} charts redraw all charts
  * @property {boolean} tables rewrite the measured tables
@@ -17,7 +18,7 @@ import { UsageError } from './suite.mjs';
 
 /** Which flags go with what is to be done; `--help` goes with all. */
 const ALLOWED = /** @type {const} */ ({
-  run: ['quick', 'only', 'out'],
+  run: ['quick', 'only', 'node', 'out'],
   charts: ['charts', 'tables', 'check'],
   list: [],
 });
@@ -29,6 +30,7 @@ const ALLOWED = /** @type {const} */ ({
 export function parseOptions(argv) {
   const { values, positionals } = parseStrictly(argv);
   const { quick = false, only, out, charts = false, tables = false, check = false, help = false } = values;
+  const node = values.node === undefined ? undefined : [...new Set(values.node.split(','))];
   if (positionals.length > 1) {
     throw new UsageError(`one suite at a time: ${positionals.join(', ')}`);
   }
@@ -41,10 +43,18 @@ export function parseOptions(argv) {
     const allowed = /** @type {readonly string[]} */ (ALLOWED[action]);
     if (flag !== 'help' && !allowed.includes(flag)) throw new UsageError(misplaced(flag, action));
   }
-  if (out !== undefined && !out.endsWith('.json')) {
-    throw new UsageError(`--out takes a file that ends in .json, not '${out}'`);
-  }
-  return { name, quick, only, out, charts, tables, check, help };
+  checkOut(out, node);
+  return { name, quick, only, node, out, charts, tables, check, help };
+}
+
+/**
+ * @param {string | undefined} out
+ * @param {string[]} [versions]
+ */
+function checkOut(out, versions = []) {
+  if (out === undefined) return;
+  if (!out.endsWith('.json')) throw new UsageError(`--out takes a file that ends in .json, not '${out}'`);
+  if (versions.length > 1) throw new UsageError('--out takes the result of one version of Node.js');
 }
 
 /**
@@ -70,6 +80,7 @@ function parseStrictly(argv) {
       options: {
         quick: { type: 'boolean' },
         only: { type: 'string' },
+        node: { type: 'string' },
         out: { type: 'string' },
         charts: { type: 'boolean' },
         tables: { type: 'boolean' },

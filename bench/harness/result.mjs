@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { judge, parseBar, ratioOf } from './bars.mjs';
 import { median, quartiles } from './statistics.mjs';
-import { pairOf } from './suite.mjs';
+import { pairOf, rowsNamed } from './suite.mjs';
 
 /** @typedef {import('./bars.mjs').Bar} Bar */
 /** @typedef {import('./bars.mjs').Direction} Direction */
@@ -50,7 +50,7 @@ const FORMAT = 1;
  * @property {string} unit
  * @property {Direction} direction
  * @property {boolean} quick
- * @property {string | null} only the one row that was asked for
+ * @property {string | null} only the rows that were asked for
  * @property {string} date
  * @property {string | null} commit
  * @property {boolean} changed
@@ -75,7 +75,6 @@ const FORMAT = 1;
  */
 export function buildResult(name, suite, measurement, { quick, only, date, revision, machine }) {
   const contestants = measurement.contestants.map(contestantResult);
-  const rows = suite.rows.filter((row) => only === null || pairOf(row) === only);
   return {
     format: FORMAT,
     suite: name,
@@ -91,7 +90,7 @@ export function buildResult(name, suite, measurement, { quick, only, date, revis
     seed: measurement.seed,
     rounds: measurement.rounds,
     contestants,
-    rows: rows.map((row) => rowResult(row, suite, contestants, quick)),
+    rows: rowsNamed(suite, only).map((row) => rowResult(row, suite, contestants, quick)),
   };
 }
 
@@ -204,20 +203,24 @@ export async function readResult(file) {
   return result;
 }
 
+/** @typedef {{ file: string, isReference: boolean, result: Result }} Kept */
+
 /**
  * @param {string} folder
- * @returns {Promise<Map<string, Result>>} by the name of the suite, sorted
+ * @returns {Promise<Kept[]>} sorted by their files: those of the reference, and of each other major of Node.js
  */
 export async function readResults(folder) {
-  /** @type {Map<string, Result>} */
-  const results = new Map();
-  const files = await readdir(folder).catch((/** @type {NodeJS.ErrnoException} */ error) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
-  for (const file of files.sort()) {
-    if (!file.endsWith('.json') || file.endsWith('.local.json')) continue;
-    results.set(path.basename(file, '.json'), await readResult(path.join(folder, file)));
-  }
-  return results;
+  const files = await readdir(folder, { recursive: true }).catch(
+    (/** @type {NodeJS.ErrnoException} */ error) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    },
+  );
+  const results = files.filter((file) => /(?<!\.local)\.json$/.test(file)).sort();
+  return Promise.all(
+    results.map(async (name) => {
+      const file = path.join(folder, name);
+      return { file, isReference: path.dirname(name) === '.', result: await readResult(file) };
+    }),
+  );
 }

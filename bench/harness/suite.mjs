@@ -75,13 +75,26 @@ const LONGEST_LABEL = 90;
 const KINDS = ['call', 'awaited', 'process', 'round'];
 
 /**
- * The name of a row, as `--only` takes it.
+ * The name of a row.
  *
  * @param {Row} row
  * @returns {string}
  */
 export function pairOf(row) {
   return row.reference === undefined ? row.subject : `${row.subject}:${row.reference}`;
+}
+
+/**
+ * The rows that `--only` asks for: the one of that name, or else those whose names have it in them.
+ *
+ * @param {Suite} suite
+ * @param {string | null} only
+ * @returns {Row[]}
+ */
+export function rowsNamed({ rows }, only) {
+  if (only === null) return rows;
+  const one = rows.filter((row) => pairOf(row) === only);
+  return one.length > 0 ? one : rows.filter((row) => pairOf(row).includes(only));
 }
 
 /**

@@ -3,12 +3,20 @@
 //     <!-- bench:NAME -->
 //     <!-- /bench -->
 //
-// is written from the committed result of the suite NAME and by nobody else. Markers inside a fenced code
+// is written from the committed results of the suite NAME and by nobody else. Markers inside a fenced code
 // block are an example, not a place. A marker stands alone on its line.
 
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describeOrigin, formatFigure, formatRange, formatRowValue, formatVerdict } from './figures.mjs';
+import { majorOf, reference } from '../../scripts/node-programs.mjs';
+import {
+  describeOrigin,
+  describeVersion,
+  formatFigure,
+  formatRange,
+  formatRowValue,
+  formatVerdict,
+} from './figures.mjs';
 
 /** @typedef {import('./result.mjs').Result} Result */
 
@@ -34,10 +42,11 @@ function tableLine(cells) {
 
 /**
  * @param {Result} result
+ * @param {Result[]} [others] of other versions of Node.js: their ratios stand beside
  * @returns {string} Markdown
  */
-export function renderTable(result) {
-  const { suite, unit, direction, quick, rounds, contestants, rows } = result;
+export function renderTable(result, others = []) {
+  const { suite, unit, direction, rounds, contestants, rows } = result;
   const figures = contestants.map(({ label, leftOut, median, quartiles }) =>
     median === undefined || quartiles === undefined
       ? [cell(label), 'left out', cell(leftOut ?? '')]
@@ -48,23 +57,45 @@ export function renderTable(result) {
     tableLine(['---', '---:', '---:']),
     ...figures.map(tableLine),
     '',
+    ...(rows.length > 0 ? comparedLines(result, others) : []),
+    `${rounds} rounds in turns: \`npm run bench -- ${suite}\`; ${cell(describeOrigin(result))}.`,
+    ...others.map((other) => `Beside it: ${describeVersion(other)}.`),
   ];
-  if (rows.length > 0) {
-    const compared = rows.map((row) => [
-      cell(row.label),
-      cell(formatRowValue(row, unit)),
-      row.quartiles === null ? '' : formatRange(row.quartiles),
-      row.bar === null ? 'none' : `${row.bar}: ${formatVerdict(row, quick)}`,
-    ]);
-    lines.push(
-      tableLine(['compared', 'ratio of medians', 'middle half of the rounds', 'bar']),
-      tableLine(['---', '---:', '---:', '---']),
-      ...compared.map(tableLine),
-      '',
-    );
-  }
-  lines.push(`${rounds} rounds in turns: \`npm run bench -- ${suite}\`; ${cell(describeOrigin(result))}.`);
   return lines.join('\n');
+}
+
+/**
+ * @param {Result} result
+ * @param {Result[]} others
+ */
+function comparedLines(result, others) {
+  const { unit, quick, rows } = result;
+  const compared = rows.map((row) => [
+    cell(row.label),
+    cell(formatRowValue(row, unit)),
+    row.quartiles === null ? '' : formatRange(row.quartiles),
+    row.bar === null ? 'none' : `${row.bar}: ${formatVerdict(row, quick)}`,
+    ...others.map((other) => cell(beside(row, other))),
+  ]);
+  const versions = others.map(({ machine }) => `Node ${majorOf(machine.node)}`);
+  return [
+    tableLine(['compared', 'ratio of medians', 'middle half of the rounds', 'bar', ...versions]),
+    tableLine(['---', '---:', '---:', '---', ...versions.map(() => '---:')]),
+    ...compared.map(tableLine),
+    '',
+  ];
+}
+
+/**
+ * The same row on another version, and whether it misses its bar there.
+ *
+ * @param {import('./result.mjs').RowResult} row
+ * @param {Result} other
+ */
+function beside({ pair }, { rows, unit }) {
+  const row = rows.find((candidate) => candidate.pair === pair);
+  if (row === undefined) return 'not measured';
+  return `${formatRowValue(row, unit)}${row.verdict === 'missed' ? ', missed' : ''}`;
 }
 
 /**
@@ -125,7 +156,7 @@ export async function documentsUnder(root) {
 
 /**
  * @param {string} root
- * @param {Map<string, Result>} results
+ * @param {import('./result.mjs').Kept[]} results
  * @param {{ check: boolean }} options with `check` nothing is written
  * @returns {Promise<string[]>} the documents that differed from the results
  */
@@ -150,17 +181,19 @@ export async function renewDocuments(root, results, { check }) {
 /**
  * @param {string} document
  * @param {string} text
- * @param {Map<string, Result>} results
+ * @param {import('./result.mjs').Kept[]} results
  * @returns {string}
  */
 function renewText(document, text, results) {
   try {
     return rewriteTables(text, (name) => {
-      const result = results.get(name);
-      if (result === undefined) {
-        throw new Error(`bench:${name} has no result: run 'npm run bench -- ${name}'`);
+      const measured = results.filter(({ result }) => result.suite === name);
+      const [shown] = measured.filter(({ isReference }) => isReference);
+      if (shown === undefined) {
+        throw new Error(`bench:${name} has no result: run 'npm run bench -- ${name} --node ${reference}'`);
       }
-      return renderTable(result);
+      const others = measured.filter((kept) => kept !== shown).map(({ result }) => result);
+      return renderTable(shown.result, others);
     });
   } catch (error) {
     throw new Error(`${document}: ${/** @type {Error} */ (error).message}`, { cause: error });
