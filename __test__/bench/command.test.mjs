@@ -120,6 +120,41 @@ describe('a full run', () => {
   });
 });
 
+describe('a suite whose rounds give the figures of another, too', () => {
+  const suite = (/** @type {string} */ second) => `
+    const shared = { measures: 'Two things', rounds: 5, contestants: [{
+      id: 'one', label: 'one', kind: 'round', prepare: () => ({ round: () => ({ first: 3, second: ${second} }) }),
+    }] };
+    export default {
+      ...shared, title: 'First', unit: 'requests/s', direction: 'higher is better', rows: [],
+      figure: ({ first }) => first,
+      also: { 'set-cpu': {
+        ...shared, title: 'Second', unit: 'µs', direction: 'lower is better',
+        figure: ({ second }) => second, rows: [{ subject: 'one', bar: 'at most 1.0' }],
+      } },
+    };`;
+
+  it('writes the results of both, and ends with 1 when a bar of the second is missed', async () => {
+    const repository = await makeRepository({ 'bench/suites/set.mjs': suite('7') });
+    const { code, stderr } = await repository.bench('set');
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('missed: one') });
+    const [first, second] = await Promise.all(
+      ['set', 'set-cpu'].map(async (name) => JSON.parse(await repository.read(`bench/results/${name}.json`))),
+    );
+    expect(first).toMatchObject({ suite: 'set', title: 'First', contestants: [{ rounds: [3, 3, 3, 3, 3] }] });
+    expect(second).toMatchObject({ suite: 'set-cpu', unit: 'µs', contestants: [{ median: 7 }] });
+    expect(await repository.has('bench/results/set-cpu.svg')).toBe(true);
+  });
+
+  it('fails where a round gives no figure for the second', async () => {
+    const repository = await makeRepository({ 'bench/suites/set.mjs': suite('undefined') });
+    const { code, stderr } = await repository.bench('set');
+    expect(code).toBe(1);
+    expect(stderr).toContain("the contestant 'one' failed: a round gave undefined");
+    expect(await repository.has('bench/results/set.json')).toBe(false);
+  });
+});
+
 describe('a run of some rows', () => {
   it('takes all rows whose name has the word in it', async () => {
     const figures = { 'ours-a': 1, 'theirs-a': 2, 'ours-b': 3, 'theirs-b': 4, 'ours-ab': 5, 'theirs-ab': 6 };

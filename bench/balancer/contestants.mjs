@@ -1,4 +1,4 @@
-// The ways to serve on two cores, under load by wrk. What is measured of it, the suite says.
+// The ways to serve on two cores, under load by wrk, and the suites that compare them.
 
 import { cpuTime, family } from './cpu.mjs';
 import { startBehind, startHaproxy, startPipeProxy, startProgram } from './programs.mjs';
@@ -6,6 +6,8 @@ import { load } from './wrk.mjs';
 
 /** @typedef {import('./programs.mjs').Running} Running */
 /** @typedef {import('../harness/suite.mjs').Contestant} Contestant */
+/** @typedef {import('../harness/suite.mjs').Row} Row */
+/** @typedef {import('../harness/suite.mjs').Suite} Suite */
 /** @typedef {{ perSecond: number, cpuPerRequest: number }} Figures */
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -45,49 +47,52 @@ const ways = {
   },
 };
 
-/** One server for all contestants that want the same, which may be two: closed when the last has gone. */
-const servers = new Map();
+/** One server for all contestants that want the same: closed when the last has gone. */
+const running = new Map();
 
 /**
- * @param {string} way
- * @param {string} app
+ * @param {string} name
+ * @param {() => Promise<Running>} start
  */
-async function borrow(way, app) {
-  const name = `${way} ${app}`;
-  const shared = servers.get(name) ?? { users: 0, running: ways[way]?.start(app) };
+async function borrow(name, start) {
+  const shared = running.get(name) ?? { users: 0, server: start() };
   shared.users += 1;
-  servers.set(name, shared);
-  const running = /** @type {Running} */ (await shared.running);
+  running.set(name, shared);
+  const server = /** @type {Running} */ (await shared.server);
   const close = async () => {
     shared.users -= 1;
     if (shared.users > 0) return;
-    servers.delete(name);
-    await running.close();
+    running.delete(name);
+    await server.close();
   };
-  return { port: running.port, pids: family(running.pids), close };
+  return { port: server.port, pids: family(server.pids), close };
 }
 
 /**
  * By which an id ends, and what a label says of it.
  *
- * @type {Record<string, { app: string, short: boolean, says: string }>}
+ * @type {Record<string, { app: string, says: string, short?: boolean, posts?: boolean }>}
  */
-const loads = {
-  express: { app: 'express', short: false, says: 'Express, keep-alive' },
-  'express-short': { app: 'express', short: true, says: 'Express, a connection a request' },
-  http: { app: 'http', short: false, says: 'node:http, keep-alive' },
-  'http-short': { app: 'http', short: true, says: 'node:http, a connection a request' },
-};
+const loads = {};
+for (const [app, name] of Object.entries({
+  express: 'Express',
+  http: 'node:http',
+  fastify: 'Fastify',
+  koa: 'Koa',
+})) {
+  loads[app] = { app, says: `${name}, keep-alive` };
+  loads[`${app}-short`] = { app, short: true, says: `${name}, a connection a request` };
+  loads[`${app}-post`] = { app, posts: true, says: `${name}, 1 KB of JSON posted` };
+}
 
 /**
  * @param {string} way
  * @param {string} kind
- * @param {(figures: Figures) => number} figure
  * @returns {Contestant}
  */
-export function contestant(way, kind, figure) {
-  const { label, ours, programs = [], absent } = /** @type {Way} */ (ways[way]);
-  const { app, short, says } = /** @type {{ app: string, short: boolean, says: string }} */ (loads[kind]);
+function contestant(way, kind) {
+  const { label, ours, programs = [], absent, start } = /** @type {Way} */ (ways[way]);
+  const { app, says, ...shape } = /** @type {NonNullable<typeof loads[string]>} */ (loads[kind]);
   return {
     id: `${way}-${kind}`,
     label: `${label}: ${says}`,
@@ -96,16 +101,66 @@ export function contestant(way, kind, figure) {
     programs: ['wrk', ...programs],
     absent,
     async prepare({ milliseconds }) {
-      const { port, pids, close } = await borrow(way, app);
+      const { port, pids, close } = await borrow(`${way} ${app}`, () => start(app));
       const round = async () => {
         const before = cpuTime(pids);
-        const { requests, perSecond } = await load(port, {
-          milliseconds: Math.max(milliseconds, SHORTEST),
-          short,
-        });
-        return figure({ perSecond, cpuPerRequest: (cpuTime(pids) - before) / requests });
+        const wanted = { milliseconds: Math.max(milliseconds, SHORTEST), ...shape };
+        const { requests, perSecond } = await load(port, wanted);
+        return { perSecond, cpuPerRequest: (cpuTime(pids) - before) / requests };
       };
       return { round, close };
     },
   };
+}
+
+/** Beside which Flotilla must not lose, whatever it serves. */
+const clusters = ['none', 'rr'];
+
+/**
+ * Servers under load, as two suites: requests a second, and the processor time of one. The rounds of the first give the
+ * figures of both.
+ *
+ * @param {string} name of the first
+ * @param {object} field
+ * @param {string} field.title
+ * @param {string} field.measures
+ * @param {string[]} field.kinds of load
+ * @param {Record<string, string[]>} [field.more] other ways than hand-off and clusters, by the kind of load
+ * @param {Row[]} [field.perSecondRows]
+ * @param {Row[]} [field.cpuRows]
+ */
+export function servers(name, { title, measures, kinds, more = {}, perSecondRows = [], cpuRows = [] }) {
+  const shared = {
+    rounds: 9,
+    milliseconds: 800,
+    contestants: kinds.flatMap((kind) =>
+      ['handoff', ...clusters, ...(more[kind] ?? [])].map((way) => contestant(way, kind)),
+    ),
+  };
+  const rows = (/** @type {string} */ bar) =>
+    kinds.flatMap((kind) =>
+      clusters.map((way) => ({ subject: `handoff-${kind}`, reference: `${way}-${kind}`, bar })),
+    );
+  /** @type {Suite} */
+  const cpu = {
+    ...shared,
+    title: `${title}: processor time of a request`,
+    measures: `What all processes of the server use, also the proxy’s. ${measures}`,
+    unit: 'µs',
+    direction: 'lower is better',
+    figure: (/** @type {Figures} */ { cpuPerRequest }) => cpuPerRequest,
+    rows: [...rows('at most 1.0'), ...cpuRows],
+  };
+  /** @type {Suite} */
+  const perSecond = {
+    ...shared,
+    title: `${title}: requests a second`,
+    measures,
+    unit: 'requests/s',
+    direction: 'higher is better',
+    figure: (/** @type {Figures} */ figures) => figures.perSecond,
+    also: { [`${name}-cpu`]: cpu },
+    rows: [...rows('at least 1.0'), ...perSecondRows],
+  };
+  return { perSecond, cpu };
 }

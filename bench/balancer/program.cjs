@@ -1,4 +1,4 @@
-// A server on two cores, in one of several ways. Arguments: the way, what it serves, and options of `startServer`.
+// A server on two cores, in one of several ways, or on one, alone. Arguments: the way, what it serves, and options of `startServer`.
 // Prints its port when both workers serve; ends with its standard input.
 
 const cluster = /** @type {import('node:cluster').Cluster} */ (
@@ -31,7 +31,7 @@ async function balanced() {
   const shared = { host, port: 0, baseWorkerPort: 0, workers, installSignalHandlers: false };
   if (asks) config.loadBalancer = asked;
   const ready = everyWorker('message', ({ type }) => type === 'flotilla:worker-ready', workers);
-  const result = await startServer(app(what), { ...shared, mode, ...config });
+  const result = await startServer(await app(what), { ...shared, mode, ...config });
   if (result.mode === 'primary') {
     const { port } = await ready;
     // A proxy of another kind speaks to the worker itself.
@@ -61,7 +61,7 @@ function everyWorker(event, counts = () => true, workers = WORKERS) {
 async function clustered() {
   cluster.schedulingPolicy = way === 'none' ? cluster.SCHED_NONE : cluster.SCHED_RR;
   if (cluster.isWorker) {
-    app(what).listen(0, host);
+    (await app(what)).listen(0, host);
     return;
   }
   const listening = everyWorker('listening');
@@ -87,9 +87,16 @@ async function reusing() {
 
 /** @param {number} port */
 async function listens(port) {
-  const server = app(what).listen({ port, host, reusePort: true, exclusive: true });
+  const server = (await app(what)).listen({ port, host, reusePort: true, exclusive: true });
   await once(server, 'listening');
   return server;
+}
+
+/** One process that knows of no other. */
+async function alone() {
+  const server = (await app(what)).listen(0, host);
+  await once(server, 'listening');
+  say(/** @type {import('node:net').AddressInfo} */ (server.address()));
 }
 
 /** @type {Record<string, () => Promise<void>>} */
@@ -100,5 +107,6 @@ const ways = {
   rr: clustered,
   'reuse-port': reusing,
   worker: balanced,
+  alone,
 };
 ways[way]?.();

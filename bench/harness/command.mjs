@@ -15,7 +15,7 @@ import { parseOptions } from './options.mjs';
 import { Progress } from './progress.mjs';
 import { renderReport } from './report.mjs';
 import { buildResult, readResults, unmetBars, writeResult } from './result.mjs';
-import { loadSuite, pairOf, rowsNamed, suiteNames, UsageError } from './suite.mjs';
+import { loadSuite, pairOf, rowsNamed, suiteNames, UsageError, withAlso } from './suite.mjs';
 import { renewDocuments } from './tables.mjs';
 import { folderOf, runOnEach } from './versions.mjs';
 
@@ -102,19 +102,30 @@ async function runSuite(name, options, surroundings) {
   const contestants = contestantsFor(suite, only);
   if (options.node) return runOnEach(options.node, withoutVersions(options), surroundings);
   const file = resultFile(name, { quick, only, out }, root);
-  const revision = await describeRevision(root);
-  const machine = describeMachine();
-  const date = new Date().toISOString();
+  const circumstances = {
+    quick,
+    only,
+    date: new Date().toISOString(),
+    revision: await describeRevision(root),
+    machine: describeMachine(),
+  };
   const measurement = await watched(stderr, `bench ${name}`, (progress, interrupted) =>
     measure(suite, { root, quick, contestants, progress, interrupted }),
   );
-  const result = buildResult(name, suite, measurement, { quick, only, date, revision, machine });
-  await writeResult(file, result);
-  await writeFile(chartOf(file), drawChart(result));
-  const unmet = unmetBars(result);
-  stdout.write(`${renderReport(result)}\nwritten to ${path.relative(root, file)} and its chart next to it\n`);
-  for (const { label, bar, verdict } of unmet) stderr.write(`bench: ${verdict}: ${label}, ${bar}\n`);
-  return unmet.length === 0 ? 0 : 1;
+  let code = 0;
+  for (const [each, its] of withAlso(name, suite)) {
+    const result = buildResult(each, its, measurement, circumstances);
+    const place = each === name ? file : path.join(path.dirname(file), `${each}.json`);
+    await writeResult(place, result);
+    await writeFile(chartOf(place), drawChart(result));
+    const unmet = unmetBars(result);
+    if (unmet.length > 0) code = 1;
+    stdout.write(
+      `${renderReport(result)}\nwritten to ${path.relative(root, place)} and its chart next to it\n\n`,
+    );
+    for (const { label, bar, verdict } of unmet) stderr.write(`bench: ${verdict}: ${label}, ${bar}\n`);
+  }
+  return code;
 }
 
 /**

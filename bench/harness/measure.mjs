@@ -6,7 +6,7 @@
 import { timedCall } from './call.mjs';
 import { checkRequirements } from './requirements.mjs';
 import { timeProcess } from './spawned.mjs';
-import { isTimeUnit, RATE_UNIT, TIME_UNITS } from './suite.mjs';
+import { figureOf, isTimeUnit, RATE_UNIT, TIME_UNITS, withAlso } from './suite.mjs';
 import { turns } from './turns.mjs';
 
 /** @typedef {import('./suite.mjs').Contestant} Contestant */
@@ -22,7 +22,7 @@ export class Interrupted extends Error {}
 /**
  * @typedef {object} Runner a contestant that is ready to run
  * @property {Contestant} contestant
- * @property {() => Promise<number>} round gives one figure in the suite's unit
+ * @property {() => Promise<any>} round gives one figure in the suite's unit, or what it is taken from
  * @property {(() => unknown) | undefined} close
  * @property {number} [calls] how many calls one round makes
  */
@@ -33,7 +33,7 @@ export class Interrupted extends Error {}
  * @property {Record<string, string>} packages the versions of those it uses
  * @property {string} [leftOut] why it was not measured
  * @property {number} [calls]
- * @property {number[]} rounds the figures; those of one round stand at the same place in every contestant
+ * @property {any[]} rounds what they gave; those of one round stand at the same place in every contestant
  */
 
 /**
@@ -66,7 +66,7 @@ export async function measure(suite, { root, quick, contestants, progress, inter
       measured.push({ contestant, packages, leftOut, rounds: [] });
       if (leftOut !== undefined) continue;
       progress(`preparing ${contestant.label}`);
-      runners.push(await named(contestant, () => prepare(contestant, suite.unit, context)));
+      runners.push(await named(contestant, () => prepare(contestant, suite, context)));
     }
     const figures = await runInTurns(runners, { warmUps, rounds, progress, interrupted });
     for (const entry of measured) {
@@ -94,10 +94,10 @@ function lengths({ rounds = FULL.rounds, milliseconds = FULL.milliseconds }, qui
  * @param {number} options.rounds
  * @param {(text: string) => void} options.progress
  * @param {() => boolean} options.interrupted
- * @returns {Promise<Map<Contestant, number[]>>}
+ * @returns {Promise<Map<Contestant, any[]>>}
  */
 async function runInTurns(runners, { warmUps, rounds, progress, interrupted }) {
-  /** @type {Map<Contestant, number[]>} */
+  /** @type {Map<Contestant, any[]>} */
   const figures = new Map(runners.map(({ contestant }) => [contestant, []]));
   for (const [index, order] of turns(runners, warmUps + rounds, SEED).entries()) {
     const counts = index >= warmUps;
@@ -114,18 +114,19 @@ async function runInTurns(runners, { warmUps, rounds, progress, interrupted }) {
 
 /**
  * @param {Contestant} contestant
- * @param {string} unit
+ * @param {import('./suite.mjs').Suite} suite
  * @param {Context} context
  * @returns {Promise<Runner>}
  */
-async function prepare(contestant, unit, context) {
+async function prepare(contestant, suite, context) {
+  const { unit } = suite;
   if (contestant.kind === 'process') {
     const { command, close } = await contestant.prepare(context);
     return { contestant, close, round: async () => inUnit(await timeProcess(command), unit) };
   }
   if (contestant.kind === 'round') {
     const { round, close } = await contestant.prepare(context);
-    return { contestant, close, round: async () => checkedFigure(await round()) };
+    return { contestant, close, round: async () => checkedRound(suite, await round()) };
   }
   const { call, close } = await contestant.prepare(context);
   try {
@@ -149,12 +150,16 @@ function inUnit(nanoseconds, unit) {
 }
 
 /**
- * @param {number} figure
- * @returns {number}
+ * @param {import('./suite.mjs').Suite} suite
+ * @param {unknown} round
  */
-function checkedFigure(figure) {
-  if (typeof figure === 'number' && Number.isFinite(figure) && figure >= 0) return figure;
-  throw new TypeError(`a round gave ${String(figure)}, which is no figure`);
+function checkedRound(suite, round) {
+  for (const [, each] of withAlso('', suite)) {
+    const figure = figureOf(each, round);
+    if (typeof figure === 'number' && Number.isFinite(figure) && figure >= 0) continue;
+    throw new TypeError(`a round gave ${String(figure)}, which is no figure`);
+  }
+  return round;
 }
 
 /**

@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { judge, parseBar, ratioOf } from './bars.mjs';
 import { median, quartiles } from './statistics.mjs';
-import { pairOf, rowsNamed } from './suite.mjs';
+import { figureOf, pairOf, rowsNamed } from './suite.mjs';
 
 /** @typedef {import('./bars.mjs').Bar} Bar */
 /** @typedef {import('./bars.mjs').Direction} Direction */
@@ -74,7 +74,7 @@ const FORMAT = 1;
  * @returns {Result}
  */
 export function buildResult(name, suite, measurement, { quick, only, date, revision, machine }) {
-  const contestants = measurement.contestants.map(contestantResult);
+  const contestants = measurement.contestants.map((measured) => contestantResult(measured, suite));
   return {
     format: FORMAT,
     suite: name,
@@ -96,9 +96,11 @@ export function buildResult(name, suite, measurement, { quick, only, date, revis
 
 /**
  * @param {import('./measure.mjs').Measured} measured
+ * @param {import('./suite.mjs').Suite} suite
  * @returns {ContestantResult}
  */
-function contestantResult({ contestant, packages, leftOut, calls, rounds }) {
+function contestantResult({ contestant, packages, leftOut, calls, ...measured }, suite) {
+  const rounds = measured.rounds.map((round) => figureOf(suite, round));
   const { id, label, kind, ours = false } = contestant;
   const described = { id, label, kind, ours, packages };
   if (leftOut !== undefined) return { ...described, leftOut };

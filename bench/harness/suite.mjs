@@ -29,7 +29,7 @@ import { parseBar } from './bars.mjs';
 /** @typedef {{ close?: () => unknown }} Closable what `prepare` opened is closed here, also after a failure */
 /** @typedef {Closable & { call: (turn: number) => unknown }} PreparedCall */
 /** @typedef {Closable & { command: import('./spawned.mjs').Command }} PreparedProcess */
-/** @typedef {Closable & { round: () => number | Promise<number> }} PreparedRound gives the figure, in the suite's unit */
+/** @typedef {Closable & { round: () => any }} PreparedRound gives the figure, in the suite's unit, or promises it */
 
 /**
  * @template {string} K
@@ -61,6 +61,8 @@ import { parseBar } from './bars.mjs';
  * @property {Direction} direction a unit has one, so all rows of the suite share it
  * @property {number} [rounds] of each contestant, at least 5; 15 by default
  * @property {number} [milliseconds] the length of a round; 100 by default
+ * @property {(round: any) => number} [figure] the suite's of what a round gave; that itself by default
+ * @property {Record<string, Suite>} [also] suites, by name, that take another figure of the same rounds
  * @property {Contestant[]} contestants
  * @property {Row[]} rows
  */
@@ -82,6 +84,26 @@ const KINDS = ['call', 'awaited', 'process', 'round'];
  */
 export function pairOf(row) {
   return row.reference === undefined ? row.subject : `${row.subject}:${row.reference}`;
+}
+
+/**
+ * The suite and those that get their figures with it.
+ *
+ * @param {string} name
+ * @param {Suite} suite
+ * @returns {[name: string, suite: Suite][]}
+ */
+export function withAlso(name, suite) {
+  return [[name, suite], ...Object.entries(suite.also ?? {})];
+}
+
+/**
+ * @param {Suite} suite
+ * @param {unknown} round what a round of a contestant gave
+ * @returns {number}
+ */
+export function figureOf({ figure }, round) {
+  return figure === undefined ? /** @type {number} */ (round) : figure(round);
 }
 
 /**
@@ -137,6 +159,7 @@ export async function loadSuite(folder, name) {
 export function checkSuite(name, suite) {
   const problem = problemOf(suite);
   if (problem !== undefined) throw new TypeError(`the suite '${name}' is mistaken: ${problem}`);
+  for (const [other, its] of Object.entries(suite.also ?? {})) checkSuite(other, its);
   return suite;
 }
 

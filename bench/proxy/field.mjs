@@ -1,8 +1,7 @@
-// Two workers of ultimate-express, a proxy before them, and wrk before that.
+// Two servers of node:http, a proxy before them, and wrk before that.
 
 import { fileURLToPath } from 'node:url';
-import { ultimateWorker } from '../../scripts/ultimate-express.mjs';
-import { startBehind, startNode } from '../balancer/programs.mjs';
+import { startBehind, startNode, startProgram } from '../balancer/programs.mjs';
 import { load } from '../balancer/wrk.mjs';
 
 /** @param {number[]} workers their ports */
@@ -18,11 +17,7 @@ export function startFlotilla(workers) {
  */
 export function field(startFront, short) {
   return async (/** @type {import('../harness/suite.mjs').Context} */ { milliseconds }) => {
-    let id = 0;
-    const { port, close } = await startBehind(
-      () => startNode([...ultimateWorker, `worker-${id++}`]),
-      startFront,
-    );
+    const { port, close } = await startBehind(() => startProgram('alone', 'http'), startFront);
     return {
       round: async () => (await load(port, { milliseconds: Math.max(milliseconds, 200), short })).perSecond,
       close,

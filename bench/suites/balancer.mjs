@@ -1,42 +1,32 @@
 // Every core by hand-off, beside the other ways to get there.
 
-import { contestant } from '../balancer/contestants.mjs';
+import { servers } from '../balancer/contestants.mjs';
 
-const all = ['handoff', 'proxy', 'none', 'rr', 'reuse-port', 'haproxy', 'pipe-proxy'];
-const few = ['handoff', 'none', 'rr'];
+const others = ['proxy', 'reuse-port', 'haproxy', 'pipe-proxy'];
 
-/** @param {import('../balancer/contestants.mjs').Figures} figures */
-const perSecond = (figures) => figures.perSecond;
+/** @type {(reference: string, bar?: string) => import('../harness/suite.mjs').Row} */
+const express = (reference, bar) => ({ subject: 'handoff-express', reference: `${reference}-express`, bar });
+/** @type {typeof express} */
+const short = (reference, bar) => ({
+  subject: 'handoff-express-short',
+  reference: `${reference}-express-short`,
+  bar,
+});
 
-/** @type {import('../harness/suite.mjs').Suite} */
-export default {
-  title: 'Requests a second on two cores',
+export const { perSecond, cpu } = servers('balancer', {
+  title: 'Two cores',
   measures: 'Hello world, 2 workers, 64 connections of wrk, which shares the two cores with what it loads',
-  unit: 'requests/s',
-  direction: 'higher is better',
-  rounds: 9,
-  milliseconds: 1500,
-  contestants: [
-    ...all.map((way) => contestant(way, 'express', perSecond)),
-    ...all.map((way) => contestant(way, 'express-short', perSecond)),
-    ...few.map((way) => contestant(way, 'http', perSecond)),
-    ...few.map((way) => contestant(way, 'http-short', perSecond)),
-  ],
-  rows: [
-    { subject: 'handoff-express', reference: 'none-express', bar: 'at least 0.97' },
-    { subject: 'handoff-express', reference: 'rr-express' },
-    { subject: 'handoff-express', reference: 'reuse-port-express' },
-    { subject: 'handoff-express', reference: 'haproxy-express', bar: 'at least 1.15' },
-    { subject: 'handoff-express', reference: 'pipe-proxy-express', bar: 'at least 1.2' },
+  kinds: ['express', 'express-short', 'http', 'http-short'],
+  more: { express: others, 'express-short': others },
+  perSecondRows: [
+    express('reuse-port'),
+    express('haproxy', 'at least 1.15'),
+    express('pipe-proxy', 'at least 1.2'),
     { subject: 'proxy-express', reference: 'haproxy-express' },
-    { subject: 'handoff-express-short', reference: 'none-express-short', bar: 'at least 0.95' },
-    { subject: 'handoff-express-short', reference: 'rr-express-short' },
-    { subject: 'handoff-express-short', reference: 'reuse-port-express-short' },
-    { subject: 'handoff-express-short', reference: 'haproxy-express-short' },
-    { subject: 'handoff-express-short', reference: 'pipe-proxy-express-short', bar: 'at least 2.0' },
-    { subject: 'handoff-http', reference: 'none-http', bar: 'at least 0.97' },
-    { subject: 'handoff-http', reference: 'rr-http' },
-    { subject: 'handoff-http-short', reference: 'none-http-short', bar: 'at least 0.95' },
-    { subject: 'handoff-http-short', reference: 'rr-http-short' },
+    short('reuse-port'),
+    short('haproxy'),
+    short('pipe-proxy', 'at least 2.0'),
   ],
-};
+  cpuRows: [express('haproxy'), express('pipe-proxy'), short('haproxy'), short('pipe-proxy')],
+});
+export default perSecond;

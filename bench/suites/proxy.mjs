@@ -1,19 +1,16 @@
 // Bytes forwarded to workers that only listen, beside the proxy that is known for it.
 
-import { installUltimateExpress } from '../../scripts/ultimate-express.mjs';
 import { startHaproxy } from '../balancer/programs.mjs';
 import { field, startFlotilla } from '../proxy/field.mjs';
-
-const absent = () => installUltimateExpress();
 
 /** @type {import('../harness/suite.mjs').Suite} */
 export default {
   title: 'Proxy mode',
-  measures:
-    'Hello world of ultimate-express, 2 workers, 64 connections of wrk, through one thread that forwards',
+  measures: 'Hello world of node:http, 2 processes, 64 connections of wrk, through one thread that forwards',
   unit: 'requests/s',
   direction: 'higher is better',
-  milliseconds: 2000,
+  rounds: 9,
+  milliseconds: 1500,
   contestants: [
     {
       id: 'flotilla',
@@ -21,7 +18,6 @@ export default {
       kind: 'round',
       ours: true,
       programs: ['wrk'],
-      absent,
       prepare: field(startFlotilla, false),
     },
     {
@@ -29,7 +25,6 @@ export default {
       label: 'HAProxy (TCP mode), keep-alive',
       kind: 'round',
       programs: ['wrk', 'haproxy'],
-      absent,
       prepare: field(startHaproxy, false),
     },
     {
@@ -38,7 +33,6 @@ export default {
       kind: 'round',
       ours: true,
       programs: ['wrk'],
-      absent,
       prepare: field(startFlotilla, true),
     },
     {
@@ -46,7 +40,6 @@ export default {
       label: 'HAProxy (TCP mode), a connection a request',
       kind: 'round',
       programs: ['wrk', 'haproxy'],
-      absent,
       prepare: field(startHaproxy, true),
     },
   ],
