@@ -34,7 +34,7 @@ fn value(bytes: &[u8]) -> Value<'_> {
     Value { tag: 3, bytes }
 }
 
-fn set() -> SetOptions {
+fn set() -> SetOptions<'static> {
     SetOptions::default()
 }
 

@@ -23,6 +23,7 @@ const SET: SetOptions = SetOptions {
     size: None,
     no_update_ttl: false,
     primitive: false,
+    extras: None,
 };
 
 fn claim(cache: &Cache, name: &str, options: &ClaimOptions) -> Claim {

@@ -9,7 +9,7 @@ use super::word::{Word16, Word32, Word64};
 use crate::sys::mutex::SharedMutex;
 
 pub const MAGIC: u64 = u64::from_le_bytes(*b"FLOTILLA");
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 
 pub const PAGE: u64 = 4096;
 pub const BLOCK: u64 = 128;
@@ -177,8 +177,13 @@ pub struct Namespace {
     pub deletes: Word64,
     pub evictions: Word64,
     pub memory_evictions: Word64,
+    /// How often a tag was invalidated.
+    pub tag_clock: Word64,
+    /// The table of the tags that were.
+    pub tags_root: Word32,
+    reserved: Word32,
     pub journal: Journal,
-    unused: [Word64; 75],
+    unused: [Word64; 73],
     pub stripes: [Stripe; STRIPES],
 }
 
@@ -259,10 +264,12 @@ pub struct Entry {
     pub hash: Word32,
     /// Length, shifted left by eight; the low byte is the key's tag.
     pub key: Word32,
+    /// Of all that follows the key: the record of extras, if there is one, and the value.
     pub value_len: Word32,
     pub start: Word64,
     pub ttl: Word64,
-    /// lru-cache's size of the entry in the low 56 bits; the high byte is the value's tag.
+    /// lru-cache's size of the entry in the low 56 bits; the high byte is the value's tag, and its high bit says that there
+    /// is a record of extras.
     pub size: Word64,
     payload: Payload<ENTRY_PAYLOAD>,
 }
@@ -307,6 +314,25 @@ pub struct Node {
     pub links: [Word32; FANOUT],
 }
 
+/// A tag that was invalidated, and when. Free while that is 0.
+#[derive(Debug)]
+#[repr(C)]
+pub struct TagRow {
+    pub hash: Word64,
+    pub time: Word64,
+}
+
+/// Some of the tags that were invalidated.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct TagLeaf {
+    pub next: Word32,
+    reserved: Word32,
+    /// The latest time of those that had to be forgotten.
+    pub floor: Word64,
+    pub rows: [TagRow; 7],
+}
+
 pub const ENTRY_PAYLOAD_AT: u64 = BLOCK - ENTRY_PAYLOAD as u64;
 pub const LEASE_PAYLOAD_AT: u64 = BLOCK - LEASE_PAYLOAD as u64;
 pub const CHAIN_PAYLOAD_AT: u64 = BLOCK - BLOCK_PAYLOAD as u64;
@@ -320,6 +346,7 @@ const _: () = {
     assert!(size_of::<Namespace>() == 2048);
     assert!(size_of::<Entry>() == BLOCK as usize && size_of::<Lease>() == BLOCK as usize);
     assert!(size_of::<Node>() == BLOCK as usize && size_of::<EntryWords>() == BLOCK as usize);
+    assert!(size_of::<TagLeaf>() == BLOCK as usize);
     assert!(size_of::<Touch>() == 24 && size_of::<Reader>() == 16);
     assert!(size_of::<Ring>() == 64 + 24 * RING_TOUCHES as usize && size_of::<Area>() == 1728);
     assert!(std::mem::offset_of!(Area, readers) == 448);
@@ -362,6 +389,8 @@ unsafe impl Shared for EntryWords {}
 unsafe impl Shared for Lease {}
 // SAFETY: words.
 unsafe impl Shared for Node {}
+// SAFETY: words.
+unsafe impl Shared for TagLeaf {}
 // SAFETY: words.
 unsafe impl Shared for Area {}
 // SAFETY: words.

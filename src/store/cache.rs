@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::directory::Place;
 use super::entry::Sought;
+use super::extras::{MAX_TAGS, check_tag};
 use super::held::Held;
 use super::near::Memo;
 use super::options::{GetOptions, HasOptions, Options, PeekOptions, SetOptions, check_ttl};
@@ -179,8 +180,8 @@ impl Cache {
     pub fn info(&self, key: Key, now: f64, out: &mut Vec<u8>) -> Result<Option<Info>> {
         let sought = self.sought(key)?;
         self.with(|held| {
-            held.tidy(now)?;
-            held.info(&sought, out)
+            let now = held.tidy(now)?;
+            held.info(&sought, now, out)
         })
     }
 
@@ -227,6 +228,18 @@ impl Cache {
             held.tidy(now)?;
             held.delete(&sought)
         })
+    }
+
+    /// Makes every entry that bears one of the tags gone, however many there are.
+    pub fn invalidate_tags(&self, tags: &[String]) -> Result<()> {
+        tags.iter().try_for_each(|tag| check_tag(tag))?;
+        for some in tags.chunks(MAX_TAGS) {
+            self.with(|held| {
+                some.iter().try_for_each(|tag| held.invalidate_tag(tag))?;
+                held.trim()
+            })?;
+        }
+        Ok(())
     }
 
     pub fn clear(&self) -> Result<()> {

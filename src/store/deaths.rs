@@ -5,6 +5,7 @@
 //! finished operation leaves, and nothing may have had to be cleared.
 
 mod copies;
+mod extras;
 mod flights;
 
 use std::sync::Arc;

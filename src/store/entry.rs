@@ -1,6 +1,7 @@
 //! One entry: finding it, reading it, and the packed fields of its header.
 
 use super::chain::{Cursor, First};
+use super::extras::skip_record;
 use super::held::{Held, is_stale};
 use super::stop::{Step, Stop};
 use super::values::{Key, Value};
@@ -10,6 +11,9 @@ use crate::shm::word::Word32;
 
 /// Set in the key's tag of a lease, so that the lease of a key is never taken for its entry.
 pub(super) const LEASE_TAG: u8 = 0x80;
+
+/// Set in the value's tag of an entry that bears a record of extras.
+pub(super) const EXTRAS_TAG: u8 = 0x80;
 
 const SIZE_BITS: u32 = 56;
 
@@ -41,7 +45,13 @@ impl Entry {
 
     #[inline(always)]
     pub(super) fn value_tag(&self) -> u8 {
-        (self.size.get() >> SIZE_BITS) as u8
+        (self.size.get() >> SIZE_BITS) as u8 & !EXTRAS_TAG
+    }
+
+    /// Whether a record lies between key and value; `value_len` counts it in.
+    #[inline(always)]
+    pub(super) fn has_extras(&self) -> bool {
+        self.size.get() >> 63 != 0
     }
 
     #[inline(always)]
@@ -154,8 +164,12 @@ impl Held<'_> {
         Ok(found.entry.value_tag())
     }
 
-    /// Whether what is stored is what lru-cache would find `===`: numbers by value, all else by tag and bytes.
+    /// Whether what is stored is what lru-cache would find `===`: numbers by value, all else by tag and bytes. What
+    /// bears extras is never taken for the same.
     pub(super) fn holds(&self, found: &Found, value: &Value) -> Step<bool> {
+        if found.entry.has_extras() {
+            return Ok(false);
+        }
         if found.entry.value_tag() != value.tag || found.entry.value_len.get() as usize != value.bytes.len() {
             return Ok(false);
         }
@@ -186,7 +200,8 @@ fn number_of(bytes: &[u8]) -> Option<f64> {
 pub(super) fn append_value(segment: &Segment, id: u32, entry: &Entry, out: &mut Vec<u8>) -> Step<()> {
     let mut at = Cursor::at_start(segment, id, First::Entry)?;
     at.skip(entry.key_len())?;
-    at.append_to(entry.value_len.get() as usize, out)
+    let len = skip_record(&mut at, entry)?;
+    at.append_to(len, out)
 }
 
 pub(super) fn append_key(segment: &Segment, id: u32, entry: &Entry, out: &mut Vec<u8>) -> Step<()> {

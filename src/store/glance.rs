@@ -186,6 +186,9 @@ impl Glimpse<'_> {
         {
             return Some(None);
         }
+        if entry.has_extras() {
+            return None;
+        }
         let stale = entry.ttl.get() != 0 && entry.is_stale(time(now));
         Some(Some(Seen { id, entry, at, stale }))
     }

@@ -17,6 +17,7 @@ mod damage;
 mod deaths;
 mod directory;
 mod entry;
+mod extras;
 mod glance;
 mod held;
 mod lease;
@@ -32,17 +33,19 @@ mod stop;
 #[allow(clippy::module_inception, reason = "the room is named for what it holds")]
 mod store;
 mod table;
+mod tags;
 mod validate;
 mod values;
 mod watcher;
 mod write;
 
 pub use cache::Cache;
+pub use extras::{Extras, MAX_TAG_LENGTH, MAX_TAGS};
 pub use lease::{Claim, Lease, Outcome};
 pub use near::{Memo, NearReader, RingPlace};
 pub use options::{ClaimOptions, GetOptions, HasOptions, Options, PeekOptions, SetOptions};
 pub use store::{MIN_CAPACITY, SegmentOptions, Store};
 pub use values::{
-    Content, Info, Item, Key, LoadEntry, MAX_KEY_BYTES, SegmentUsage, Snapshot, SnapshotOptions, Stale,
-    Stats, Usage, Value,
+    Borne, Content, Info, Item, Key, LoadEntry, MAX_KEY_BYTES, SegmentUsage, Snapshot, SnapshotOptions,
+    Stale, Stats, Usage, Value,
 };

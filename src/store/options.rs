@@ -1,5 +1,6 @@
 //! What a namespace is made with, and what each operation may be given.
 
+use super::extras::Extras;
 use crate::error::{Code, Error, Result};
 use crate::shm::layout::Limits;
 
@@ -152,7 +153,7 @@ pub(super) fn check_ttl(ttl: f64) -> Result<()> {
     }
 }
 
-fn invalid(message: String) -> Error {
+pub(super) fn invalid(message: String) -> Error {
     Error::new(Code::InvalidArgument, message)
 }
 
@@ -174,7 +175,7 @@ pub struct HasOptions {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-pub struct SetOptions {
+pub struct SetOptions<'a> {
     /// `None`: the namespace's. Kept as it is: a negative one is stale at once, NaN never is.
     pub ttl: Option<f64>,
     pub start: Option<f64>,
@@ -182,6 +183,8 @@ pub struct SetOptions {
     pub no_update_ttl: bool,
     /// The value is a primitive: if the one that is there is the same, its size stays, as lru-cache has it for `===`.
     pub primitive: bool,
+    /// What the entry bears beside its value, in the place of what it bore before.
+    pub extras: Option<&'a Extras<'a>>,
 }
 
 #[derive(Clone, Copy, Debug)]

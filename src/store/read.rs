@@ -2,7 +2,8 @@
 //! met by `get` goes.
 
 use super::entry::{Found, Sought};
-use super::held::{Held, is_stale, remaining};
+use super::extras::Life;
+use super::held::{Held, remaining};
 use super::near::Memo;
 use super::options::{
     ALLOW_STALE, GetOptions, HasOptions, PeekOptions, UPDATE_AGE_ON_GET, UPDATE_AGE_ON_HAS,
@@ -10,6 +11,7 @@ use super::options::{
 use super::stop::{Step, Stop};
 use super::values::Info;
 use crate::lru::{Slot, move_to_front};
+use crate::shm::layout::Entry;
 use crate::sys::clock::monotonic_ms;
 
 impl Held<'_> {
@@ -26,8 +28,9 @@ impl Held<'_> {
         let Some(found) = self.find(sought)? else {
             return Ok(None);
         };
-        if found.entry.is_stale(now) {
-            return self.get_stale(found, o, out);
+        let life = self.life(found.id, found.entry, now)?;
+        if life != Life::Fresh {
+            return self.get_stale(found, life, o, out);
         }
         let tag = self.read_value(&found, out)?;
         self.touch(found.id)?;
@@ -41,19 +44,36 @@ impl Held<'_> {
         Ok(Some(tag))
     }
 
+    /// What a get gives of an entry that is not fresh. It goes, unless it is to be kept.
     #[cold]
-    fn get_stale(&mut self, found: Found, o: &GetOptions, out: &mut Vec<u8>) -> Step<Option<u8>> {
-        let allowed = o.allow_stale.unwrap_or_else(|| self.has_flag(ALLOW_STALE));
-        let tag = if allowed {
-            Some(self.read_value(&found, out)?)
-        } else {
-            None
+    fn get_stale(&mut self, found: Found, life: Life, o: &GetOptions, out: &mut Vec<u8>) -> Step<Option<u8>> {
+        let tag = self.read_stale(&found, life, o.allow_stale, out)?;
+        let goes = match life {
+            Life::Expired => !self.keeps_stale(o.no_delete_on_stale_get),
+            Life::Gone => true,
+            Life::Fresh | Life::Negative | Life::Graced => false,
         };
-        if !self.keeps_stale(o.no_delete_on_stale_get) {
+        if goes {
             self.remove(&found)?;
             self.trim()?;
         }
         Ok(tag)
+    }
+
+    /// The value of an entry that is stale and no worse, for those who take such.
+    fn read_stale(
+        &self,
+        found: &Found,
+        life: Life,
+        allowed: Option<bool>,
+        out: &mut Vec<u8>,
+    ) -> Step<Option<u8>> {
+        let stale = matches!(life, Life::Graced | Life::Expired);
+        if stale && allowed.unwrap_or_else(|| self.has_flag(ALLOW_STALE)) {
+            self.read_value(found, out).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     pub(super) fn peek(
@@ -66,17 +86,17 @@ impl Held<'_> {
         let Some(found) = self.find(sought)? else {
             return Ok(None);
         };
-        if found.entry.is_stale(now) && !o.allow_stale.unwrap_or_else(|| self.has_flag(ALLOW_STALE)) {
-            return Ok(None);
+        match self.life(found.id, found.entry, now)? {
+            Life::Fresh => self.read_value(&found, out).map(Some),
+            life => self.read_stale(&found, life, o.allow_stale, out),
         }
-        self.read_value(&found, out).map(Some)
     }
 
     pub(super) fn has(&mut self, sought: &Sought, now: f64, o: &HasOptions) -> Step<bool> {
         let Some(found) = self.find(sought)? else {
             return Ok(false);
         };
-        if found.entry.is_stale(now) {
+        if !self.lives(&found, now)? {
             return Ok(false);
         }
         if o.update_age_on_has
@@ -87,8 +107,8 @@ impl Held<'_> {
         Ok(true)
     }
 
-    pub(super) fn info(&mut self, sought: &Sought, out: &mut Vec<u8>) -> Step<Option<Info>> {
-        let Some(found) = self.find(sought)? else {
+    pub(super) fn info(&mut self, sought: &Sought, now: f64, out: &mut Vec<u8>) -> Step<Option<Info>> {
+        let Some(found) = self.find_shown(sought, now)? else {
             return Ok(None);
         };
         let tag = self.read_value(&found, out)?;
@@ -103,10 +123,19 @@ impl Held<'_> {
     }
 
     pub(super) fn remaining_ttl(&mut self, sought: &Sought, now: f64) -> Step<f64> {
-        let found = self.find(sought)?;
+        let found = self.find_shown(sought, now)?;
         Ok(found.map_or(0.0, |found| {
             remaining(found.entry.start.get_f64(), found.entry.ttl.get_f64(), now)
         }))
+    }
+
+    /// An entry that has a value, fresh or stale.
+    fn find_shown(&self, sought: &Sought, now: f64) -> Step<Option<Found>> {
+        let Some(found) = self.find(sought)? else {
+            return Ok(None);
+        };
+        let life = self.life(found.id, found.entry, now)?;
+        Ok((!matches!(life, Life::Negative | Life::Gone)).then_some(found))
     }
 
     /// Makes an entry the most recent.
@@ -152,7 +181,7 @@ impl Held<'_> {
         }
     }
 
-    /// Removes every stale entry, the least recent first. True if there was one.
+    /// Removes every entry that is stale and not kept, the least recent first. True if there was one.
     pub(super) fn purge_stale(&mut self, now: f64) -> Step<bool> {
         let mut next_expiry = f64::INFINITY;
         let mut purged = false;
@@ -161,19 +190,27 @@ impl Held<'_> {
         for _ in 0..count {
             let entry = self.entry(id)?;
             let before = entry.before.get();
-            let (start, ttl) = (entry.start.get_f64(), entry.ttl.get_f64());
-            if is_stale(start, ttl, now) {
+            if matches!(self.life(id, entry, now)?, Life::Expired | Life::Gone) {
                 let found = self.locate(id)?;
                 self.remove(&found)?;
                 self.trim()?;
                 purged = true;
-            } else if ttl > 0.0 && start != 0.0 {
-                next_expiry = next_expiry.min(start + ttl);
+            } else {
+                next_expiry = next_expiry.min(self.end_of(id, entry)?);
             }
             id = before;
         }
         self.ns.next_expiry.put_f64(next_expiry);
         self.ns.purge_after.put_f64(now + f64::from(count / 1024));
         Ok(purged)
+    }
+    /// When an entry is no longer kept; infinite for one without a TTL.
+    fn end_of(&self, id: u32, entry: &Entry) -> Step<f64> {
+        let (start, ttl) = (entry.start.get_f64(), entry.ttl.get_f64());
+        if ttl != 0.0 && start != 0.0 {
+            Ok(start + ttl + self.traits(id, entry)?.kept_for())
+        } else {
+            Ok(f64::INFINITY)
+        }
     }
 }

@@ -84,6 +84,7 @@ impl Held<'_> {
         self.ns.next_expiry.put_f64(f64::INFINITY);
         if self.ns.lease_count.get() == 0 {
             self.fell()?;
+            self.fell_tags()?;
         }
         self.trim()?;
         self.ns.pending.put(PENDING_NOTHING);

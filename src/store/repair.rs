@@ -94,6 +94,7 @@ impl Held<'_> {
             &ns.table_root,
             &ns.table_depth,
             &ns.buckets,
+            &ns.tags_root,
         ] {
             word.put(0);
         }

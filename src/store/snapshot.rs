@@ -1,6 +1,7 @@
 //! All entries at one moment, copied out under one hold of the lock.
 
 use super::entry::{append_key, append_value};
+use super::extras::Life;
 use super::held::Held;
 use super::options::ALLOW_STALE;
 use super::stop::{Step, Stop};
@@ -22,7 +23,12 @@ impl Held<'_> {
         let mut id = self.ns.head.get();
         for _ in 0..self.ns.count.get() {
             let entry = self.entry(id)?;
-            if with_stale || !entry.is_stale(now) {
+            let shown = match self.life(id, entry, now)? {
+                Life::Fresh => true,
+                Life::Graced | Life::Expired => with_stale,
+                Life::Negative | Life::Gone => false,
+            };
+            if shown {
                 self.copy_item(id, entry, want.content, &mut snapshot)?;
             }
             id = entry.after.get();
@@ -51,6 +57,7 @@ impl Held<'_> {
             start: entry.start.get_f64(),
             ttl: entry.ttl.get_f64(),
             size: entry.counted_size(),
+            borne: self.borne(id, entry)?,
         });
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::shm::layout::{FANOUT, NIL, Node};
 use crate::shm::segment::Segment;
 use crate::shm::word::Word32;
 
-const BITS: u32 = FANOUT.trailing_zeros();
+pub(super) const BITS: u32 = FANOUT.trailing_zeros();
 /// No table can be deeper: 32^6 buckets are more than there can be blocks.
 const DEEPEST: u32 = 6;
 const MOST_BUCKETS: u32 = 1 << 30;
@@ -64,7 +64,7 @@ impl Held<'_> {
     }
 
     /// Empties all links but the first, which is the stash's, of the stash's first block.
-    fn blank_node(&mut self) -> Step<u32> {
+    pub(super) fn blank_node(&mut self) -> Step<u32> {
         self.freed = None;
         let id = self.ns.stash_head.get();
         for link in &self.node(id)?.links[1..] {
@@ -74,7 +74,12 @@ impl Held<'_> {
     }
 
     /// Takes the stash's first block out, as a node whose first link is `first`.
-    fn pop_node(&self, change: &mut crate::shm::journal::Transaction, id: u32, first: u32) -> Step<()> {
+    pub(super) fn pop_node(
+        &self,
+        change: &mut crate::shm::journal::Transaction,
+        id: u32,
+        first: u32,
+    ) -> Step<()> {
         let link = self.link(id)?;
         change.set32(&self.ns.stash_head, link.get());
         change.set32(&self.ns.stash_count, self.ns.stash_count.get().wrapping_sub(1));

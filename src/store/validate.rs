@@ -136,6 +136,9 @@ impl Held<'_> {
                 "the name",
             )?;
         }
+        for block in self.tag_blocks().map_err(gone)? {
+            self.own(block, census, "the table of tags")?;
+        }
         self.validate_stash(census)?;
         let ns = self.ns;
         expect("count", u64::from(ns.count.get()), u64::from(tally.entries))?;

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::extras::Extras;
+
 /// The longest key, in bytes.
 pub const MAX_KEY_BYTES: usize = (1 << 24) - 1;
 
@@ -76,6 +78,29 @@ pub struct Item {
     pub start: f64,
     pub ttl: f64,
     pub size: u64,
+    /// What it bears beside its value, where it bears something.
+    pub borne: Option<Box<Borne>>,
+}
+
+/// As `Extras`, in memory of its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Borne {
+    pub grace: f64,
+    pub delta: f64,
+    pub version: u64,
+    pub tags: Vec<String>,
+}
+
+impl Borne {
+    pub fn extras(&self) -> Extras<'_> {
+        Extras {
+            grace: self.grace,
+            delta: self.delta,
+            negative: false,
+            version: self.version,
+            tags: &self.tags,
+        }
+    }
 }
 
 impl Snapshot {
@@ -93,7 +118,7 @@ impl Snapshot {
 pub struct LoadEntry<'a> {
     pub key: Key<'a>,
     pub value: Value<'a>,
-    pub options: super::SetOptions,
+    pub options: super::SetOptions<'a>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 //! that dies before the transaction has stored nothing; after it, everything.
 
 use super::chain::{Cursor, First};
-use super::entry::{Found, Sought};
+use super::entry::{EXTRAS_TAG, Found, Sought};
 use super::held::Held;
 use super::options::SetOptions;
 use super::stop::{Step, Stop};
@@ -25,6 +25,8 @@ const HUGE: u64 = 1 << 55;
 pub(super) struct Draft<'a> {
     pub(super) sought: Sought<'a>,
     pub(super) value: Value<'a>,
+    /// The record that lies before the value; empty for none.
+    pub(super) record: &'a [u8],
     pub(super) start: f64,
     pub(super) ttl: f64,
     pub(super) size: u64,
@@ -32,7 +34,18 @@ pub(super) struct Draft<'a> {
 
 impl Draft<'_> {
     fn payload_len(&self) -> usize {
-        self.sought.key.bytes.len() + self.value.bytes.len()
+        self.sought.key.bytes.len() + self.body_len()
+    }
+
+    /// What comes after the key.
+    #[inline(always)]
+    fn body_len(&self) -> usize {
+        self.record.len() + self.value.bytes.len()
+    }
+
+    fn size_word(&self) -> u64 {
+        let mark = if self.record.is_empty() { 0 } else { EXTRAS_TAG };
+        Entry::size_word(self.value.tag | mark, self.size)
     }
 
     #[inline(always)]
@@ -76,12 +89,35 @@ impl Held<'_> {
     /// What `load` would refuse.
     pub(super) fn check_loadable(&self, entry: &LoadEntry) -> Step<()> {
         self.check_size(entry.options.size)?;
-        self.check_fits(First::Entry.blocks(entry.key.bytes.len() + entry.value.bytes.len()))
+        let record = self.record_for(&entry.options)?;
+        self.check_fits(First::Entry.blocks(entry.key.bytes.len() + record.len() + entry.value.bytes.len()))
     }
 
     /// False when the entry is larger than any entry may be; an old one is gone then.
     #[inline(always)]
     pub(super) fn set(&mut self, sought: &Sought, value: Value, now: f64, o: &SetOptions) -> Step<bool> {
+        let record = self.record_for(o)?;
+        self.set_with(sought, value, &record, now, o)
+    }
+
+    /// The record for what is to be stored; nothing where it bears no extras.
+    #[inline(always)]
+    fn record_for(&self, o: &SetOptions) -> Step<Vec<u8>> {
+        match o.extras {
+            None => Ok(Vec::new()),
+            Some(extras) => self.inscribe(extras),
+        }
+    }
+
+    #[inline(always)]
+    fn set_with(
+        &mut self,
+        sought: &Sought,
+        value: Value,
+        record: &[u8],
+        now: f64,
+        o: &SetOptions,
+    ) -> Step<bool> {
         let size = self.check_size(o.size)?;
         if size != 0 && size > self.limits().largest_entry() {
             if let Some(found) = self.find(sought)? {
@@ -99,6 +135,7 @@ impl Held<'_> {
         let mut draft = Draft {
             sought: *sought,
             value,
+            record,
             start,
             ttl,
             size,
@@ -133,16 +170,19 @@ impl Held<'_> {
         o: &SetOptions,
     ) -> Step<bool> {
         self.check_size(o.size)?;
-        if self.find(sought)?.is_some_and(|found| !found.entry.is_stale(now)) {
+        if let Some(found) = self.find(sought)?
+            && self.lives(&found, now)?
+        {
             return Ok(false);
         }
         self.set(sought, value, now, o)
     }
 
-    /// Adds to a number. A counter that is there keeps its TTL and, unless one is given, its size.
+    /// Adds to a number. A counter that is there keeps its TTL, its extras and, unless one is given, its size.
     pub(super) fn incr(&mut self, sought: &Sought, amount: f64, now: f64, o: &SetOptions) -> Step<f64> {
-        let Some(found) = self.find(sought)?.filter(|found| !found.entry.is_stale(now)) else {
-            return self.store_number(sought, amount, now, o);
+        let Some(found) = self.find_living(sought, now)? else {
+            let record = self.record_for(o)?;
+            return self.store_number(sought, amount, &record, now, o);
         };
         let Some(number) = self.read_number(&found)? else {
             let message = "incr and decr need a number, and the value of this key is none";
@@ -154,15 +194,23 @@ impl Held<'_> {
             no_update_ttl: true,
             ..*o
         };
-        self.store_number(sought, number + amount, now, &o)
+        let record = self.record_without_version(&found)?;
+        self.store_number(sought, number + amount, &record, now, &o)
     }
 
-    fn store_number(&mut self, sought: &Sought, number: f64, now: f64, o: &SetOptions) -> Step<f64> {
+    fn store_number(
+        &mut self,
+        sought: &Sought,
+        number: f64,
+        record: &[u8],
+        now: f64,
+        o: &SetOptions,
+    ) -> Step<f64> {
         let value = Value {
             tag: Value::NUMBER,
             bytes: &number.to_le_bytes(),
         };
-        self.set(sought, value, now, o)?;
+        self.set_with(sought, value, record, now, o)?;
         Ok(number)
     }
 
@@ -206,7 +254,7 @@ impl Held<'_> {
 
     fn update(&mut self, draft: &Draft, found: Found, primitive: bool) -> Step<()> {
         let old_size = found.entry.counted_size();
-        if primitive && self.counts_sizes() && self.holds(&found, &draft.value)? {
+        if primitive && self.counts_sizes() && draft.record.is_empty() && self.holds(&found, &draft.value)? {
             // lru-cache sees the same value and leaves its size alone; the number already there keeps its sign.
             self.touch(found.id)?;
             self.note_ttl(draft.start, draft.ttl);
@@ -237,7 +285,7 @@ impl Held<'_> {
         let mut change = self.begin();
         self.count_change(&mut change, draft.sought.hash);
         self.write_value(&mut change, id, draft)?;
-        let (old, new) = (entry.value_len.get(), draft.value.bytes.len() as u32);
+        let (old, new) = (entry.value_len.get(), draft.body_len() as u32);
         if old != new {
             let bytes = ns.bytes.get().wrapping_sub(u64::from(old));
             change.set64(&ns.bytes, bytes.wrapping_add(u64::from(new)));
@@ -245,13 +293,13 @@ impl Held<'_> {
         }
         change.adjust64(&entry.start, draft.start.to_bits());
         change.adjust64(&entry.ttl, draft.ttl.to_bits());
-        change.adjust64(&entry.size, Entry::size_word(draft.value.tag, draft.size));
+        change.adjust64(&entry.size, draft.size_word());
         let slot = Slot::new(id).ok_or(Stop::Damaged)?;
         move_to_front(&mut self.recency(&mut change), slot)?;
         Ok(change.commit()?)
     }
 
-    /// Writes down the words that hold the value in an entry's own block. What else they hold stays.
+    /// Writes down the words that hold record and value in an entry's own block. What else they hold stays.
     #[inline(always)]
     fn write_value(&self, change: &mut Transaction, id: u32, draft: &Draft) -> Step<()> {
         let (from, value) = (draft.sought.key.bytes.len(), draft.value.bytes);
@@ -264,7 +312,9 @@ impl Held<'_> {
         let mut image = [[0; 8]; ENTRY_PAYLOAD / 8];
         image[0] = first.get().to_ne_bytes();
         image[words.len() - 1] = last.get().to_ne_bytes();
-        image.as_flattened_mut()[from % 8..][..value.len()].copy_from_slice(value);
+        let (record, rest) = image.as_flattened_mut()[from % 8..].split_at_mut(draft.record.len());
+        record.copy_from_slice(draft.record);
+        rest[..value.len()].copy_from_slice(value);
         for (word, bytes) in words.iter().zip(image) {
             change.set64(word, u64::from_ne_bytes(bytes));
         }
@@ -282,7 +332,7 @@ impl Held<'_> {
     /// Begins an entry's lifetime again, with another TTL where one is given, and leaves its value alone. False where
     /// there is none that lives.
     pub(super) fn extend(&mut self, sought: &Sought, now: f64, ttl: Option<f64>) -> Step<bool> {
-        let Some(found) = self.find(sought)?.filter(|found| !found.entry.is_stale(now)) else {
+        let Some(found) = self.find_living(sought, now)? else {
             return Ok(false);
         };
         let ttl = ttl.unwrap_or_else(|| found.entry.ttl.get_f64());
@@ -410,15 +460,18 @@ impl Held<'_> {
         let key = draft.sought.key;
         let mut at = Cursor::at_start(self.segment, id, First::Entry)?;
         at.write(key.bytes)?;
+        if !draft.record.is_empty() {
+            at.write(draft.record)?;
+        }
         at.write(draft.value.bytes)?;
         let last = at.block();
         entry.last.put(last);
         entry.hash.put(draft.sought.hash);
         entry.key.put(Entry::key_word(key.tag, key.bytes.len()));
-        entry.value_len.put(draft.value.bytes.len() as u32);
+        entry.value_len.put(draft.body_len() as u32);
         entry.start.put_f64(draft.start);
         entry.ttl.put_f64(draft.ttl);
-        entry.size.put(Entry::size_word(draft.value.tag, draft.size));
+        entry.size.put(draft.size_word());
         Ok((id, last, draft.blocks()))
     }
 }

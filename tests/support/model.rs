@@ -3,11 +3,11 @@
 //! Shared by the property test (`tests/model.rs`) and the fuzz target (`fuzz/fuzz_targets/store.rs`): both feed bytes,
 //! from which options and actions are read.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use flotilla::error::Code;
 use flotilla::store::{
-    Cache, Content, GetOptions, HasOptions, Key, NearReader, Options, PeekOptions, SetOptions,
+    Cache, Content, Extras, GetOptions, HasOptions, Key, NearReader, Options, PeekOptions, SetOptions,
     SnapshotOptions, Stale, Store, Value,
 };
 
@@ -46,13 +46,62 @@ struct Item {
     start: f64,
     ttl: f64,
     size: u64,
+    extras: Extras<'static>,
+    /// One of its tags was invalidated.
+    gone: bool,
 }
 
 impl Item {
     fn is_stale(&self, now: f64) -> bool {
         self.ttl != 0.0 && self.start != 0.0 && now - self.start > self.ttl
     }
+
+    /// Whether a plain read finds it.
+    fn lives(&self, now: f64) -> bool {
+        !self.is_stale(now) && self.is_shown()
+    }
+
+    /// Whether it may be given at all, if only as a stale one.
+    fn is_shown(&self) -> bool {
+        !self.extras.negative && !self.gone
+    }
+
+    /// Whether it is to be removed by whoever comes upon it.
+    fn is_over(&self, now: f64) -> bool {
+        let grace = if self.extras.negative {
+            0.0
+        } else {
+            self.extras.grace
+        };
+        self.gone || self.is_stale(now) && now - self.start > self.ttl + grace
+    }
 }
+
+static TAGS: LazyLock<[String; 3]> =
+    LazyLock::new(|| ["a", "a tag of more than one block", "b"].map(String::from));
+
+/// What entries bear in this test.
+static EXTRAS: LazyLock<Vec<Extras<'static>>> = LazyLock::new(|| {
+    let mut all = Vec::new();
+    for tags in [&TAGS[..0], &TAGS[..1], &TAGS[1..2], &TAGS[..]] {
+        for (grace, negative) in [
+            (0.0, false),
+            (4.0, false),
+            (100.0, false),
+            (0.0, true),
+            (4.0, true),
+        ] {
+            all.push(Extras {
+                grace,
+                negative,
+                delta: grace / 2.0,
+                tags,
+                ..Extras::default()
+            });
+        }
+    }
+    all
+});
 
 /// The least recent first.
 struct Model {
@@ -109,7 +158,7 @@ impl Model {
 
     fn tidy(&mut self, now: f64) {
         if self.options.ttl_autopurge {
-            self.items.retain(|item| !item.is_stale(now));
+            self.items.retain(|item| !item.is_over(now));
         }
     }
 
@@ -163,19 +212,23 @@ impl Model {
                 start,
                 ttl,
                 size,
+                extras: extras_of(o),
+                gone: false,
             });
             return Ok(true);
         };
         self.freshen(at);
         let last = self.items.len() - 1;
-        let same = o.primitive && self.counts_sizes() && same(&self.items[last].value, &value);
+        let plain = o.extras.is_none_or(|extras| *extras == Extras::default());
+        let plain = plain && self.items[last].extras == Extras::default();
+        let same = plain && o.primitive && self.counts_sizes() && same(&self.items[last].value, &value);
         if !same {
             self.items[last].size = 0;
             while self.options.max_size != 0 && self.total() + size > self.options.max_size {
                 self.evict();
             }
             let item = self.items.last_mut().unwrap();
-            (item.value, item.size) = (value, size);
+            (item.value, item.size, item.extras, item.gone) = (value, size, extras_of(o), false);
         }
         if !o.no_update_ttl {
             let item = self.items.last_mut().unwrap();
@@ -197,14 +250,16 @@ impl Model {
     fn look(&mut self, key: &(u8, Vec<u8>), now: f64, o: &GetOptions) -> Option<(u8, Vec<u8>)> {
         let at = self.position(key)?;
         let value = self.items[at].value.clone();
-        if self.items[at].is_stale(now) {
-            if !o
-                .no_delete_on_stale_get
-                .unwrap_or(self.options.no_delete_on_stale_get)
-            {
+        if !self.items[at].lives(now) {
+            let item = &self.items[at];
+            let (over, shown) = (item.is_over(now), item.is_shown());
+            let kept = shown
+                && o.no_delete_on_stale_get
+                    .unwrap_or(self.options.no_delete_on_stale_get);
+            if over && !kept {
                 self.items.remove(at);
             }
-            return Some(value).filter(|_| o.allow_stale.unwrap_or(self.options.allow_stale));
+            return Some(value).filter(|_| shown && o.allow_stale.unwrap_or(self.options.allow_stale));
         }
         self.freshen(at);
         if o.update_age_on_get.unwrap_or(self.options.update_age_on_get) {
@@ -216,15 +271,15 @@ impl Model {
 
     fn peek(&self, key: &(u8, Vec<u8>), now: f64, o: &PeekOptions) -> Option<(u8, Vec<u8>)> {
         let item = &self.items[self.position(key)?];
-        let shown = !item.is_stale(now) || o.allow_stale.unwrap_or(self.options.allow_stale);
-        shown.then(|| item.value.clone())
+        let shown = item.lives(now) || o.allow_stale.unwrap_or(self.options.allow_stale);
+        (shown && item.is_shown()).then(|| item.value.clone())
     }
 
     fn has(&mut self, key: &(u8, Vec<u8>), now: f64, o: &HasOptions) -> bool {
         let Some(at) = self.position(key) else {
             return false;
         };
-        if self.items[at].is_stale(now) {
+        if !self.items[at].lives(now) {
             return false;
         }
         if o.update_age_on_has.unwrap_or(self.options.update_age_on_has) {
@@ -238,7 +293,7 @@ impl Model {
         let found = self
             .position(&key)
             .map(|at| self.items[at].clone())
-            .filter(|item| !item.is_stale(now));
+            .filter(|item| item.lives(now));
         let Some(item) = found else {
             return self.set(key, number(amount), now, o).map(|_| amount);
         };
@@ -250,13 +305,14 @@ impl Model {
         let o = SetOptions {
             size: o.size.or(kept),
             no_update_ttl: true,
+            extras: Some(&item.extras),
             ..*o
         };
         self.set(key, number(sum), now, &o).map(|_| sum)
     }
 
     fn touch(&mut self, key: &(u8, Vec<u8>), now: f64, ttl: Option<f64>) -> bool {
-        let Some(at) = self.position(key).filter(|at| !self.items[*at].is_stale(now)) else {
+        let Some(at) = self.position(key).filter(|at| self.items[*at].lives(now)) else {
             return false;
         };
         self.freshen(at);
@@ -267,7 +323,9 @@ impl Model {
     }
 
     fn remaining(&self, key: &(u8, Vec<u8>), now: f64) -> f64 {
-        let Some(at) = self.position(key) else { return 0.0 };
+        let Some(at) = self.position(key).filter(|at| self.items[*at].is_shown()) else {
+            return 0.0;
+        };
         let item = &self.items[at];
         if item.ttl == 0.0 || item.start == 0.0 {
             f64::INFINITY
@@ -275,6 +333,12 @@ impl Model {
             item.ttl - (now - item.start)
         }
     }
+}
+
+fn extras_of(o: &SetOptions) -> Extras<'static> {
+    let wanted = o.extras.copied().unwrap_or_default();
+    let known = EXTRAS.iter().find(|extras| **extras == wanted);
+    *known.unwrap()
 }
 
 fn same(old: &(u8, Vec<u8>), new: &(u8, Vec<u8>)) -> bool {
@@ -334,7 +398,7 @@ fn read_value(bytes: &mut Bytes) -> Option<(u8, Vec<u8>)> {
     ))
 }
 
-fn read_set_options(bytes: &mut Bytes, counts: bool) -> Option<SetOptions> {
+fn read_set_options(bytes: &mut Bytes, counts: bool) -> Option<SetOptions<'static>> {
     let size = match bytes.below(12)? {
         0 => None,
         1 => Some([f64::NAN, 0.0, 1.5, -3.0, f64::INFINITY][bytes.below(5)? as usize]),
@@ -346,6 +410,7 @@ fn read_set_options(bytes: &mut Bytes, counts: bool) -> Option<SetOptions> {
         size,
         no_update_ttl: bytes.below(6)? == 0,
         primitive: bytes.flag()?,
+        extras: bytes.maybe(|bytes| EXTRAS.get(usize::from(bytes.next()?) % EXTRAS.len()))?,
     })
 }
 
@@ -362,7 +427,7 @@ struct Pair {
 impl Pair {
     /// Does the next thing on both sides. `None` at the end of the bytes.
     fn step(&mut self, bytes: &mut Bytes) -> Option<()> {
-        match bytes.below(25)? {
+        match bytes.below(27)? {
             0..=6 => self.set(bytes)?,
             7..=10 => self.get(bytes)?,
             11 => self.peek(bytes)?,
@@ -373,7 +438,7 @@ impl Pair {
             17 => self.retune(bytes)?,
             18 => self.set_if_absent(bytes)?,
             19 => {
-                self.model.items.retain(|item| !item.is_stale(self.now));
+                self.model.items.retain(|item| !item.is_over(self.now));
                 self.cache.purge_stale(self.now).unwrap();
             }
             20 => {
@@ -388,6 +453,7 @@ impl Pair {
             }
             22 => self.pop(),
             23 => self.touch(bytes)?,
+            24 | 25 => self.invalidate(bytes)?,
             _ => self.compare(),
         }
         Some(())
@@ -413,6 +479,20 @@ impl Pair {
         Some(())
     }
 
+    fn invalidate(&mut self, bytes: &mut Bytes) -> Option<()> {
+        let from = usize::from(bytes.below(3)?);
+        let some = &TAGS[from..=from + usize::from(bytes.below(3 - from as u8)?)];
+        if self.model.options.ttl_autopurge {
+            // When such a namespace looks for what it may remove is its own affair.
+            return Some(());
+        }
+        self.cache.invalidate_tags(some).unwrap();
+        for item in &mut self.model.items {
+            item.gone |= item.extras.tags.iter().any(|tag| some.contains(tag));
+        }
+        Some(())
+    }
+
     fn set_if_absent(&mut self, bytes: &mut Bytes) -> Option<()> {
         let (key, value) = (read_key(bytes)?, read_value(bytes)?);
         let o = read_set_options(bytes, self.model.counts_sizes())?;
@@ -421,7 +501,7 @@ impl Pair {
         let there = self
             .model
             .position(&key)
-            .is_some_and(|at| !self.model.items[at].is_stale(self.now));
+            .is_some_and(|at| self.model.items[at].lives(self.now));
         let should = match self.model.size(o.size) {
             Err(refusal) => Err(refusal),
             Ok(_) if there => Ok(false),
@@ -575,6 +655,9 @@ impl Pair {
                     item.start,
                     item.ttl,
                     item.size,
+                    item.borne
+                        .as_deref()
+                        .map(|borne| (borne.grace, borne.delta, borne.tags.clone())),
                 )
             })
             .collect();
@@ -583,6 +666,7 @@ impl Pair {
             .items
             .iter()
             .rev()
+            .filter(|item| item.is_shown())
             .map(|item| {
                 (
                     item.key.clone(),
@@ -590,6 +674,8 @@ impl Pair {
                     item.start,
                     item.ttl,
                     item.size,
+                    (item.extras != Extras::default())
+                        .then(|| (item.extras.grace, item.extras.delta, item.extras.tags.to_vec())),
                 )
             })
             .collect();
@@ -603,7 +689,7 @@ impl Pair {
             .model
             .items
             .iter()
-            .filter(|item| self.model.options.allow_stale || !item.is_stale(self.now));
+            .filter(|item| item.is_shown() && (self.model.options.allow_stale || item.lives(self.now)));
         assert_eq!(
             self.cache.snapshot(self.now, &fresh).unwrap().items.len(),
             shown.count()

@@ -181,7 +181,7 @@ pub(super) fn write_options<'call>(
     js: Js<'call>,
     ttl: Option<Value<'call>>,
     size: Option<Value<'call>>,
-) -> Outcome<SetOptions> {
+) -> Outcome<SetOptions<'static>> {
     let (ttl, size) = (
         optional_number(js, ttl, "ttl")?,
         optional_number(js, size, "size")?,

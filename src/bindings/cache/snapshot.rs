@@ -133,7 +133,7 @@ pub(super) fn dump<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Out
 struct Owned {
     key: (u8, Vec<u8>),
     value: (u8, Vec<u8>),
-    options: SetOptions,
+    options: SetOptions<'static>,
 }
 
 /// `cacheLoad(id, [key, payload, tag, ttl, age, size, ...])`: all of it is read before anything is changed.

@@ -55,7 +55,8 @@ impl Memo {
     pub(super) fn of(segment: &Segment, ns: &Namespace, slot: u32, id: u32, entry: &Entry) -> Self {
         let mark_at = mark_at(entry.hash.get(), slot);
         let (start, ttl) = (entry.start.get_f64(), entry.ttl.get_f64());
-        let barred = ns.limits.flags.get() & BARRED != 0 || segment.header().near.observe() == 0;
+        let barred =
+            ns.limits.flags.get() & BARRED != 0 || entry.has_extras() || segment.header().near.observe() == 0;
         match segment.mark(mark_at).filter(|_| !barred) {
             None => Self::default(),
             Some(mark) => Self {
