@@ -129,3 +129,20 @@ describe('behind @fastify/rate-limit', () => {
     expect(await statuses(2)).toEqual([200, 200]);
   });
 });
+
+describe('what it tells the plugin', () => {
+  it('is whole milliseconds, and none of a window that has ended', async () => {
+    const Store = fastifyRateLimitStore();
+    const store = new Store({});
+    const told = (method, ...rest) =>
+      new Promise((resolve, reject) => {
+        store[method]('ada', (error, count) => (error ? reject(error) : resolve(count)), ...rest);
+      });
+    await told('incr', 1000, 5);
+    advance(200.25);
+    expect(await told('read')).toEqual({ current: 1, ttl: 800 });
+    expect(await told('incr', 1000, 5)).toEqual({ current: 2, ttl: 800 });
+    advance(5000);
+    expect(await told('read')).toEqual({ current: 0, ttl: 0 });
+  });
+});

@@ -47,9 +47,14 @@ class Counters {
     return this.cache.peek(this.#space.key(name));
   }
 
-  /** @param {string} name @returns {Promise<number>} how many milliseconds are left of the window */
+  /**
+   * How many whole milliseconds are left of the window: none where it has ended, also while its counter is still there.
+   *
+   * @param {string} name
+   * @returns {Promise<number>}
+   */
   async left(name) {
-    return (await this.cache.getRemainingTTL(this.#space.key(name))) ?? 0;
+    return Math.max(0, Math.ceil((await this.cache.getRemainingTTL(this.#space.key(name))) ?? 0));
   }
 
   /** Lets the window begin now, and leaves the count. @param {string} name @param {number} windowMs */
