@@ -20,6 +20,7 @@ import type { Socket } from 'node:net';
 export type FlotillaErrorCode =
   | 'FLOTILLA_ERR_INVALID_ARGUMENT'
   | 'FLOTILLA_ERR_OUT_OF_RANGE'
+  | 'FLOTILLA_ERR_UNKNOWN_OPTION'
   | 'FLOTILLA_ERR_SIGNAL_CYCLE'
   | 'FLOTILLA_ERR_DUPLICATE_KEY'
   | 'FLOTILLA_ERR_SCOPE_DESTROYED'
@@ -104,7 +105,7 @@ export type CacheKey = string | number | boolean | bigint;
 export interface CacheOptions {
   /**
    * The logical name; instances of one name share one cache. Default `'default'`. Options that differ from
-   * those of the existing cache throw an error that names every mismatch.
+   * those of the existing cache are an error that names every mismatch; those that are left out are the ones it has.
    */
   namespace?: string;
   /** How long a worker waits for the primary on the IPC transport, in milliseconds. Default 100. */
@@ -132,7 +133,15 @@ export interface CacheOptions {
   noDeleteOnStaleGet?: boolean;
   /** Remove entries as they expire, and not only when they are met. Default `false`. */
   ttlAutopurge?: boolean;
+  /**
+   * Taken for programs written for lru-cache-clustered 2.1 and later, which has it for a second cache in each worker
+   * that may be outdated for a while. Here reads of the shared cache are as near, and never outdated.
+   */
+  localL1?: object;
 }
+
+/** The name that lru-cache-clustered has for {@link CacheOptions}. */
+export type LRUCacheClusterOptions = CacheOptions;
 
 /** What a write may say of its entry. */
 export interface WriteOptions {
@@ -142,6 +151,11 @@ export interface WriteOptions {
   size?: number;
 }
 
+/** Taken by reads for programs that use `localL1`: here no read goes by a cache that may be outdated. */
+export interface ReadOptions {
+  bypassL1?: boolean;
+}
+
 /** What `touch` takes. */
 export interface TouchOptions {
   /** The lifetime in milliseconds from now on. Default: the one that the entry has. */
@@ -149,7 +163,7 @@ export interface TouchOptions {
 }
 
 /** Options of `fetch` and of `memoize`. */
-export interface FetchOptions extends WriteOptions {
+export interface FetchOptions extends WriteOptions, ReadOptions {
   /** Look neither at the cache nor for a fetch under way, and start a new one. Default `false`. */
   forceRefresh?: boolean;
   /**
@@ -158,6 +172,27 @@ export interface FetchOptions extends WriteOptions {
    * Default 30000.
    */
   lease?: number;
+}
+
+/** The name that lru-cache-clustered has for the options of `memoize`. */
+export type MemoizeOptions = FetchOptions;
+
+/** What `mSet` stores: a key, a value, and what is said of this entry alone. */
+export type MSetEntry<K extends CacheKey = CacheKey, V extends {} = any> =
+  | readonly [K, V]
+  | readonly [K, V, WriteOptions];
+
+/** What `localStats` says: that there is no cache before the shared one. The copies that a process reads are in `stats`. */
+export interface LocalStats {
+  enabled: boolean;
+  hits: number;
+  misses: number;
+  sets: number;
+  invalidations: number;
+  evictions: number;
+  staleHits: number;
+  size: number;
+  ipcAvoided: number;
 }
 
 /** An entry as `dump`, `load` and `info` know it: the shape of lru-cache 11. */
@@ -267,6 +302,16 @@ export interface SyncCache<K extends CacheKey = CacheKey, V extends {} = any> {
   forEach(callback: (value: V, key: K, cache: SyncCache<K, V>) => unknown, thisArg?: unknown): void;
   /** How many entries there are, expired and not yet removed ones included. */
   readonly size: number;
+  /** The limits and flags as they are now; 0 for a limit that there is not. What is not read-only can be set, for all. */
+  readonly max: number;
+  readonly maxSize: number;
+  readonly maxEntrySize: number;
+  ttl: number;
+  allowStale: boolean;
+  readonly updateAgeOnGet: boolean;
+  readonly updateAgeOnHas: boolean;
+  readonly noDeleteOnStaleGet: boolean;
+  readonly ttlAutopurge: boolean;
   /** Removes expired entries; `true` if there were any. */
   purgeStale(): boolean;
   /** Milliseconds until expiry: `Infinity` without a TTL, 0 where there is no entry. */
@@ -297,7 +342,10 @@ export interface SyncCache<K extends CacheKey = CacheKey, V extends {} = any> {
  * `TypeError`.
  */
 export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any> {
-  /** Throws where the options conflict with those the namespace already has. */
+  /**
+   * Throws where the options conflict with those the namespace already has. In a worker the constructor does not
+   * throw for that: `getInstance()`, `healthCheck()` and each use reject.
+   */
   constructor(options?: CacheOptions);
 
   /**
@@ -324,7 +372,7 @@ export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any
   readonly ready: Promise<void>;
 
   /** The value, or `undefined`. */
-  get(key: K): Promise<V | undefined>;
+  get(key: K, options?: ReadOptions): Promise<V | undefined>;
   /** Stores a value. */
   set(key: K, value: V, options?: WriteOptions): Promise<boolean>;
   /** Stores a value unless the key exists, in one step for the whole cluster; `false` if it does. */
@@ -332,19 +380,16 @@ export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any
   /** Removes an entry; `true` if there was one. */
   delete(key: K): Promise<boolean>;
   /** Whether there is an unexpired entry. */
-  has(key: K): Promise<boolean>;
+  has(key: K, options?: ReadOptions): Promise<boolean>;
   /** The value, or `undefined`; changes no recency. */
-  peek(key: K): Promise<V | undefined>;
+  peek(key: K, options?: ReadOptions): Promise<V | undefined>;
   /** Removes all entries. */
   clear(): Promise<void>;
 
   /** A map with every key that was asked for. */
-  mGet(keys: Iterable<K>): Promise<Map<K, V | undefined>>;
+  mGet(keys: Iterable<K>, options?: ReadOptions): Promise<Map<K, V | undefined>>;
   /** Stores several values. An entry's own options go before those of the call. */
-  mSet(
-    entries: Iterable<readonly [K, V] | readonly [K, V, WriteOptions]>,
-    options?: WriteOptions,
-  ): Promise<void>;
+  mSet(entries: Iterable<MSetEntry<K, V>>, options?: WriteOptions): Promise<void>;
   /** Removes several entries. */
   mDelete(keys: Iterable<K>): Promise<void>;
 
@@ -408,6 +453,15 @@ export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any
   ttl(value?: number): Promise<number>;
   /** Whether expired values are returned once more; with a value, sets it. */
   allowStale(value?: boolean): Promise<boolean>;
+
+  /** For programs that use `localL1`: the instance itself, as no read is outdated. */
+  withoutLocal(): this;
+  /** For programs that use `localL1`: that there is none. */
+  localStats(): LocalStats;
+  /** For programs that use `localL1`: its events `l1:hit` and the like, which never come. */
+  on(event: `l1:${string}`, listener: (details: { namespace: string; key: K }) => void): this;
+  once(event: `l1:${string}`, listener: (details: { namespace: string; key: K }) => void): this;
+  off(event: `l1:${string}`, listener: (details: { namespace: string; key: K }) => void): this;
 }
 
 /** The long name of {@link LRUCacheClustered}: the same class. */
@@ -427,11 +481,11 @@ export interface Codec<V, S extends {}> {
 export interface WrappedCache<K extends CacheKey, V, S extends {} = any> {
   /** The cache beneath, with the stored form. */
   readonly cache: LRUCacheClustered<K, S>;
-  get(key: K): Promise<V | undefined>;
+  get(key: K, options?: ReadOptions): Promise<V | undefined>;
   set(key: K, value: V, options?: WriteOptions): Promise<boolean>;
   setIfAbsent(key: K, value: V, options?: WriteOptions): Promise<boolean>;
-  peek(key: K): Promise<V | undefined>;
-  mGet(keys: Iterable<K>): Promise<Map<K, V | undefined>>;
+  peek(key: K, options?: ReadOptions): Promise<V | undefined>;
+  mGet(keys: Iterable<K>, options?: ReadOptions): Promise<Map<K, V | undefined>>;
   mSet(
     entries: Iterable<readonly [K, V] | readonly [K, V, WriteOptions]>,
     options?: WriteOptions,
@@ -440,7 +494,7 @@ export interface WrappedCache<K extends CacheKey, V, S extends {} = any> {
   entries(): Promise<[K, V][]>;
   [Symbol.asyncIterator](): AsyncIterableIterator<[K, V]>;
   fetch(key: K, fetcher: () => V | PromiseLike<V>, options?: FetchOptions): Promise<V>;
-  has(key: K): Promise<boolean>;
+  has(key: K, options?: ReadOptions): Promise<boolean>;
   delete(key: K): Promise<boolean>;
   keys(): Promise<K[]>;
   size(): Promise<number>;

@@ -30,6 +30,16 @@ const table = {
     remedy: 'The message names the argument, what was passed and what it takes.',
     message: (name, expected, actual) => `${name} must be ${expected}; it is ${actual}`,
   },
+  FLOTILLA_ERR_UNKNOWN_OPTION: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: TypeError,
+    meaning:
+      'An option has a name that is not known, or one that means nothing here. Nothing was changed by the call.',
+    remedy:
+      'The message names the option that was meant, or what to do instead. Leave out what is not needed.',
+    message: (what, name, advice) => `${what} takes no option "${name}": ${advice}`,
+  },
   FLOTILLA_ERR_SIGNAL_CYCLE: {
     fault: 'caller',
     retryCanHelp: false,

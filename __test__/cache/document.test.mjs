@@ -297,10 +297,9 @@ describe.each([
   ['ipc', 'the primary', ({ before }) => before],
   ['ipc', 'a worker', ({ answers: [answer] }) => answer],
 ])('the documented surface, %s, in %s', (transport, where, of) => {
-  // A constructor cannot wait for the primary's answer: there each use rejects, as ipc.test.mjs shows.
+  // In a worker each use rejects, as drop-in.test.mjs shows.
   const told = Object.entries(cases).filter(
-    ([name]) =>
-      transport === 'shared' || where === 'the primary' || !name.startsWith('options that conflict throw'),
+    ([name]) => where === 'the primary' || !name.startsWith('options that conflict throw'),
   );
   it.each(told)('%s', async (name, [, expected]) => {
     const ours = name.startsWith('usage') ? [transport, ...expected.slice(1)] : expected;

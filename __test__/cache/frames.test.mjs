@@ -32,7 +32,7 @@ describe('frames of a worker', () => {
         const { send } = process;
         process.send = (message, ...rest) => { if (message?.flotilla === 'cache') sent.push(message); return send.call(process, message, ...rest); };
         const more = { secret: 'x'.repeat(1000), dispose() {} };
-        const cache = new LRUCacheClustered({ namespace: 'said', ttl: 60_000, updateAgeOnGet: 1, allowStale: false, timeout: 60_000, ...more });
+        const cache = new LRUCacheClustered({ namespace: 'said', ttl: 60_000, updateAgeOnGet: 1, allowStale: false, timeout: 60_000 });
         await cache.set('a', 1, { ttl: 5000, ...more });
         await cache.set('a', 1, more);
         await cache.mSet([['a', 1, more], ['b', 2, { ttl: 9000, ...more }]], { ttl: 5000, ...more });
@@ -63,7 +63,9 @@ describe('frames of a worker', () => {
       ['fetch', 'a', { lease: 30_000, ttl: 5000, forceRefresh: false }],
       ['get', 'a'],
     ];
-    expect(answers).toEqual([[1, { namespace: 'said', ttl: 60_000, updateAgeOnGet: true }, ops]]);
+    expect(answers).toEqual([
+      [1, { namespace: 'said', ttl: 60_000, allowStale: false, updateAgeOnGet: true }, ops],
+    ]);
   });
 });
 

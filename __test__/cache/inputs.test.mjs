@@ -82,7 +82,10 @@ describe('an input that is odd or wrong, on shared memory and on messages', () =
     ["load, ttl '1'", invalid('ttl must be a number of milliseconds; it is "1"')],
     ['decr by Infinity', invalid('amount must be a finite number; it is Infinity')],
     ['a namespace of 10,000 characters', '[ true, 1 ]'],
-    ['options of no cache', '[ true, 1 ]'],
+    [
+      'options of no cache',
+      'threw TypeError FLOTILLA_ERR_UNKNOWN_OPTION: LRUCacheClustered takes no option "dispose": a function could run in one process only; undefined',
+    ],
     ['new LRUCacheClustered(name)', invalid('options must be an object; it is "name"')],
     ["set('a', null)", nullish('"a"')],
     ["set('a', undefined)", nullish('"a"')],

@@ -168,7 +168,7 @@ describe('the IPC transport', () => {
       [
         `${conflict}6 (incoming)`,
         `${conflict}6 (incoming)`,
-        `${conflict}undefined (incoming), ttl=undefined (existing) != 5 (incoming)`,
+        "Conflicting options for namespace 'n': ttl=undefined (existing) != 5 (incoming)",
       ],
     ]);
   });

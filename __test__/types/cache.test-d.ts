@@ -7,9 +7,14 @@ import {
   type Codec,
   type Entry,
   type FetchOptions,
+  type LocalStats,
   LRUCacheClustered,
+  type LRUCacheClusterOptions,
   LRUCacheForClustersAsPromised,
+  type MemoizeOptions,
+  type MSetEntry,
   memoize,
+  type ReadOptions,
   type Stats,
   type SyncCache,
   type SyncGetOptions,
@@ -46,7 +51,9 @@ describe('options', () => {
       updateAgeOnHas?: boolean;
       noDeleteOnStaleGet?: boolean;
       ttlAutopurge?: boolean;
+      localL1?: object;
     }>();
+    expectTypeOf<LRUCacheClusterOptions>().toEqualTypeOf<CacheOptions>();
     expectTypeOf<ConstructorParameters<typeof LRUCacheClustered>>().toEqualTypeOf<[options?: CacheOptions]>();
   });
 
@@ -71,10 +78,28 @@ describe('options', () => {
     expectTypeOf<WriteOptions>().toEqualTypeOf<{ ttl?: number; size?: number }>();
   });
 
+  test('of a read are for localL1 alone', () => {
+    expectTypeOf<ReadOptions>().toEqualTypeOf<{ bypassL1?: boolean }>();
+    expectTypeOf(cache.withoutLocal()).toEqualTypeOf<LRUCacheClustered<string, User>>();
+    expectTypeOf(cache.localStats()).toEqualTypeOf<LocalStats>();
+    expectTypeOf(cache.get('a', { bypassL1: true })).toEqualTypeOf<Promise<User | undefined>>();
+    cache.on('l1:hit', ({ namespace, key }) => expectTypeOf([namespace, key]).toEqualTypeOf<string[]>());
+    // @ts-expect-error
+    cache.on('hit', () => {});
+  });
+
+  test('of mSet may stand with each entry', () => {
+    expectTypeOf<MSetEntry<string, User>>().toEqualTypeOf<
+      readonly [string, User] | readonly [string, User, WriteOptions]
+    >();
+  });
+
   test('of a fetch add forceRefresh and the lease', () => {
+    expectTypeOf<MemoizeOptions>().toEqualTypeOf<FetchOptions>();
     expectTypeOf<FetchOptions>().branded.toEqualTypeOf<{
       ttl?: number;
       size?: number;
+      bypassL1?: boolean;
       forceRefresh?: boolean;
       lease?: number;
     }>();
@@ -161,14 +186,16 @@ describe('static methods', () => {
 
 describe('methods', () => {
   test('of the core', () => {
-    expectTypeOf(cache.get).toEqualTypeOf<(key: string) => Promise<User | undefined>>();
+    expectTypeOf(cache.get).toEqualTypeOf<
+      (key: string, options?: ReadOptions) => Promise<User | undefined>
+    >();
     expectTypeOf(cache.set).toEqualTypeOf<
       (key: string, value: User, options?: WriteOptions) => Promise<boolean>
     >();
     expectTypeOf(cache.setIfAbsent).toEqualTypeOf<typeof cache.set>();
     expectTypeOf(cache.delete).toEqualTypeOf<(key: string) => Promise<boolean>>();
-    expectTypeOf(cache.has).toEqualTypeOf<(key: string) => Promise<boolean>>();
-    expectTypeOf(cache.peek).toEqualTypeOf<(key: string) => Promise<User | undefined>>();
+    expectTypeOf(cache.has).toEqualTypeOf<(key: string, options?: ReadOptions) => Promise<boolean>>();
+    expectTypeOf(cache.peek).toEqualTypeOf<typeof cache.get>();
     expectTypeOf(cache.clear).toEqualTypeOf<() => Promise<void>>();
   });
 
@@ -282,6 +309,7 @@ describe('methods', () => {
       | ('incr' | 'decr' | 'fetch' | 'getRemainingTTL' | 'purgeStale' | 'healthCheck' | 'stats' | 'destroy')
       | ('getCache' | 'ready' | 'max' | 'ttl' | 'allowStale')
       | ('sync' | 'usage' | 'touch')
+      | ('withoutLocal' | 'localStats' | 'on' | 'once' | 'off')
     >();
   });
 });
@@ -305,6 +333,8 @@ describe('the synchronous view', () => {
           | 'forEach'
           | 'info'
         )
+      | ('max' | 'maxSize' | 'maxEntrySize' | 'ttl' | 'allowStale' | 'updateAgeOnGet' | 'updateAgeOnHas')
+      | ('noDeleteOnStaleGet' | 'ttlAutopurge')
       | typeof Symbol.iterator
     >();
   });

@@ -25,6 +25,7 @@ test('the codes are these', () => {
   expectTypeOf<FlotillaErrorCode>().toEqualTypeOf<
     | 'FLOTILLA_ERR_INVALID_ARGUMENT'
     | 'FLOTILLA_ERR_OUT_OF_RANGE'
+    | 'FLOTILLA_ERR_UNKNOWN_OPTION'
     | 'FLOTILLA_ERR_SIGNAL_CYCLE'
     | 'FLOTILLA_ERR_DUPLICATE_KEY'
     | 'FLOTILLA_ERR_SCOPE_DESTROYED'

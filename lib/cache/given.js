@@ -7,6 +7,7 @@
  */
 
 /** @import { Entry, FetchOptions, WriteOptions } from '../../index.js' */
+/** @import { OpenNamespace } from './namespace.js' */
 /** @import { Declared } from './options.js' */
 
 const { createError } = require('../errors.js');
@@ -79,24 +80,26 @@ function readWrite(options) {
   return { ttl, size };
 }
 
+/** @param {Declared} declared @param {number | undefined} size */
+function sizeFits(declared, size) {
+  return isBoundedBySize(declared) ? size !== undefined && Number.isInteger(size) && size > 0 : !size;
+}
+
 /**
  * The check that the store makes of a size, in its words, for calls that must not begin before all sizes are right.
  *
- * @param {Declared} declared
+ * @param {OpenNamespace | undefined} namespace nothing where the primary makes the check, which alone knows what it has
  * @param {number | undefined} size
  */
-function checkCounted(declared, size) {
-  if (isBoundedBySize(declared)) {
-    if (size !== undefined && Number.isInteger(size) && size > 0) return;
-    throw createError('FLOTILLA_ERR_INVALID_SIZE', [
-      'this cache counts sizes (maxSize or maxEntrySize is set): every write needs `size`, a positive integer',
-    ]);
-  }
-  if (size) {
-    throw createError('FLOTILLA_ERR_INVALID_SIZE', [
-      '`size` was given, but this cache counts no sizes: set maxSize or maxEntrySize, or leave it out',
-    ]);
-  }
+function checkCounted(namespace, size) {
+  if (namespace === undefined || sizeFits(namespace.declared, size)) return;
+  namespace.look();
+  if (sizeFits(namespace.declared, size)) return;
+  throw createError('FLOTILLA_ERR_INVALID_SIZE', [
+    isBoundedBySize(namespace.declared)
+      ? 'this cache counts sizes (maxSize or maxEntrySize is set): every write needs `size`, a positive integer'
+      : '`size` was given, but this cache counts no sizes: set maxSize or maxEntrySize, or leave it out',
+  ]);
 }
 
 /**
@@ -125,29 +128,29 @@ function checkPair(pair, expected = '[key, value] or [key, value, options]') {
 }
 
 /**
- * @param {Declared} declared
+ * @param {OpenNamespace | undefined} namespace
  * @param {Iterable<readonly [any, any] | readonly [any, any, WriteOptions]>} entries
  * @param {WriteOptions} [options] for entries that say nothing themselves
  * @returns {Given[]}
  */
-function readEntries(declared, entries, options) {
+function readEntries(namespace, entries, options) {
   const common = readWrite(options);
   return readList('entries', entries).map((pair) => {
     checkPair(pair);
     const [key, value, own] = pair;
     const { ttl = common.ttl, size = common.size } = readWrite(own);
     checkKey(key);
-    checkCounted(declared, size);
+    checkCounted(namespace, size);
     return { key, value, encoded: encoded(value, key), ttl, size };
   });
 }
 
 /**
- * @param {Declared} declared
+ * @param {OpenNamespace | undefined} namespace
  * @param {Iterable<readonly [any, Entry<any>]>} dumped
  * @returns {Given[]}
  */
-function readDump(declared, dumped) {
+function readDump(namespace, dumped) {
   return readList('entries', dumped).map((pair) => {
     checkPair(pair, DUMPED);
     const [key, entry] = pair;
@@ -158,7 +161,7 @@ function readDump(declared, dumped) {
     // Without one, or with what JSON makes of NaN, it begins now; so lru-cache has it.
     if (start) checkStart(start);
     checkKey(key);
-    checkCounted(declared, size);
+    checkCounted(namespace, size);
     return { key, value, encoded: encoded(value, key), ttl, size, start: start || undefined };
   });
 }
@@ -166,12 +169,12 @@ function readDump(declared, dumped) {
 /**
  * Before the fetcher runs, for its work would be for nothing.
  *
- * @param {Declared} declared
+ * @param {OpenNamespace | undefined} namespace
  * @param {() => any} fetcher
  * @param {FetchOptions | null} [options]
  * @returns {FetchOptions & { lease: number, forceRefresh: boolean }}
  */
-function readFetch(declared, fetcher, options) {
+function readFetch(namespace, fetcher, options) {
   const { lease = DEFAULT_LEASE, ttl, size, forceRefresh } = options ?? {};
   if (typeof fetcher !== 'function') throw invalid('fetcher', 'a function', fetcher);
   if (typeof lease !== 'number' || !(lease > 0)) {
@@ -179,7 +182,7 @@ function readFetch(declared, fetcher, options) {
   }
   checkTtl(ttl);
   checkSize(size);
-  checkCounted(declared, size);
+  checkCounted(namespace, size);
   return { lease, ttl, size, forceRefresh: forceRefresh === true };
 }
 

@@ -12,6 +12,7 @@ const { brief, debug } = require('../debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
 const given = require('./given.js');
+const { LocalL1 } = require('./local-l1.js');
 const { openNamespace } = require('./namespace.js');
 const operations = require('./operations.js');
 const {
@@ -54,7 +55,7 @@ function said(options) {
 const STORED = Promise.resolve(true);
 const NOT_STORED = Promise.resolve(false);
 
-class LRUCacheClustered {
+class LRUCacheClustered extends LocalL1 {
   #namespace;
   /** In a worker on the IPC transport. @type {InstanceType<typeof Remote> | undefined} */
   #remote;
@@ -63,11 +64,12 @@ class LRUCacheClustered {
   constructor(options = {}) {
     const name = namespaceOf(options);
     const how = readTransportOptions(options);
-    const declared = declare(options);
-    this.#namespace = openNamespace(name, declared);
+    const declaration = declare(options);
+    super();
+    this.#namespace = openNamespace(name, declaration);
     this.sync = new SyncView(this.#namespace);
     if (segment.isRemote()) {
-      this.#remote = new Remote(describe(name, declared), how);
+      this.#remote = new Remote(describe(name, declaration), how);
       // It only has to be on its way before all others; what is wrong with it, each use says.
       this.#remote.call('healthCheck').catch(() => {});
     }
@@ -122,7 +124,7 @@ class LRUCacheClustered {
 
   /** @param {any} key @param {() => any} fetcher @param {FetchOptions} [options] */
   async #fetchThere(key, fetcher, options) {
-    const how = given.readFetch(this.#namespace.declared, fetcher, options);
+    const how = given.readFetch(undefined, fetcher, options);
     given.checkKey(key);
     return this.#remote?.call('fetch', [key, said(how)], { fetcher });
   }
@@ -132,7 +134,7 @@ class LRUCacheClustered {
    * @param {WriteOptions} [options]
    */
   async #askToStoreAll(entries, options) {
-    const all = given.readEntries(this.#namespace.declared, entries, options);
+    const all = given.readEntries(undefined, entries, options);
     return this.#ask('mSet', [
       all.map(({ key, value, ttl, size }) => {
         const write = said({ ttl, size });
@@ -143,7 +145,7 @@ class LRUCacheClustered {
 
   /** @param {Iterable<readonly [any, Entry<any>]>} entries */
   async #askToLoad(entries) {
-    const all = given.readDump(this.#namespace.declared, entries);
+    const all = given.readDump(undefined, entries);
     return this.#ask('load', [
       all.map(({ key, value, ttl, start, size }) => [key, said({ value, ttl, start, size })]),
     ]);

@@ -5,7 +5,7 @@
  * and the next use makes the namespace anew with the same declaration.
  */
 
-/** @import { Declared } from './options.js' */
+/** @import { Declaration, Declared } from './options.js' */
 
 const { brief, debug } = require('../debug.js');
 const { createError } = require('../errors.js');
@@ -36,6 +36,7 @@ class Namespace {
   constructor(name, id, declared) {
     this.name = name;
     this.id = id;
+    /** What it has, or had when it was last looked at. */
     this.declared = declared;
     this.purger = purgesItself(declared) ? new Purger(id) : undefined;
     /** @type {Near | undefined} */
@@ -43,7 +44,13 @@ class Namespace {
     this.readsUntilNear = tuning.readsBefore;
     /** @type {Holdings} */
     this.holdings = { id, purger: this.purger };
-    closing.register(this, this.holdings);
+    if (id >= 0) closing.register(this, this.holdings);
+  }
+
+  /** Looks again at what it has: it may have been destroyed, and made anew by somebody who said something else. */
+  look() {
+    addon.cacheHealth(this.id);
+    this.declared = addon.cacheDeclared(this.id);
   }
 
   /**
@@ -72,47 +79,70 @@ class Namespace {
 
 /** @typedef {Namespace} OpenNamespace */
 
-/** Stands for a namespace that cannot be reached: every use says why. */
+/** @type {Declared} */
+const NOTHING = [0, 0, 0, 0, 0];
+const NO_ID = -1;
+
+/** Stands for a namespace that could not be had: every use tries again, and says why where it still cannot. */
 class Unreachable extends Namespace {
   /**
    * @param {string} name
-   * @param {Declared} declared
-   * @param {unknown} error
+   * @param {() => number} open
    */
-  constructor(name, declared, error) {
-    super(name, -1, declared);
-    closing.unregister(this);
-    Object.defineProperty(this, 'id', {
-      get() {
-        throw error;
-      },
-    });
+  constructor(name, open) {
+    super(name, NO_ID, NOTHING);
+    Object.defineProperty(this, 'id', { configurable: true, get: () => this.#reach(open) });
+  }
+
+  /** @param {() => number} open */
+  #reach(open) {
+    const id = open();
+    Object.defineProperty(this, 'id', { value: id });
+    this.declared = addon.cacheDeclared(id);
+    this.purger = purgesItself(this.declared) ? new Purger(id) : undefined;
+    this.holdings = { id, purger: this.purger };
+    closing.register(this, this.holdings);
+    return id;
   }
 }
 
-/**
- * Makes the namespace, or joins it. An error that is not the caller's is kept for the first use: a constructor is no
- * place to learn that the primary cannot be reached.
- *
- * @param {string} name
- * @param {Declared} declared
- * @returns {Namespace}
- */
-function openNamespace(name, declared) {
-  try {
-    segment.connect();
-    if (segment.isRemote()) throw createError('FLOTILLA_ERR_SYNC_UNAVAILABLE', []);
-  } catch (error) {
-    return new Unreachable(name, declared, error);
-  }
+/** @param {string} name @param {Declaration} declaration */
+function open(name, { declared, leftOut }) {
   const known = tell && addon.segmentNamespaces().includes(name);
-  const id = addon.cacheOpen(name, ...declared);
+  const id = addon.cacheOpen(name, ...declared, leftOut);
   tell?.(
     known ? 'joined' : 'created',
     brief(name),
     `max=${declared[0]} maxSize=${declared[1]} ttl=${declared[3]}`,
   );
-  return new Namespace(name, id, declared);
+  return id;
+}
+
+/**
+ * Makes the namespace, or joins it. An error that is not the caller's is kept for the first use: a constructor is no
+ * place to learn that the primary cannot be reached. In a worker so is one that is: it learns of a conflict by
+ * `healthCheck()`, by `getInstance()` and by each use, whichever way it reaches the cache.
+ *
+ * @param {string} name
+ * @param {Declaration} declaration
+ * @returns {Namespace}
+ */
+function openNamespace(name, declaration) {
+  try {
+    segment.connect();
+    if (segment.isRemote()) throw createError('FLOTILLA_ERR_SYNC_UNAVAILABLE', []);
+  } catch (error) {
+    return new Unreachable(name, () => {
+      throw error;
+    });
+  }
+  try {
+    const id = open(name, declaration);
+    return new Namespace(name, id, addon.cacheDeclared(id));
+  } catch (error) {
+    if (!segment.isClusterWorker()) throw error;
+    return new Unreachable(name, () => open(name, declaration));
+  }
 }
 
 /**

@@ -197,7 +197,7 @@ function touch(namespace, key, options) {
  * @param {WriteOptions} [options] for entries that say nothing themselves
  */
 function setAll(namespace, entries, options) {
-  const writes = readEntries(namespace.declared, entries, options);
+  const writes = readEntries(namespace, entries, options);
   for (const { key, encoded: parts, ttl, size } of writes) {
     const [tag, payload] = parts;
     cacheSet(namespace.id, key, payload, tag, ttl, size);
@@ -304,7 +304,7 @@ function dump(namespace) {
 function load(namespace, dumped) {
   const now = Date.now();
   const flat = [];
-  for (const { key, encoded: parts, ttl, start, size } of readDump(namespace.declared, dumped)) {
+  for (const { key, encoded: parts, ttl, start, size } of readDump(namespace, dumped)) {
     const [tag, payload] = parts;
     flat.push(key, payload, tag, ttl, start === undefined ? undefined : now - start, size);
   }

@@ -4,8 +4,10 @@
 
 const { createError } = require('../errors.js');
 const { describeKey } = require('./codec.js');
+const { checkNames } = require('./option-names.js');
 
 /** @typedef {[max: number, maxSize: number, maxEntrySize: number, ttl: number, flags: number]} Declared */
+/** What was said, and a bit for each option that was left out: limits, then flags. @typedef {{ declared: Declared, leftOut: number }} Declaration */
 
 const DEFAULT_MAX = 1000;
 const limitNames = /** @type {const} */ (['max', 'maxSize', 'maxEntrySize', 'ttl']);
@@ -17,9 +19,13 @@ const flagNames = /** @type {const} */ ([
   'ttlAutopurge',
 ]);
 const TTL_AUTOPURGE = 16;
+const LEFT_OUT_MAX = 1;
 
 /** All that says what a cache is: nothing else of what a constructor is given is ever sent to the primary. */
 const optionNames = /** @type {const} */ (['namespace', ...limitNames, ...flagNames]);
+
+/** All that a constructor takes. `localL1` asks for copies in each process, which are there anyway, and never outdated. */
+const constructorNames = [...optionNames, 'timeout', 'failsafe', 'localL1'];
 
 /**
  * @param {string} name
@@ -43,27 +49,52 @@ function limit(name, value) {
   throw invalid(name, 'a whole number, 0 or more', value);
 }
 
+/** @param {unknown} value */
+const isLeftOut = (value) => value === undefined || value === null;
+
 /**
+ * Each option is read once, and one that is left out conflicts with nothing.
+ *
  * @param {CacheOptions} options
- * @returns {Declared}
+ * @returns {Declaration}
  */
 function declare(options) {
-  const [max, maxSize, maxEntrySize, ttl] = limitNames.map((name) => limit(name, options[name]));
-  const flags = flagNames.reduce((all, name, bit) => (options[name] ? all | (1 << bit) : all), 0);
-  return [max || maxSize || ttl ? max : DEFAULT_MAX, maxSize, maxEntrySize, ttl, flags];
+  const given = [...limitNames, ...flagNames].map((name) => options[name]);
+  const [max, maxSize, maxEntrySize, ttl] = limitNames.map((name, at) => limit(name, given[at]));
+  const flags = flagNames.reduce(
+    (all, _, bit) => (given[limitNames.length + bit] ? all | (1 << bit) : all),
+    0,
+  );
+  const leftOut = given.reduce(
+    (/** @type {number} */ all, value, bit) => (isLeftOut(value) ? all | (1 << bit) : all),
+    0,
+  );
+  if (max || maxSize || ttl) return { declared: [max, maxSize, maxEntrySize, ttl, flags], leftOut };
+  return { declared: [DEFAULT_MAX, maxSize, maxEntrySize, ttl, flags], leftOut: leftOut | LEFT_OUT_MAX };
+}
+
+/** Limits and flags by their names. @param {Declared} declared */
+function named([max, maxSize, maxEntrySize, ttl, flags]) {
+  const on = flagNames.map((name, bit) => /** @type {const} */ ([name, (flags & (1 << bit)) !== 0]));
+  return {
+    max,
+    maxSize,
+    maxEntrySize,
+    ttl,
+    .../** @type {Record<typeof flagNames[number], boolean>} */ (Object.fromEntries(on)),
+  };
 }
 
 /**
- * The options that `declare` makes the same of, in as few words as can be: each message to the primary says them.
+ * The options that `declare` makes the same of: each message to the primary says them.
  *
  * @param {string} namespace
- * @param {Declared} declared
+ * @param {Declaration} declaration
  * @returns {CacheOptions}
  */
-function describe(namespace, [max, maxSize, maxEntrySize, ttl, flags]) {
-  const limits = Object.entries({ max, maxSize, maxEntrySize, ttl }).filter(([, value]) => value !== 0);
-  const on = flagNames.filter((_, bit) => (flags & (1 << bit)) !== 0).map((name) => [name, true]);
-  return { namespace, ...Object.fromEntries([...limits, ...on]) };
+function describe(namespace, { declared, leftOut }) {
+  const said = Object.entries(named(declared)).filter((_, bit) => (leftOut & (1 << bit)) === 0);
+  return { namespace, ...Object.fromEntries(said) };
 }
 
 /**
@@ -86,7 +117,11 @@ function checkFlag(value) {
 function namespaceOf(options) {
   // A name alone, instead of options, would be a cache that everybody shares.
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
-  const { namespace = 'default' } = options;
+  checkNames('LRUCacheClustered', options, constructorNames);
+  const { namespace = 'default', localL1 } = options;
+  if (localL1 !== undefined && (typeof localL1 !== 'object' || localL1 === null)) {
+    throw invalid('localL1', 'an object', localL1);
+  }
   if (typeof namespace !== 'string') throw invalid('namespace', 'a string', namespace);
   if (/\p{Surrogate}/u.test(namespace))
     throw invalid('namespace', 'a string without lone surrogates', namespace);
@@ -122,6 +157,7 @@ module.exports = {
   describe,
   invalid,
   isBoundedBySize,
+  named,
   namespaceOf,
   optionNames,
   purgesItself,

@@ -100,7 +100,7 @@ function tellsHow(said) {
  * @returns {Promise<any>}
  */
 async function fetchOnce(namespace, key, fetcher, options) {
-  const how = readFetch(namespace.declared, fetcher, options);
+  const how = readFetch(namespace, fetcher, options);
   for (;;) {
     const near = how.forceRefresh ? undefined : namespace.near;
     const copy = near?.read(key);

@@ -9,6 +9,7 @@
 
 const { addon } = require('./native.js');
 const operations = require('./operations.js');
+const { checkFlag, checkLimit, named } = require('./options.js');
 
 /** @implements {SyncCache<any, any>} */
 class SyncView {
@@ -80,6 +81,60 @@ class SyncView {
 
   get size() {
     return addon.cacheSize(this.#namespace.id);
+  }
+
+  get max() {
+    return addon.cacheMax(this.#namespace.id);
+  }
+
+  get ttl() {
+    return addon.cacheTtl(this.#namespace.id);
+  }
+
+  /** @param {number} value */
+  set ttl(value) {
+    checkLimit('ttl', value);
+    addon.cacheTtl(this.#namespace.id, value);
+  }
+
+  get allowStale() {
+    return addon.cacheAllowStale(this.#namespace.id);
+  }
+
+  /** @param {boolean} value */
+  set allowStale(value) {
+    checkFlag(value);
+    addon.cacheAllowStale(this.#namespace.id, value);
+  }
+
+  get maxSize() {
+    return this.#made().maxSize;
+  }
+
+  get maxEntrySize() {
+    return this.#made().maxEntrySize;
+  }
+
+  get updateAgeOnGet() {
+    return this.#made().updateAgeOnGet;
+  }
+
+  get updateAgeOnHas() {
+    return this.#made().updateAgeOnHas;
+  }
+
+  get noDeleteOnStaleGet() {
+    return this.#made().noDeleteOnStaleGet;
+  }
+
+  get ttlAutopurge() {
+    return this.#made().ttlAutopurge;
+  }
+
+  /** What it was made with, and nobody can change. */
+  #made() {
+    this.#namespace.look();
+    return named(this.#namespace.declared);
   }
 
   purgeStale() {

@@ -201,7 +201,8 @@ export declare function segmentNamespaces(): string[];
 export declare function segmentDestroy(name: string): boolean;
 export declare function segmentProcessExited(): void;
 
-export declare function cacheOpen(name: string, ...limits: Limits): CacheId;
+/** `leftOut` has a bit for each of them that nobody said: it conflicts with nothing. */
+export declare function cacheOpen(name: string, ...options: [...Limits, leftOut: number]): CacheId;
 export declare function cacheLookup(name: string): CacheId | undefined;
 export declare function cacheClose(id: CacheId): void;
 export declare function cacheDeclared(id: CacheId): Limits;

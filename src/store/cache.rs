@@ -3,15 +3,15 @@
 //! A handle remembers its name and the options it was made with, so that it can make the namespace again after
 //! someone destroyed it. It may be used from every thread; nothing in it is locked while an operation runs.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::directory::Place;
 use super::entry::Sought;
 use super::extras::{MAX_TAGS, check_tag};
 use super::held::Held;
 use super::near::Memo;
-use super::options::{GetOptions, HasOptions, Options, PeekOptions, SetOptions, check_ttl};
+use super::options::{GetOptions, HasOptions, LeftOut, Options, PeekOptions, SetOptions, check_ttl};
 use super::repair::{hold, unrecoverable};
 use super::stop::{Step, Stop};
 use super::store::Store;
@@ -26,7 +26,9 @@ const ROUNDS: u32 = 1000;
 struct Shared {
     store: Arc<Store>,
     name: String,
-    declared: Options,
+    /// What the namespace had when it was last joined or made, and so what it is made with again.
+    declared: Mutex<Options>,
+    left_out: LeftOut,
     /// Slot and generation, packed, so that they change together.
     place: AtomicU64,
 }
@@ -37,13 +39,20 @@ pub struct Cache {
 }
 
 impl Cache {
-    pub(super) fn new(store: Arc<Store>, name: &str, declared: Options, place: Place) -> Self {
+    pub(super) fn new(
+        store: Arc<Store>,
+        name: &str,
+        declared: Options,
+        left_out: LeftOut,
+        place: Place,
+    ) -> Self {
         let place = AtomicU64::new(pack(place));
         Self {
             shared: Arc::new(Shared {
                 store,
                 name: name.to_string(),
-                declared,
+                declared: Mutex::new(declared),
+                left_out,
                 place,
             }),
         }
@@ -56,8 +65,16 @@ impl Cache {
         &self.shared.name
     }
 
-    pub fn declared(&self) -> &Options {
-        &self.shared.declared
+    pub fn declared(&self) -> Options {
+        self.lock_declared().clone()
+    }
+
+    fn lock_declared(&self) -> MutexGuard<'_, Options> {
+        // Nothing panics while it is held; and if it did, the options would be whole.
+        self.shared
+            .declared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn store(&self) -> &Arc<Store> {
@@ -110,7 +127,12 @@ impl Cache {
     #[cold]
     fn reopen(&self) -> Result<()> {
         let shared = &*self.shared;
-        let place = shared.store.listing()?.open(&shared.name, &shared.declared)?;
+        let declared = self.declared();
+        let (place, declared) = shared
+            .store
+            .listing()?
+            .open(&shared.name, &declared, shared.left_out)?;
+        *self.lock_declared() = declared;
         shared.place.store(pack(place), Ordering::Release);
         Ok(())
     }

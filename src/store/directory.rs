@@ -8,7 +8,7 @@
 
 use super::chain::{Cursor, First};
 use super::held::Held;
-use super::options::Options;
+use super::options::{LeftOut, Options};
 use super::remove::PENDING_NOTHING;
 use super::repair::{hold, unrecoverable};
 use super::stop::{Step, Stop};
@@ -100,16 +100,15 @@ impl Listing<'_> {
             .find(|(_, record)| record.name[0].get() == name[0] && record.name[1].get() == name[1])
     }
 
-    /// Joins a namespace that exists, or makes it.
-    pub(super) fn open(&self, name: &str, options: &Options) -> Result<Place> {
+    /// Joins a namespace that exists, or makes it: its place, and the options that it has.
+    pub(super) fn open(&self, name: &str, options: &Options, left_out: LeftOut) -> Result<(Place, Options)> {
         let hash = self.store.name_hash(name);
         if let Some((slot, record)) = self.find(hash) {
             let held = hold(self.store.segment(), slot)?;
-            options.check_against(&Options::read_from(&held.ns.declared), name)?;
-            return Ok(Place {
-                slot,
-                generation: record.generation.get(),
-            });
+            let existing = Options::read_from(&held.ns.declared);
+            options.check_against(&existing, left_out, name)?;
+            let generation = record.generation.get();
+            return Ok((Place { slot, generation }, existing));
         }
         let (slot, record) = self.vacant()?;
         record.name[0].put(hash[0]);
@@ -119,7 +118,7 @@ impl Listing<'_> {
         if built.is_err() {
             self.store.vacate(slot, record)?;
         }
-        built
+        Ok((built?, options.clone()))
     }
 
     /// The place and the declared options of a namespace that exists.

@@ -43,7 +43,7 @@ pub use cache::Cache;
 pub use extras::{Extras, MAX_TAG_LENGTH, MAX_TAGS};
 pub use lease::{Claim, Lease, Outcome};
 pub use near::{Memo, NearReader, RingPlace};
-pub use options::{ClaimOptions, GetOptions, HasOptions, Options, PeekOptions, SetOptions};
+pub use options::{ClaimOptions, GetOptions, HasOptions, LeftOut, Options, PeekOptions, SetOptions};
 pub use store::{MIN_CAPACITY, SegmentOptions, Store};
 pub use values::{
     Borne, Content, Info, Item, Key, LoadEntry, MAX_KEY_BYTES, SegmentUsage, Snapshot, SnapshotOptions,

@@ -10,6 +10,17 @@ pub(super) const UPDATE_AGE_ON_HAS: u32 = 4;
 pub(super) const NO_DELETE_ON_STALE_GET: u32 = 8;
 pub(super) const TTL_AUTOPURGE: u32 = 16;
 
+/// Which options a caller has left out, a bit each: the limits, then the flags above. None of them conflicts with anything.
+pub type LeftOut = u32;
+
+const MAX: LeftOut = 1;
+const MAX_SIZE: LeftOut = 2;
+const MAX_ENTRY_SIZE: LeftOut = 4;
+const TTL: LeftOut = 8;
+/// How far the flags are moved, past the limits.
+const FLAGS: u32 = 4;
+pub(super) const ALL_LEFT_OUT: LeftOut = LeftOut::MAX;
+
 /// The options of lru-cache that a namespace knows. Zero and false mean what leaving them out means there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
@@ -87,8 +98,8 @@ impl Options {
         }
     }
 
-    /// Refuses to join a namespace that was made differently, naming every difference.
-    pub(super) fn check_against(&self, existing: &Self, name: &str) -> Result<()> {
+    /// Refuses to join a namespace that was made differently from what was said, naming every difference.
+    pub(super) fn check_against(&self, existing: &Self, left_out: LeftOut, name: &str) -> Result<()> {
         let number = |value: u64| {
             if value == 0 {
                 "undefined".to_string()
@@ -96,40 +107,30 @@ impl Options {
                 value.to_string()
             }
         };
-        let numbers = [
-            ("max", number(existing.max), number(self.max)),
-            ("maxSize", number(existing.max_size), number(self.max_size)),
-            (
-                "maxEntrySize",
-                number(existing.max_entry_size),
-                number(self.max_entry_size),
-            ),
-            ("ttl", number(existing.ttl as u64), number(self.ttl as u64)),
-        ];
-        let flags = [
-            ("allowStale", existing.allow_stale, self.allow_stale),
-            (
-                "updateAgeOnGet",
-                existing.update_age_on_get,
-                self.update_age_on_get,
-            ),
-            (
-                "updateAgeOnHas",
-                existing.update_age_on_has,
-                self.update_age_on_has,
-            ),
-            (
-                "noDeleteOnStaleGet",
-                existing.no_delete_on_stale_get,
-                self.no_delete_on_stale_get,
-            ),
-            ("ttlAutopurge", existing.ttl_autopurge, self.ttl_autopurge),
-        ];
-        let differences: Vec<String> = numbers
-            .into_iter()
-            .chain(flags.map(|(option, old, new)| (option, old.to_string(), new.to_string())))
-            .filter(|(_, old, new)| old != new)
-            .map(|(option, old, new)| format!("{option}={old} (existing) != {new} (incoming)"))
+        let limits = |options: &Self| {
+            [
+                ("max", MAX, number(options.max)),
+                ("maxSize", MAX_SIZE, number(options.max_size)),
+                ("maxEntrySize", MAX_ENTRY_SIZE, number(options.max_entry_size)),
+                ("ttl", TTL, number(options.ttl as u64)),
+            ]
+        };
+        let flags = |options: &Self| {
+            let on = options.flags();
+            [
+                ("allowStale", ALLOW_STALE),
+                ("updateAgeOnGet", UPDATE_AGE_ON_GET),
+                ("updateAgeOnHas", UPDATE_AGE_ON_HAS),
+                ("noDeleteOnStaleGet", NO_DELETE_ON_STALE_GET),
+                ("ttlAutopurge", TTL_AUTOPURGE),
+            ]
+            .map(|(option, flag)| (option, flag << FLAGS, (on & flag != 0).to_string()))
+        };
+        let all = |options: &Self| limits(options).into_iter().chain(flags(options));
+        let differences: Vec<String> = all(existing)
+            .zip(all(self))
+            .filter(|((_, bit, old), (_, _, new))| left_out & bit == 0 && old != new)
+            .map(|((option, _, old), (_, _, new))| format!("{option}={old} (existing) != {new} (incoming)"))
             .collect();
         if differences.is_empty() {
             return Ok(());
@@ -224,11 +225,21 @@ mod tests {
             ..Options::default()
         };
         assert_eq!(
-            incoming.check_against(&existing, "n").unwrap_err().message,
+            incoming.check_against(&existing, 0, "n").unwrap_err().message,
             "Conflicting options for namespace 'n': max=10 (existing) != 20 (incoming), \
              ttl=undefined (existing) != 5 (incoming), allowStale=false (existing) != true (incoming)"
         );
-        assert!(existing.check_against(&existing.clone(), "n").is_ok());
+        assert!(existing.check_against(&existing.clone(), 0, "n").is_ok());
+        assert_eq!(
+            incoming
+                .check_against(&existing, MAX | TTL, "n")
+                .unwrap_err()
+                .message,
+            "Conflicting options for namespace 'n': allowStale=false (existing) != true (incoming)"
+        );
+        let stale = ALLOW_STALE << FLAGS;
+        assert!(incoming.check_against(&existing, MAX | TTL | stale, "n").is_ok());
+        assert!(incoming.check_against(&existing, ALL_LEFT_OUT, "n").is_ok());
     }
 
     #[test]

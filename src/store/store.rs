@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline, rapidhash_v3_seeded};
 
 use super::cache::Cache;
-use super::options::Options;
+use super::options::{ALL_LEFT_OUT, LeftOut, Options};
 use super::values::{Key, SegmentUsage};
 use super::watcher::Watcher;
 use crate::error::{Code, Error, Result};
@@ -146,15 +146,20 @@ impl Store {
 
     /// Makes a namespace, or joins the one of that name if it was made with the same options.
     pub fn open(self: &Arc<Self>, name: &str, options: &Options) -> Result<Cache> {
+        self.open_saying(name, options, 0)
+    }
+
+    /// The same, where some options were left out: they count only for a namespace that has to be made.
+    pub fn open_saying(self: &Arc<Self>, name: &str, options: &Options, left_out: LeftOut) -> Result<Cache> {
         options.validate()?;
-        let place = self.listing()?.open(name, options)?;
-        Ok(Cache::new(Arc::clone(self), name, options.clone(), place))
+        let (place, declared) = self.listing()?.open(name, options, left_out)?;
+        Ok(Cache::new(Arc::clone(self), name, declared, left_out, place))
     }
 
     /// Joins a namespace only if it exists.
     pub fn lookup(self: &Arc<Self>, name: &str) -> Result<Option<Cache>> {
         let found = self.listing()?.lookup(name)?;
-        Ok(found.map(|(place, declared)| Cache::new(Arc::clone(self), name, declared, place)))
+        Ok(found.map(|(place, declared)| Cache::new(Arc::clone(self), name, declared, ALL_LEFT_OUT, place)))
     }
 
     pub fn namespaces(&self) -> Result<Vec<String>> {

@@ -60,7 +60,7 @@ fn add_functions<'call>(js: Js<'call>, exports: Value<'call>) -> Outcome<()> {
         c"segmentDestroy" 1 segment::destroy;
         c"segmentProcessExited" 0 segment::process_exited;
 
-        c"cacheOpen" 6 segment::open;
+        c"cacheOpen" 7 segment::open;
         c"cacheLookup" 1 segment::lookup;
         c"cacheClose" 1 segment::close;
         c"cacheDeclared" 1 segment::declared;

@@ -124,8 +124,8 @@ pub(super) fn process_exited<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> O
     js.undefined()
 }
 
-/// `cacheOpen(name, max, maxSize, maxEntrySize, ttl, flags)`: the number of the cache, which `cacheClose` gives back.
-pub(super) fn open<'call>(js: Js<'call>, arguments: &Arguments<'call, 6>) -> Outcome<Value<'call>> {
+/// `cacheOpen(name, max, maxSize, maxEntrySize, ttl, flags, leftOut)`: the number of the cache, which `cacheClose` gives back.
+pub(super) fn open<'call>(js: Js<'call>, arguments: &Arguments<'call, 7>) -> Outcome<Value<'call>> {
     let name = js.text(arguments.at(0))?;
     let number = |at| {
         js.number(arguments.at(at))
@@ -144,7 +144,7 @@ pub(super) fn open<'call>(js: Js<'call>, arguments: &Arguments<'call, 6>) -> Out
         no_delete_on_stale_get: flags & NO_DELETE_ON_STALE_GET != 0,
         ttl_autopurge: flags & TTL_AUTOPURGE != 0,
     };
-    let cache = store()?.open(&name, &options)?;
+    let cache = store()?.open_saying(&name, &options, js.index(arguments.at(6))?)?;
     js.make_number(f64::from(add_cache(cache)?))
 }
 
@@ -163,7 +163,7 @@ pub(super) fn lookup<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> O
 
 /// `cacheDeclared(id)`: `[max, maxSize, maxEntrySize, ttl, flags]`, as the namespace was made.
 pub(super) fn declared<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
-    let options = with_cache(js.index(arguments.at(0))?, |cache| Ok(cache.declared().clone()))?;
+    let options = with_cache(js.index(arguments.at(0))?, |cache| Ok(cache.declared()))?;
     let flag = |on: bool, bit: u32| if on { bit } else { 0 };
     let flags = flag(options.allow_stale, ALLOW_STALE)
         | flag(options.update_age_on_get, UPDATE_AGE_ON_GET)
