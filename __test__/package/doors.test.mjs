@@ -86,6 +86,22 @@ describe('one instance of the library in a process', () => {
     expect(await answer(script)).toBe(true);
   });
 
+  it('survives one that is emptied between what is loaded first and what is loaded later', async () => {
+    const script = `
+      import { createRequire } from 'node:module';
+      const require = createRequire(process.cwd() + '/x.js');
+      const library = require('flotilla');
+      library.LRUCacheClustered;
+      const before = { ...require.cache };
+      for (const file of Object.keys(before)) delete require.cache[file];
+      library.createServer;
+      const ours = Object.keys(before).filter((file) => file.startsWith(process.cwd() + '/lib/'));
+      const twice = ours.filter((file) => require.cache[file] !== before[file]);
+      const door = require('flotilla/cache').LRUCacheClustered === library.LRUCacheClustered;
+      console.log(JSON.stringify({ some: ours.length > 9, twice, door }));`;
+    expect(await answer(script)).toEqual({ some: true, twice: [], door: true });
+  });
+
   it('is each thread’s own in a worker thread, and loads there too', async () => {
     const script = `
       import { Worker } from 'node:worker_threads';
@@ -93,6 +109,36 @@ describe('one instance of the library in a process', () => {
         "require('node:worker_threads').parentPort.postMessage(require('flotilla').versions)", { eval: true, execArgv: [] });
       worker.on('message', (versions) => console.log(JSON.stringify(versions)));`;
     expect(await answer(script)).toEqual({ ...require('flotilla').versions });
+  });
+});
+
+describe('loading', () => {
+  /** Which files of the library there are after this. */
+  const loadedBy = (/** @type {string} */ code) =>
+    answer(`
+      import { createRequire } from 'node:module';
+      const require = createRequire(process.cwd() + '/x.js');
+      ${code};
+      const files = Object.keys(require.cache).filter((file) => file.startsWith(process.cwd() + '/lib/'));
+      console.log(JSON.stringify(files.map((file) => file.slice(process.cwd().length + 1))));`);
+
+  it('brings only what is used, and the addon at once', async () => {
+    const root = await loadedBy("require('flotilla')");
+    expect(root).toContain('lib/native/loader.js');
+    expect(root.length).toBeLessThan(16);
+    const cache = await loadedBy("require('flotilla/cache').LRUCacheClustered");
+    expect(cache).toContain('lib/cache/sync-view.js');
+    expect(cache.filter((file) => /lib\/(server|lifecycle|signals)\/(?!.*seat)/.test(file))).toEqual([]);
+  });
+
+  it('lets a property be replaced before it was ever read', () => {
+    const library = require('flotilla');
+    const { wrap } = Object.getOwnPropertyDescriptors(library);
+    const stub = () => 1;
+    library.wrap = /** @type {any} */ (stub);
+    expect(library.wrap).toBe(stub);
+    Object.defineProperty(library, 'wrap', wrap);
+    expect(library.wrap).not.toBe(stub);
   });
 });
 

@@ -33,8 +33,6 @@ const { SyncView } = require('./sync-view.js');
 
 const tell = debug('lru-cache-clustered-primary');
 
-segment.prepare();
-
 /** @param {string} name of what was called */
 function requirePrimary(name) {
   if (segment.isClusterWorker()) throw createError('FLOTILLA_ERR_PRIMARY_ONLY', [name]);

@@ -19,7 +19,9 @@ const { isMainThread } = require('node:worker_threads');
 const { debug } = require('../debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
-const { invalid } = require('./options.js');
+
+/** Loaded when it is needed: this module is loaded with the library, whatever is used of it. @type {typeof import('./options.js').invalid} */
+const invalid = (...wrong) => require('./options.js').invalid(...wrong);
 
 const tell = debug('flotilla:cache');
 
@@ -233,4 +235,6 @@ function prepare() {
   });
 }
 
-module.exports = { bootstrap, connect, isClusterWorker, isRemote, parseMemory, prepare, transportOf };
+prepare();
+
+module.exports = { bootstrap, connect, isClusterWorker, isRemote, parseMemory, transportOf };

@@ -1,12 +1,7 @@
 /** `flotilla/cache`: the cache alone, for programs that import `@0xdoublesharp/lru-cache-clustered`. */
 
-const { LRUCacheClustered, LRUCacheForClustersAsPromised, memoize, wrap } = require('../library.js');
+const { door } = require('./door.js');
 
-module.exports = {
-  LRUCacheClustered,
-  LRUCacheForClustersAsPromised,
-  memoize,
-  wrap,
-  default: LRUCacheClustered,
-  __esModule: true,
-};
+const cache = door(['__esModule', 'LRUCacheClustered', 'LRUCacheForClustersAsPromised', 'memoize', 'wrap']);
+Object.defineProperty(cache, 'default', { enumerable: true, get: () => cache.LRUCacheClustered });
+module.exports = cache;

@@ -1,27 +1,16 @@
 /** `flotilla/core`: the signals core alone, for programs that import `@stateloom/core`. */
 
-const {
-  batch,
-  computed,
-  createScope,
-  effect,
-  hydrateScope,
-  runInScope,
-  serializeScope,
-  serializeToScript,
-  signal,
-  untracked,
-} = require('../library.js');
+const { door } = require('./door.js');
 
-module.exports = {
-  batch,
-  computed,
-  createScope,
-  effect,
-  hydrateScope,
-  runInScope,
-  serializeScope,
-  serializeToScript,
-  signal,
-  untracked,
-};
+module.exports = door([
+  'batch',
+  'computed',
+  'createScope',
+  'effect',
+  'hydrateScope',
+  'runInScope',
+  'serializeScope',
+  'serializeToScript',
+  'signal',
+  'untracked',
+]);

@@ -1,39 +1,24 @@
 /** `flotilla/express`: the balancer and `express` alone, for programs that import `defuss-express`. */
 
-const {
-  createOpenTelemetrySink,
-  createResourceAwareLoadBalancer,
-  defaultLoadBalancer,
-  express,
-  expressDefault,
-  getServerConfig,
-  leastConnectionsLoadBalancer,
-  leastLoadedLoadBalancer,
-  noopTelemetrySink,
-  resourceAwareLoadBalancer,
-  restartServer,
-  roundRobinLoadBalancer,
-  setServerConfig,
-  startServer,
-  stopServer,
-} = require('../library.js');
+const { door } = require('./door.js');
 
-module.exports = {
-  createOpenTelemetrySink,
-  createResourceAwareLoadBalancer,
-  defaultLoadBalancer,
-  express,
-  expressDefault,
-  getServerConfig,
-  leastConnectionsLoadBalancer,
-  leastLoadedLoadBalancer,
-  noopTelemetrySink,
-  resourceAwareLoadBalancer,
-  restartServer,
-  roundRobinLoadBalancer,
-  setServerConfig,
-  startServer,
-  stopServer,
-  default: express,
-  __esModule: true,
-};
+const balancer = door([
+  '__esModule',
+  'createOpenTelemetrySink',
+  'createResourceAwareLoadBalancer',
+  'defaultLoadBalancer',
+  'express',
+  'expressDefault',
+  'getServerConfig',
+  'leastConnectionsLoadBalancer',
+  'leastLoadedLoadBalancer',
+  'noopTelemetrySink',
+  'resourceAwareLoadBalancer',
+  'restartServer',
+  'roundRobinLoadBalancer',
+  'setServerConfig',
+  'startServer',
+  'stopServer',
+]);
+Object.defineProperty(balancer, 'default', { enumerable: true, get: () => balancer.express });
+module.exports = balancer;

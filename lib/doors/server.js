@@ -1,5 +1,5 @@
 /** `flotilla/server`: the server scope alone, for programs that import `@stateloom/server`. */
 
-const { createServerScope, scopeMiddleware, scopePlugin } = require('../library.js');
+const { door } = require('./door.js');
 
-module.exports = { createServerScope, scopeMiddleware, scopePlugin };
+module.exports = door(['createServerScope', 'scopeMiddleware', 'scopePlugin']);

@@ -1,0 +1,49 @@
+/**
+ * Objects whose values are loaded when they are first asked for, so that a program loads what it uses.
+ *
+ * Whoever empties the module cache meanwhile, as test runners do, gets no second set of modules by that: those of this
+ * library that are loaded already are found by those that follow.
+ */
+
+const { sep } = require('node:path');
+
+/** The modules of this copy that are loaded, by their files. @type {Map<string, NodeModule>} */
+const loaded = new Map();
+
+/**
+ * @template T
+ * @param {() => T} load
+ * @returns {T}
+ */
+function amongLoaded(load) {
+  // A bundler's modules are not Node's.
+  const cache = require.cache ?? {};
+  for (const [file, module] of loaded) cache[file] ??= module;
+  try {
+    return load();
+  } finally {
+    for (const [file, module] of Object.entries(cache)) {
+      if (module && file.startsWith(__dirname + sep)) loaded.set(file, module);
+    }
+  }
+}
+
+/**
+ * @template {Record<string, () => any>} T
+ * @param {T} loaders by the name of what they give
+ * @returns {{ [K in keyof T]: ReturnType<T[K]> }}
+ */
+function lazily(loaders) {
+  const object = {};
+  for (const [name, load] of Object.entries(loaders)) {
+    const shown = { enumerable: true, configurable: true };
+    const settle = (/** @type {unknown} */ value) => {
+      Object.defineProperty(object, name, { ...shown, value, writable: true });
+      return value;
+    };
+    Object.defineProperty(object, name, { ...shown, get: () => settle(amongLoaded(load)), set: settle });
+  }
+  return /** @type {any} */ (object);
+}
+
+module.exports = { amongLoaded, lazily };
