@@ -44,6 +44,7 @@ export type FlotillaErrorCode =
   | 'FLOTILLA_ERR_SEGMENT_MISMATCH'
   | 'FLOTILLA_ERR_SEGMENT_DAMAGED'
   | 'FLOTILLA_ERR_VALUE_NOT_CLONEABLE'
+  | 'FLOTILLA_ERR_FLIGHT_REVOKED'
   | 'FLOTILLA_ERR_SYNC_UNAVAILABLE'
   | 'FLOTILLA_ERR_IPC_UNAVAILABLE'
   | 'FLOTILLA_ERR_PRIMARY_ONLY'
@@ -168,7 +169,7 @@ export interface FetchOptions extends WriteOptions, ReadOptions {
   forceRefresh?: boolean;
   /**
    * How long one caller may hold the right to fetch a key, in milliseconds. After that another takes over,
-   * and the late result is not stored over a newer one. A caller whose process dies loses the right at once.
+   * and the late result is not stored over a newer one, nor after a change. A caller whose process dies loses the right at once.
    * Default 30000.
    */
   lease?: number;
@@ -194,6 +195,25 @@ export interface LocalStats {
   size: number;
   ipcAvoided: number;
 }
+
+/** What a fetcher is told beside its key. */
+export interface FetchContext<V = any> {
+  /**
+   * Fires when what the fetcher brings will not be stored any more: its key was changed on purpose, another one leads
+   * in its place, or its lease has run out. A fetcher may stop then, and reject: where the key was changed or another
+   * one leads, its callers get what is newer, and nobody gets that error. The reason is a
+   * `FLOTILLA_ERR_FLIGHT_REVOKED`.
+   */
+  readonly signal: AbortSignal;
+  /** The value that was there, if one is being refreshed. */
+  readonly stale: V | undefined;
+}
+
+/** What brings a value that is not in the cache. */
+export type Fetcher<K extends CacheKey = CacheKey, V = any> = (
+  key: K,
+  context: FetchContext<V>,
+) => V | PromiseLike<V>;
 
 /** An entry as `dump`, `load` and `info` know it: the shape of lru-cache 11. */
 export interface Entry<V> {
@@ -370,6 +390,12 @@ export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any
    * `healthCheck()` for that.
    */
   readonly ready: Promise<void>;
+  /** The name of the cache. */
+  readonly namespace: string;
+  /** How long a worker waits for the primary on the IPC transport, in milliseconds. */
+  readonly timeout: number;
+  /** What becomes of a call that is not answered in that time. */
+  readonly failsafe: 'resolve' | 'reject';
 
   /** The value, or `undefined`. */
   get(key: K, options?: ReadOptions): Promise<V | undefined>;
@@ -417,10 +443,11 @@ export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any
   decr(key: K, amount?: number, options?: WriteOptions): Promise<number>;
   /**
    * The value, or what the fetcher brings, which is stored. However many ask for a key in whatever process,
-   * one fetcher runs. Rejects with the fetcher's own error; a fetcher that brings a nullish value is a
-   * `TypeError`.
+   * one fetcher runs. If the key is changed on purpose meanwhile, who had asked before gets what the fetcher brings,
+   * and it is not stored; who asks after the change never sees it. Rejects with the fetcher's own error; a fetcher
+   * that brings a nullish value is a `TypeError`.
    */
-  fetch(key: K, fetcher: () => V | PromiseLike<V>, options?: FetchOptions): Promise<V>;
+  fetch(key: K, fetcher: Fetcher<K, V>, options?: FetchOptions): Promise<V>;
 
   /**
    * Starts an entry's lifetime again, in one step for the whole cluster: its value stays what another process may
@@ -481,6 +508,10 @@ export interface Codec<V, S extends {}> {
 export interface WrappedCache<K extends CacheKey, V, S extends {} = any> {
   /** The cache beneath, with the stored form. */
   readonly cache: LRUCacheClustered<K, S>;
+  /** The name of the cache beneath. */
+  readonly namespace: string;
+  /** As the cache beneath has it. */
+  readonly ready: Promise<void>;
   get(key: K, options?: ReadOptions): Promise<V | undefined>;
   set(key: K, value: V, options?: WriteOptions): Promise<boolean>;
   setIfAbsent(key: K, value: V, options?: WriteOptions): Promise<boolean>;
@@ -493,7 +524,7 @@ export interface WrappedCache<K extends CacheKey, V, S extends {} = any> {
   values(): Promise<V[]>;
   entries(): Promise<[K, V][]>;
   [Symbol.asyncIterator](): AsyncIterableIterator<[K, V]>;
-  fetch(key: K, fetcher: () => V | PromiseLike<V>, options?: FetchOptions): Promise<V>;
+  fetch(key: K, fetcher: Fetcher<K, V>, options?: FetchOptions): Promise<V>;
   has(key: K, options?: ReadOptions): Promise<boolean>;
   delete(key: K): Promise<boolean>;
   keys(): Promise<K[]>;
@@ -514,11 +545,12 @@ export function wrap<K extends CacheKey, S extends {}, V>(
 
 /**
  * A function that asks the cache first, and calls `fn` once for all who ask for the same key meanwhile.
- * The cache may be a wrapped one. Rejects with the error of `fn`; a nullish key is a `TypeError`.
+ * The cache may be a wrapped one. Rejects with the error of `fn`; a nullish key is a `TypeError`. `fn` gets the arguments
+ * as they are, and finds what a fetcher is told in `this`.
  */
 export function memoize<K extends CacheKey, V, A extends unknown[]>(
-  cache: { fetch(key: K, fetcher: () => V | PromiseLike<V>, options?: FetchOptions): Promise<V> },
-  fn: (...args: A) => NoInfer<V> | PromiseLike<NoInfer<V>>,
+  cache: { fetch(key: K, fetcher: Fetcher<K, V>, options?: FetchOptions): Promise<V> },
+  fn: (this: FetchContext<NoInfer<V>>, ...args: A) => NoInfer<V> | PromiseLike<NoInfer<V>>,
   keyFn: (...args: A) => NoInfer<K>,
   options?: FetchOptions,
 ): (...args: A) => Promise<V>;

@@ -257,6 +257,18 @@ const table = {
     message: (key, fault) =>
       `The value for key ${key} cannot be stored: ${fault}, which means nothing to another process`,
   },
+  FLOTILLA_ERR_FLIGHT_REVOKED: {
+    fault: 'system',
+    retryCanHelp: true,
+    base: Error,
+    meaning:
+      'The reason with which the `signal` of a fetcher fires: what it brings will not be stored, because the key was changed, ' +
+      'another one leads in its place, or its lease has run out.',
+    remedy:
+      'Let the fetcher stop. Where the key was changed, or another one leads, its callers get what is newer; where the lease ' +
+      'has run out, give `fetch` a longer `lease`.',
+    message: (why) => `What this fetcher brings will not be stored: ${why}`,
+  },
   FLOTILLA_ERR_SYNC_UNAVAILABLE: {
     fault: 'caller',
     retryCanHelp: false,

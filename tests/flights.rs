@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use flotilla::error::Code;
 use flotilla::store::{
-    Cache, Claim, ClaimOptions, GetOptions, Key, Lease, Options, Outcome, SegmentOptions, SetOptions, Store,
-    Value,
+    Cache, Claim, ClaimOptions, GetOptions, Key, Lease, Options, Outcome, Revoked, SegmentOptions,
+    SetOptions, Store, Value,
 };
 
 const KEY: Key<'static> = Key {
@@ -62,6 +62,17 @@ fn follow(cache: &Cache) -> mpsc::Receiver<Outcome> {
         .follow(&lease, Box::new(move |outcome| tell.send(outcome).unwrap()))
         .unwrap();
     told
+}
+
+fn brought(bytes: &[u8]) -> Outcome {
+    Outcome::Value {
+        tag: 3,
+        bytes: bytes.to_vec(),
+    }
+}
+
+fn finish(cache: &Cache, lease: &Lease, bytes: &[u8]) -> bool {
+    cache.finish(lease, value(bytes), Cache::NOW, &set()).unwrap()
 }
 
 fn soon(told: &mpsc::Receiver<Outcome>) -> Outcome {
@@ -185,7 +196,7 @@ fn a_leader_that_hangs_loses_its_lease_and_its_late_result_does_not_replace_a_ne
 }
 
 #[test]
-fn a_late_result_with_nothing_newer_is_stored_and_one_over_a_plain_set_is_not() {
+fn a_late_result_with_nothing_newer_is_stored_and_one_over_a_change_is_not() {
     let (_store, cache) = cache();
     let brief = ClaimOptions {
         lease_ms: 1.0,
@@ -200,39 +211,230 @@ fn a_late_result_with_nothing_newer_is_stored_and_one_over_a_plain_set_is_not() 
     cache.set(KEY, value(b"plain"), Cache::NOW, &set()).unwrap();
     assert!(!cache.finish(&lease, value(b"late"), later, &set()).unwrap());
     assert_eq!(stored(&cache).unwrap(), b"plain");
+    cache.delete(KEY, Cache::NOW).unwrap();
+    let lease = lead(&cache, &brief);
+    cache.set(KEY, value(b"plain"), Cache::NOW, &set()).unwrap();
+    cache.delete(KEY, Cache::NOW).unwrap();
+    assert!(!cache.finish(&lease, value(b"late"), later, &set()).unwrap());
+    assert_eq!(stored(&cache), None);
 }
 
 #[test]
-fn a_forced_claim_takes_the_lead_and_followers_get_the_forced_result() {
-    let (_store, cache) = cache();
+fn a_forced_claim_is_a_flight_of_its_own_whose_result_voids_the_one_before() {
+    let (store, cache) = cache();
     let first = lead(&cache, &ClaimOptions::default());
     let told = follow(&cache);
     let forced = lead(&cache, &FORCE);
-    assert!(
-        !cache
-            .finish(&first, value(b"superseded"), Cache::NOW, &set())
-            .unwrap()
-    );
     let another = follow(&cache);
-    assert!(
-        cache
-            .finish(&forced, value(b"forced"), Cache::NOW, &set())
-            .unwrap()
-    );
-    for told in [told, another] {
-        assert_eq!(
-            soon(&told),
-            Outcome::Value {
-                tag: 3,
-                bytes: b"forced".to_vec()
-            }
-        );
-    }
+    assert!(finish(&cache, &forced, b"forced"));
+    assert_eq!(soon(&another), brought(b"forced"));
+    assert!(!finish(&cache, &first, b"passed"));
+    assert_eq!(soon(&told), brought(b"passed"));
     assert_eq!(stored(&cache).unwrap(), b"forced");
+    store.validate().unwrap();
 }
 
 #[test]
-fn clear_leaves_leases_alone_and_destroy_ends_them() {
+fn a_forced_flight_that_fails_leaves_the_one_before_as_it_was() {
+    let (store, cache) = cache();
+    let first = lead(&cache, &ClaimOptions::default());
+    let told = follow(&cache);
+    let forced = lead(&cache, &FORCE);
+    cache.fail(&forced, b"no luck", Cache::NOW).unwrap();
+    let another = follow(&cache);
+    assert!(finish(&cache, &first, b"good"));
+    for told in [told, another] {
+        assert_eq!(soon(&told), brought(b"good"));
+    }
+    assert_eq!(stored(&cache).unwrap(), b"good");
+    store.validate().unwrap();
+}
+
+#[test]
+fn of_many_forced_flights_all_are_voided_by_one_change() {
+    let (store, cache) = cache();
+    let leases: Vec<Lease> = (0..20).map(|_| lead(&cache, &FORCE)).collect();
+    cache.set(KEY, value(&[7; 72 - 8]), Cache::NOW, &set()).unwrap();
+    cache.set(KEY, value(b"plain"), Cache::NOW, &set()).unwrap();
+    store.validate().unwrap();
+    for lease in &leases {
+        assert!(!finish(&cache, lease, b"old"));
+    }
+    assert_eq!(stored(&cache).unwrap(), b"plain");
+    store.validate().unwrap();
+}
+
+/// Every change on purpose, and what it leaves.
+type Change = (&'static str, fn(&Cache), Option<&'static [u8]>);
+
+const CHANGES: [Change; 8] = [
+    (
+        "set",
+        |cache| drop(cache.set(KEY, value(b"new"), Cache::NOW, &set())),
+        Some(b"new"),
+    ),
+    (
+        "setIfAbsent",
+        |cache| drop(cache.set_if_absent(KEY, value(b"new"), Cache::NOW, &set())),
+        Some(b"new"),
+    ),
+    (
+        "incr",
+        |cache| drop(cache.incr(KEY, 1.0, Cache::NOW, &set())),
+        Some(&[0, 0, 0, 0, 0, 0, 240, 63]),
+    ),
+    ("delete", |cache| drop(cache.delete(KEY, Cache::NOW)), None),
+    ("clear", |cache| cache.clear().unwrap(), None),
+    ("load", |cache| cache.load(Cache::NOW, &[]).unwrap(), None),
+    ("destroy", |cache| drop(cache.destroy()), None),
+    (
+        "a set that is too large",
+        |cache| {
+            let size = Some(100.0);
+            assert!(
+                !cache
+                    .set(KEY, value(b"new"), Cache::NOW, &SetOptions { size, ..set() })
+                    .unwrap()
+            );
+        },
+        None,
+    ),
+];
+
+#[test]
+fn a_change_voids_the_flight_and_whoever_asks_after_it_begins_a_new_one() {
+    for (name, change, left) in CHANGES {
+        let store = Store::create(&SegmentOptions { capacity: 4 << 20 }).unwrap();
+        let options = Options {
+            max: 10,
+            max_entry_size: if name.ends_with("large") { 50 } else { 0 },
+            ..Options::default()
+        };
+        let cache = store.open("flights", &options).unwrap();
+        let first = lead(&cache, &ClaimOptions::default());
+        let told = follow(&cache);
+        change(&cache);
+        store.validate().unwrap();
+        let second = match (claim(&cache), left) {
+            (Claim::Hit(_), Some(_)) => None,
+            (Claim::Leader(second), None) => Some(second),
+            (other, _) => panic!("{name}: {other:?}"),
+        };
+        let of_no_size = || SetOptions {
+            size: name.ends_with("large").then_some(1.0),
+            ..set()
+        };
+        assert!(
+            !cache
+                .finish(&first, value(b"old"), Cache::NOW, &of_no_size())
+                .unwrap(),
+            "{name}"
+        );
+        let end = soon(&told);
+        // With its namespace the flight itself is gone.
+        let expected = if name == "destroy" {
+            Outcome::Lost
+        } else {
+            brought(b"old")
+        };
+        assert_eq!(end, expected, "{name}");
+        assert_eq!(stored(&cache).as_deref(), left, "{name}");
+        if let Some(second) = second {
+            assert!(
+                cache
+                    .finish(&second, value(b"later"), Cache::NOW, &of_no_size())
+                    .unwrap(),
+                "{name}"
+            );
+            assert_eq!(stored(&cache).unwrap(), b"later");
+        }
+        store.validate().unwrap();
+    }
+}
+
+#[test]
+fn neither_expiry_nor_eviction_nor_touch_voids_a_flight() {
+    let (store, cache) = cache();
+    let brief = SetOptions {
+        ttl: Some(1.0),
+        ..set()
+    };
+    cache.set(KEY, value(b"first"), 1000.0, &brief).unwrap();
+    let lease = lead(&cache, &FORCE);
+    assert!(cache.touch(KEY, 1000.0, None).unwrap());
+    cache
+        .get(KEY, 2000.0, &GetOptions::default(), &mut Vec::new())
+        .unwrap();
+    cache.set(KEY, value(b"again"), Cache::NOW, &set()).unwrap();
+    let second = lead(&cache, &FORCE);
+    for name in 0..10u8 {
+        let key = Key {
+            tag: 2,
+            bytes: &[name],
+        };
+        cache.set(key, value(b"x"), Cache::NOW, &set()).unwrap();
+    }
+    cache.purge_stale(Cache::NOW).unwrap();
+    cache.set_max(3, Cache::NOW).unwrap();
+    assert_eq!(stored(&cache), None);
+    assert!(!finish(&cache, &lease, b"voided by the set"));
+    assert!(finish(&cache, &second, b"brought"));
+    store.validate().unwrap();
+}
+
+#[test]
+fn a_leader_learns_that_its_value_will_not_be_stored_and_why() {
+    let hear = |cache: &Cache, lease: &Lease| {
+        let (tell, told) = mpsc::channel();
+        cache.watch(lease, Box::new(move |how| tell.send(how).unwrap()));
+        told
+    };
+    let soon = |told: mpsc::Receiver<Revoked>| told.recv_timeout(Duration::from_secs(20));
+    for (name, change, _) in &CHANGES[..7] {
+        let (_store, cache) = cache();
+        let told = hear(&cache, &lead(&cache, &ClaimOptions::default()));
+        change(&cache);
+        assert_eq!(soon(told), Ok(Revoked::Void), "{name}");
+    }
+    let (store, cache) = cache();
+    let brief = ClaimOptions {
+        lease_ms: 30.0,
+        ..ClaimOptions::default()
+    };
+    let late = lead(&cache, &brief);
+    assert_eq!(soon(hear(&cache, &late)), Ok(Revoked::Late));
+    lead(&cache, &ClaimOptions::default());
+    assert_eq!(soon(hear(&cache, &late)), Ok(Revoked::Replaced));
+    let forced = lead(&cache, &FORCE);
+    let fine = hear(&cache, &forced);
+    cache.unwatch(&forced);
+    cache.delete(KEY, Cache::NOW).unwrap();
+    assert_eq!(
+        fine.recv_timeout(Duration::from_secs(20)),
+        Err(mpsc::RecvTimeoutError::Disconnected)
+    );
+    store.validate().unwrap();
+}
+
+#[test]
+fn void_leases_of_leaders_that_hang_do_not_pile_up() {
+    let (store, cache) = cache();
+    let brief = ClaimOptions {
+        lease_ms: 1.0,
+        ..ClaimOptions::default()
+    };
+    for round in 0..1000 {
+        let now = 1000.0 + f64::from(round) * 10.0;
+        let claimed = cache.claim(KEY, now, &brief, &mut Vec::new()).unwrap();
+        assert!(matches!(claimed, Claim::Leader(_)));
+        cache.delete(KEY, now).unwrap();
+    }
+    assert!(cache.usage().unwrap().overhead_bytes < 20 * 1024);
+    store.validate().unwrap();
+}
+
+#[test]
+fn clear_leaves_followers_waiting_and_destroy_ends_their_wait() {
     let (store, cache) = cache();
     let lease = lead(&cache, &ClaimOptions::default());
     let told = follow(&cache);

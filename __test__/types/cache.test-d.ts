@@ -6,6 +6,8 @@ import {
   type CacheOptions,
   type Codec,
   type Entry,
+  type FetchContext,
+  type Fetcher,
   type FetchOptions,
   type LocalStats,
   LRUCacheClustered,
@@ -245,8 +247,15 @@ describe('methods', () => {
 
   test('fetch', () => {
     expectTypeOf(cache.fetch).toEqualTypeOf<
-      (key: string, fetcher: () => User | PromiseLike<User>, options?: FetchOptions) => Promise<User>
+      (key: string, fetcher: Fetcher<string, User>, options?: FetchOptions) => Promise<User>
     >();
+    expectTypeOf<Fetcher<string, User>>().toEqualTypeOf<
+      (key: string, context: FetchContext<User>) => User | PromiseLike<User>
+    >();
+    expectTypeOf<FetchContext<User>>().toEqualTypeOf<{
+      readonly signal: AbortSignal;
+      readonly stale: User | undefined;
+    }>();
     expectTypeOf(cache.fetch).toBeCallableWith('a', async () => ({ name: 'ada' }), {
       ttl: 1,
       size: 1,
@@ -309,6 +318,7 @@ describe('methods', () => {
       | ('incr' | 'decr' | 'fetch' | 'getRemainingTTL' | 'purgeStale' | 'healthCheck' | 'stats' | 'destroy')
       | ('getCache' | 'ready' | 'max' | 'ttl' | 'allowStale')
       | ('sync' | 'usage' | 'touch')
+      | ('namespace' | 'timeout' | 'failsafe')
       | ('withoutLocal' | 'localStats' | 'on' | 'once' | 'off')
     >();
   });
@@ -441,7 +451,7 @@ describe('wrap', () => {
       | ('get' | 'set' | 'setIfAbsent' | 'peek' | 'mGet' | 'mSet' | 'values' | 'entries')
       | (typeof Symbol.asyncIterator | 'fetch')
       | ('has' | 'delete' | 'keys' | 'size' | 'clear' | 'destroy' | 'healthCheck' | 'purgeStale')
-      | ('getRemainingTTL' | 'stats' | 'cache')
+      | ('getRemainingTTL' | 'stats' | 'cache' | 'namespace' | 'ready')
     >();
     type Wrapped = WrappedCache<string, User, string>;
     type Passed = Exclude<keyof Wrapped, 'cache'>;
@@ -484,7 +494,7 @@ describe('memoize', () => {
 
   test('needs of a cache only that it fetches', () => {
     type Fetches = {
-      fetch(key: string, fetcher: () => User | PromiseLike<User>, options?: FetchOptions): Promise<User>;
+      fetch(key: string, fetcher: Fetcher<string, User>, options?: FetchOptions): Promise<User>;
     };
     expectTypeOf<Parameters<typeof memoize<string, User, []>>[0]>().toEqualTypeOf<Fetches>();
   });

@@ -6,7 +6,7 @@
  * not take, or what could not be sent to the primary, is refused here.
  */
 
-/** @import { Entry, FetchOptions, WriteOptions } from '../../index.js' */
+/** @import { Entry, FetchOptions, Fetcher, WriteOptions } from '../../index.js' */
 /** @import { OpenNamespace } from './namespace.js' */
 /** @import { Declared } from './options.js' */
 
@@ -170,7 +170,7 @@ function readDump(namespace, dumped) {
  * Before the fetcher runs, for its work would be for nothing.
  *
  * @param {OpenNamespace | undefined} namespace
- * @param {() => any} fetcher
+ * @param {Fetcher<any>} fetcher
  * @param {FetchOptions | null} [options]
  * @returns {FetchOptions & { lease: number, forceRefresh: boolean }}
  */

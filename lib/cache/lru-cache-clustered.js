@@ -5,7 +5,7 @@
  * IPC transport asks its primary instead.
  */
 
-/** @import { BootstrapOptions, CacheOptions, Entry, FetchOptions, TouchOptions, WriteOptions } from '../../index.js' */
+/** @import { BootstrapOptions, CacheOptions, Entry, FetchOptions, Fetcher, TouchOptions, WriteOptions } from '../../index.js' */
 
 const { isMainThread } = require('node:worker_threads');
 const { brief, debug } = require('../debug.js');
@@ -72,6 +72,9 @@ class LRUCacheClustered extends LocalL1 {
       this.#remote.call('healthCheck').catch(() => {});
     }
     this.ready = Promise.resolve();
+    this.namespace = name;
+    this.timeout = how.timeout;
+    this.failsafe = how.failsafe;
   }
 
   /** @param {BootstrapOptions} [options] */
@@ -120,7 +123,7 @@ class LRUCacheClustered extends LocalL1 {
     return this.#ask(op, [key, amount, said(write)]);
   }
 
-  /** @param {any} key @param {() => any} fetcher @param {FetchOptions} [options] */
+  /** @param {any} key @param {Fetcher<any>} fetcher @param {FetchOptions} [options] */
   async #fetchThere(key, fetcher, options) {
     const how = given.readFetch(undefined, fetcher, options);
     given.checkKey(key);
@@ -276,7 +279,7 @@ class LRUCacheClustered extends LocalL1 {
     return operations.touch(this.#namespace, key, options);
   }
 
-  /** @param {any} key @param {() => any} fetcher @param {FetchOptions} [options] */
+  /** @param {any} key @param {Fetcher<any>} fetcher @param {FetchOptions} [options] */
   async fetch(key, fetcher, options) {
     if (this.#remote) return this.#fetchThere(key, fetcher, options);
     return fetchOnce(this.#namespace, key, fetcher, options);

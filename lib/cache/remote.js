@@ -6,12 +6,13 @@
  * primary is told when the last handle of a cache is no longer used here.
  */
 
-/** @import { CacheOptions } from '../../index.js' */
+/** @import { CacheOptions, Fetcher } from '../../index.js' */
 
 const { brief, debug } = require('../debug.js');
 const { createError } = require('../errors.js');
 const { encode } = require('./codec.js');
 const { asError, portable, revive } = require('./error-text.js');
+const { FlightContext } = require('./flight-context.js');
 const { KIND, pack, unpack } = require('./frames.js');
 
 const MOST = 65_536;
@@ -21,10 +22,14 @@ const tell = debug('lru-cache-clustered-messages');
  * @typedef {object} Waiting
  * @property {(frame: any) => void} answer
  * @property {(error: Error) => void} reject
- * @property {(() => any) | undefined} fetcher
+ * @property {Fetcher<any> | undefined} fetcher
  * @property {any} key
+ * @property {Promise<Brought> | undefined} own what its fetcher has brought here, if that was run
+ * @property {((kind: number) => void) | undefined} fire for the signal of the fetcher that runs
  * @property {() => void} hold stops the clock: the primary has said that it is at it
  */
+
+/** @typedef {{ value: any, error?: undefined } | { error: Error }} Brought */
 
 /** @type {Map<number, Waiting>} */
 const waiting = new Map();
@@ -64,20 +69,37 @@ function drain() {
   }
 }
 
-/** @param {number} id @param {() => any} fetcher @param {any} key */
-async function run(id, fetcher, key) {
+/**
+ * Runs the fetcher of a request, since its worker leads.
+ *
+ * @param {number} id
+ * @param {Waiting} request
+ * @param {any} stale
+ * @returns {Promise<Brought>}
+ */
+async function run(id, request, stale) {
+  const { fetcher, key } = request;
+  const context = new FlightContext(
+    (fire) => {
+      request.fire = fire;
+      send({ id, op: 'watch' });
+    },
+    () => stale,
+  );
   /** @type {any} */
   let frame;
+  /** @type {Brought} */
   let own;
   try {
-    own = { value: await fetcher() };
-    const { value } = own;
+    const value = await /** @type {Fetcher<any>} */ (fetcher)(key, context);
+    own = { value };
     if (!['string', 'number', 'boolean', 'bigint'].includes(typeof value)) encode(value, key);
     frame = { id, op: 'ran', ...pack([value]) };
   } catch (thrown) {
     own = { error: asError(thrown) };
     frame = { id, op: 'ran', error: portable(thrown, 0) };
   }
+  request.fire = undefined;
   try {
     send(frame);
   } catch {
@@ -91,19 +113,32 @@ function heed(message) {
   if (message?.flotilla !== KIND) return;
   const { id, event } = message;
   const request = waiting.get(id);
-  if (event === 'run' && request?.fetcher === undefined) {
-    if (process.connected) send({ id, op: 'ran', gone: true });
-  } else if (event === undefined) request?.answer(message);
+  if (event === 'run') {
+    request?.hold();
+    if (request?.fetcher !== undefined) request.own = run(id, request, unpack(message)[0]);
+    else if (process.connected) send({ id, op: 'ran', gone: true });
+  } else if (event === 'revoked') request?.fire?.(message.kind);
+  else if (event === undefined) request?.answer(message);
   else request?.hold();
-  if (event === 'run' && request?.fetcher !== undefined) {
-    const { answer, fetcher, key } = request;
-    const own = run(id, fetcher, key);
-    request.answer = async (frame) => {
-      const { value, error } = /** @type {any} */ (await own);
-      if (error !== undefined) request.reject(error);
-      else answer(frame.error === undefined ? { own: value } : frame);
-    };
-  }
+}
+
+/**
+ * What the primary answers a fetch whose fetcher ran here: its own value or error where that is the end, and not what
+ * messages make of it. A fetcher that gave up, because its flight was void, is not the end.
+ *
+ * @param {Brought | undefined} own
+ * @param {any} frame
+ */
+function ending(own, frame) {
+  if (own?.error !== undefined) return frame.error === undefined ? frame : { thrown: own.error };
+  return own === undefined || frame.error !== undefined ? frame : { own: own.value };
+}
+
+/** @param {any} answer @returns {any} what it brings; throws what it tells of */
+function valueIn(answer) {
+  if (answer.thrown !== undefined) throw answer.thrown;
+  if (answer.error !== undefined) throw revive(answer.error);
+  return 'own' in answer ? answer.own : unpack(answer)[0];
 }
 
 function closed() {
@@ -152,7 +187,7 @@ class Remote {
   /**
    * @param {string} op
    * @param {any[]} [list] what the operation is given
-   * @param {{ always?: boolean, fetcher?: () => any }} [how]
+   * @param {{ always?: boolean, fetcher?: Fetcher<any> }} [how]
    * @returns {Promise<any>}
    */
   call(op, list = [], { always = false, fetcher } = {}) {
@@ -175,17 +210,19 @@ class Remote {
       waiting.set(id, {
         fetcher,
         key: list[0],
+        own: undefined,
+        fire: undefined,
         hold: () => clearTimeout(timer),
         reject: (error) => {
           end();
           reject(error);
         },
-        answer: (answer) => {
+        answer: async (frame) => {
+          const own = waiting.get(id)?.own;
           end();
-          tell?.('response', id, op, answer.error === undefined ? 'ok' : answer.error.message);
+          tell?.('response', id, op, frame.error === undefined ? 'ok' : frame.error.message);
           try {
-            if (answer.error !== undefined) reject(revive(answer.error));
-            else resolve('own' in answer ? answer.own : unpack(answer)[0]);
+            resolve(valueIn(own === undefined ? frame : ending(await own, frame)));
           } catch (error) {
             reject(error);
           }

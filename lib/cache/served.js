@@ -11,6 +11,7 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (
 );
 const { brief, debug } = require('../debug.js');
 const { portable, revive } = require('./error-text.js');
+const { FlightContext } = require('./flight-context.js');
 const { KIND, isDense, pack, unpack } = require('./frames.js');
 const { optionNames } = require('./options.js');
 const { LeaderLeft } = require('./single-flight.js');
@@ -33,7 +34,8 @@ const MOST_ARGUMENTS = 3;
 /** What a worker has sent is no request. */
 class Malformed extends TypeError {}
 
-/** @typedef {{ resolve: (value: any) => void, reject: (error: unknown) => void }} Runner */
+/** @import { FetchContext } from '../../index.js' */
+/** @typedef {{ resolve: (value: any) => void, reject: (error: unknown) => void, context: FetchContext }} Runner */
 
 /** What one worker uses. */
 class Client {
@@ -52,11 +54,20 @@ function say(worker, frame) {
   if (worker.isConnected()) worker.process.send({ flotilla: KIND, ...frame }, undefined, undefined, () => {});
 }
 
-/** @param {Client} client @param {import('node:cluster').Worker} worker @param {number} id */
-function runIn(client, worker, id) {
+/** @param {Client} client @param {import('node:cluster').Worker} worker @param {number} id @param {FetchContext} context */
+function runIn(client, worker, id, context) {
   return new Promise((resolve, reject) => {
-    client.running.set(id, { resolve, reject });
-    say(worker, { id, event: 'run' });
+    client.running.set(id, { resolve, reject, context });
+    say(worker, { id, event: 'run', ...pack([context.stale]) });
+  });
+}
+
+/** The fetcher that runs in a worker wants to know when its flight is void. @param {Client} client @param {import('node:cluster').Worker} worker @param {number} id */
+function watchFor(client, worker, id) {
+  const context = client.running.get(id)?.context;
+  context?.signal.addEventListener('abort', () => {
+    const kind = FlightContext.firedFor(/** @type {any} */ (context));
+    say(worker, { id, event: 'revoked', kind });
   });
 }
 
@@ -115,7 +126,9 @@ async function perform(LRUCacheClustered, client, worker, frame) {
 /** @param {any} cache @param {Client} client @param {import('node:cluster').Worker} worker @param {number} id @param {any[]} list */
 async function fetchFor(cache, client, worker, id, [key, how]) {
   if (client.running.has(id)) throw new Malformed(`request ${id} is under way already`);
-  const end = cache.fetch(key, () => runIn(client, worker, id), how ?? {});
+  const bring = (/** @type {any} */ _key, /** @type {FetchContext} */ context) =>
+    runIn(client, worker, id, context);
+  const end = cache.fetch(key, bring, how ?? {});
   const still = setImmediate(() => say(worker, { id, event: 'held' }));
   return end.finally(() => clearImmediate(still));
 }
@@ -176,6 +189,7 @@ async function heed(LRUCacheClustered, worker, frame) {
   const client = clientOf(worker);
   try {
     if (frame.op === 'ran') ran(client, frame);
+    else if (frame.op === 'watch') watchFor(client, worker, frame.id);
     else if (isRequest(frame)) await answer(LRUCacheClustered, client, worker, frame);
     else refuse(client, worker, 'it is no request');
   } catch (error) {

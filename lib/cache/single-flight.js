@@ -4,16 +4,20 @@
  * Who claims a missing key first leads: it runs its fetcher, and stores what that brings. All others, in whatever
  * process, follow: they sleep until the end is told to them. If the leader's process dies, or holds the lease too
  * long, they are told that the flight is lost and claim again, so that one of them leads.
+ *
+ * Whatever changes the key on purpose voids the flight: what its leader brings is for those who had asked before. A
+ * fetcher that heeds its signal and gives up then has not failed; its callers ask anew.
  */
 
-/** @import { FetchOptions } from '../../index.js' */
+/** @import { FetchOptions, Fetcher } from '../../index.js' */
 /** @import { OpenNamespace } from './namespace.js' */
 
 const { brief, debug } = require('../debug.js');
 const { asError, errorFromText, errorToText } = require('./error-text.js');
+const { contextOf, endContext, FlightContext, isPassed } = require('./flight-context.js');
 const { encoded, readFetch } = require('./given.js');
 const { addon, followers, takeReply } = require('./native.js');
-const { restored } = require('./operations.js');
+const { peek, restored } = require('./operations.js');
 
 const tell = debug('flotilla:cache');
 
@@ -24,6 +28,11 @@ const FOLLOWER = 255;
 /** How a flight that was followed ended. */
 const LOST = 0;
 const FAILED = 2;
+
+/** What `lead` brings where the caller is to ask anew. */
+const AGAIN = Symbol('again');
+/** How often a caller asks anew whose flights are voided one after the other. */
+const MOST_ROUNDS = 16;
 
 /** A leader in another process is gone: nobody is told of an error, and one of those who follow leads. */
 class LeaderLeft extends Error {}
@@ -47,12 +56,15 @@ function failed(flight, thrown) {
  * @param {OpenNamespace} namespace
  * @param {any} key
  * @param {number} flight
- * @param {() => any} fetcher
+ * @param {Fetcher<any>} fetcher
  * @param {FetchOptions} options
+ * @param {boolean} mayAskAnew
  */
-async function lead(namespace, key, flight, fetcher, { ttl, size }) {
+async function lead(namespace, key, flight, fetcher, { ttl, size, forceRefresh }, mayAskAnew) {
+  const readStale = forceRefresh ? () => peek(namespace, key, { allowStale: true }) : undefined;
+  const context = contextOf(flight, readStale);
   try {
-    const value = await fetcher();
+    const value = await fetcher(key, context);
     const [tag, payload] = encoded(value, key);
     addon.cacheFinish(flight, payload, tag, ttl, size);
     namespace.purger?.arm();
@@ -64,7 +76,13 @@ async function lead(namespace, key, flight, fetcher, { ttl, size }) {
       addon.cacheRelease(flight);
       throw error;
     }
+    if (mayAskAnew && isPassed(FlightContext.firedFor(context))) {
+      addon.cacheRelease(flight);
+      return AGAIN;
+    }
     throw failed(flight, error);
+  } finally {
+    endContext(flight);
   }
 }
 
@@ -95,20 +113,26 @@ function tellsHow(said) {
 /**
  * @param {OpenNamespace} namespace
  * @param {any} key
- * @param {() => any} fetcher
+ * @param {Fetcher<any>} fetcher
  * @param {FetchOptions} [options]
  * @returns {Promise<any>}
  */
 async function fetchOnce(namespace, key, fetcher, options) {
   const how = readFetch(namespace, fetcher, options);
-  for (;;) {
+  for (let round = 1; ; round++) {
     const near = how.forceRefresh ? undefined : namespace.near;
     const copy = near?.read(key);
     if (near !== undefined && copy !== undefined) return near.give(copy);
     const claimed = addon.cacheClaim(namespace.id, key, how.forceRefresh, how.lease);
     const said = takeReply();
     tell?.('fetch of', brief(key), tellsHow(said));
-    if (said === LEADER) return await lead(namespace, key, claimed, fetcher, how);
+    if (said === LEADER) {
+      const brought = await lead(namespace, key, claimed, fetcher, how, round < MOST_ROUNDS);
+      if (brought !== AGAIN) return brought;
+      // What voided the flight is newer than the call.
+      how.forceRefresh = false;
+      continue;
+    }
     if (said !== FOLLOWER) {
       namespace.wasRead(key, claimed, said);
       return restored(said, claimed);

@@ -4,8 +4,9 @@
  * What the codec throws, the call that needed it rejects with; nothing is stored then.
  */
 
-/** @import { Codec, FetchOptions, LRUCacheClustered, WriteOptions } from '../../index.js' */
+/** @import { Codec, FetchOptions, Fetcher, LRUCacheClustered, WriteOptions } from '../../index.js' */
 
+const { FlightContext } = require('./flight-context.js');
 const { checkPair, readList } = require('./given.js');
 const { invalid } = require('./options.js');
 
@@ -15,6 +16,8 @@ class WrappedCache {
   /** @param {LRUCacheClustered} cache @param {Codec<any, any>} codec */
   constructor(cache, codec) {
     this.cache = cache;
+    this.namespace = cache.namespace;
+    this.ready = cache.ready;
     this.#codec = codec;
   }
 
@@ -85,12 +88,16 @@ class WrappedCache {
     yield* await this.entries();
   }
 
-  /** @param {any} key @param {() => any} fetcher @param {FetchOptions} [options] */
+  /** @param {any} key @param {Fetcher<any>} fetcher @param {FetchOptions} [options] */
   async fetch(key, fetcher, options) {
     if (typeof fetcher !== 'function') throw invalid('fetcher', 'a function', fetcher);
-    return this.#decoded(
-      await this.cache.fetch(key, async () => this.#codec.encode(await fetcher()), options),
-    );
+    /** @type {Fetcher<any>} */
+    const bring = async (fetched, beneath) => {
+      const stale = await this.#decoded(beneath.stale);
+      const context = FlightContext.over(beneath, stale);
+      return this.#codec.encode(await fetcher(fetched, context));
+    };
+    return this.#decoded(await this.cache.fetch(key, bring, options));
   }
 
   /** @param {any} key */

@@ -271,3 +271,4 @@ export declare function cacheFinish(
 export declare function cacheFail(flight: number, error: string): void;
 export declare function cacheRelease(flight: number): void;
 export declare function cacheFollow(flight: number): void;
+export declare function cacheWatch(flight: number): void;

@@ -183,7 +183,9 @@ pub struct Namespace {
     pub tags_root: Word32,
     reserved: Word32,
     pub journal: Journal,
-    unused: [Word64; 73],
+    /// Leases with a smaller token than this are void, whatever their state.
+    pub void_before: Word64,
+    unused: [Word64; 72],
     pub stripes: [Stripe; STRIPES],
 }
 

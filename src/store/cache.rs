@@ -100,7 +100,14 @@ impl Cache {
                 held.show_front(front);
                 answer
             }) {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    let wakes = held.wakes;
+                    drop(held);
+                    if wakes != 0 {
+                        store.wake(wakes);
+                    }
+                    return Ok(answer);
+                }
                 Err(Stop::Refused(error)) => return Err(error),
                 Err(Stop::NoRoom(blocks)) => {
                     drop(held);

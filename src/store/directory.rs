@@ -235,6 +235,7 @@ impl Held<'_> {
             &ns.evictions,
             &ns.memory_evictions,
             &ns.purge_after,
+            &ns.void_before,
         ] {
             word.put(0);
         }

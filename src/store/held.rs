@@ -28,6 +28,10 @@ pub(super) struct Held<'s> {
     pub(super) slot: u32,
     /// The chain at the front of the stash, if it was just freed: its last block and its length.
     pub(super) freed: Option<(u32, u32)>,
+    /// A change voids the flights on its key whose leases have a smaller token than this: all, but for a leader's own.
+    pub(super) voids_below: u64,
+    /// Bits of the processes that are to be woken when the lock is free again.
+    pub(super) wakes: u64,
     /// None only while a repair works on what a dead owner's lock still guards.
     _guard: Option<Guard>,
 }
@@ -47,6 +51,8 @@ impl<'s> Held<'s> {
             record,
             slot,
             freed: None,
+            voids_below: u64::MAX,
+            wakes: 0,
             _guard: Some(guard),
         }
     }
@@ -64,6 +70,8 @@ impl<'s> Held<'s> {
             record,
             slot,
             freed: None,
+            voids_below: u64::MAX,
+            wakes: 0,
             _guard: None,
         }
     }

@@ -3,11 +3,12 @@
 //! A lease lies in the hash table beside the entry of its key and names its leader. A leader that finishes leaves its
 //! outcome in the lease for those who follow; the last of them takes the lease away.
 //!
-//! Invariants: a key has at most one lease that runs; one that is over stays beside it for as long as followers have
-//! yet to read its outcome. Only the holder of its token can finish a lease, and taking it over gives it a new token,
-//! so what a superseded leader brings is not stored. A leader that dies is noticed by the lock it held
-//! (`process.rs`), one that hangs by its deadline. Every change is one transaction; a death in the middle leaves a
-//! lease whose leader is dead, or none.
+//! Invariants: of the leases of a key that run, the latest is the one that others follow; the others are of those whom
+//! a forced claim has passed, and whatever is stored voids those before it (`voiding.rs`). One that is void or over
+//! stays for as long as its leader or followers need it. Only the holder of its token can finish a lease, and taking
+//! it over gives it a new token, so what a replaced leader brings is not stored. A leader that dies is noticed by the
+//! lock it held (`process.rs`), one that hangs by its deadline. Every change is one transaction; a death in the middle
+//! leaves a lease whose leader is dead, or none.
 
 use std::sync::Arc;
 
@@ -27,9 +28,14 @@ use crate::lru::{Slot, push_front, unlink};
 use crate::shm::layout::{Entry, Lease as LeaseBlock, NIL};
 use crate::sys::clock::monotonic_ms;
 
-const RUNNING: u32 = 1;
+pub(super) const RUNNING: u32 = 1;
 const DONE: u32 = 2;
 const FAILED: u32 = 3;
+/// The key was changed: what the leader brings is for those who follow, and is not stored.
+pub(super) const VOID: u32 = 4;
+
+/// Of one key, so that a change can void them all in its one transaction. One more, and the oldest is void.
+const MOST_RUNNING: usize = 8;
 
 /// How long an outcome waits for followers that do not come.
 const KEEP_OUTCOME_MS: f64 = 5000.0;
@@ -49,6 +55,10 @@ impl Lease {
             tag: self.tag,
             bytes: &self.key,
         }
+    }
+
+    pub(super) fn token(&self) -> u64 {
+        self.token
     }
 
     pub(super) fn name(&self) -> (u8, Arc<[u8]>, u64) {
@@ -76,6 +86,17 @@ pub enum Outcome {
     Failed(Vec<u8>),
     /// There is no leader any more: claim again.
     Lost,
+}
+
+/// Why a leader's value will not be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// The key was changed, or all of the namespace.
+    Void,
+    /// Another leads in its place.
+    Replaced,
+    /// Its lease has run out. Where nothing newer is there in the end, its value may still be stored.
+    Late,
 }
 
 /// What a look at a followed lease shows.
@@ -134,7 +155,7 @@ impl Cache {
         })
     }
 
-    /// Stores the value, unless the lease was taken over meanwhile, and tells the followers. True if it was stored.
+    /// Stores the value, unless the flight is void or was taken over, and tells the followers. True if it was stored.
     /// After the lease ran out the value is stored only where there is none. An error leaves the lease as it was.
     pub fn finish(&self, lease: &Lease, value: Value, now: f64, options: &SetOptions) -> Result<bool> {
         let sought = self.sought(lease.key())?;
@@ -143,8 +164,11 @@ impl Cache {
             let Some(found) = held.own_lease(&sought, lease.token)? else {
                 return Ok((false, 0));
             };
-            let late = now > held.lease_block(found.id)?.deadline.get_f64();
-            let stored = if late {
+            let own = held.lease_block(found.id)?;
+            held.voids_below = lease.token;
+            let stored = if !held.runs(own) {
+                false
+            } else if now > own.deadline.get_f64() {
                 held.set_if_absent(&sought, value, now, options)?
             } else {
                 held.set(&sought, value, now, options)?
@@ -188,6 +212,45 @@ impl Cache {
         Ok(())
     }
 
+    /// Has `done` called once, on the store's own thread, when what the leader brings will not be stored any more.
+    pub fn watch(&self, lease: &Lease, done: Box<dyn FnOnce(Revoked) + Send>) {
+        let store = self.store();
+        store.watcher.watch(store, self, lease, done);
+    }
+
+    /// The leader has said how its flight ends: nobody is told of anything.
+    pub fn unwatch(&self, lease: &Lease) {
+        self.store().watcher.unwatch(lease);
+    }
+
+    /// What has become of a lease that this process leads: how it was revoked, or until when it may run.
+    pub(super) fn look_at_own(&self, lease: &Lease, now: f64) -> Result<std::result::Result<f64, Revoked>> {
+        let sought = self.sought(lease.key())?;
+        let place = self.place();
+        let held = hold(self.store().segment(), place.slot)?;
+        // One that was destroyed is not made again for this.
+        if held.ns.generation.get() != place.generation {
+            return Ok(Err(Revoked::Void));
+        }
+        let found = held.lease_where(&sought, |block| block.flight.get() == lease.flight);
+        let Ok(Some(found)) = found else {
+            return Ok(Err(Revoked::Void));
+        };
+        let Ok(block) = held.lease_block(found.id) else {
+            return Ok(Err(Revoked::Void));
+        };
+        let deadline = block.deadline.get_f64();
+        Ok(if block.token.get() != lease.token {
+            Err(Revoked::Replaced)
+        } else if !held.runs(block) {
+            Err(Revoked::Void)
+        } else if now > deadline {
+            Err(Revoked::Late)
+        } else {
+            Ok(deadline)
+        })
+    }
+
     /// What has become of a lease that this process follows.
     pub(super) fn look(&self, key: Key, flight: u64, now: f64, me: Registration) -> Result<Sight> {
         let sought = self.sought(key)?;
@@ -211,12 +274,16 @@ struct Named {
 }
 
 impl Held<'_> {
-    fn lease_block(&self, id: u32) -> Step<&'static LeaseBlock> {
+    pub(super) fn lease_block(&self, id: u32) -> Step<&'static LeaseBlock> {
         self.segment.block(id).ok_or(Stop::Damaged)
     }
 
     /// The first lease of a key that is as wanted.
-    fn lease_where(&self, sought: &Sought, wanted: impl Fn(&LeaseBlock) -> bool) -> Step<Option<Found>> {
+    fn lease_where(
+        &self,
+        sought: &Sought,
+        mut wanted: impl FnMut(&'static LeaseBlock) -> bool,
+    ) -> Step<Option<Found>> {
         let sought = sought.lease();
         let mut next = self.find(&sought)?;
         for _ in 0..=self.ns.lease_count.get() {
@@ -230,8 +297,9 @@ impl Held<'_> {
         Err(Stop::Damaged)
     }
 
+    /// The latest of a key's leases that run: new ones come first in the chain.
     fn running_lease(&self, sought: &Sought) -> Step<Option<Found>> {
-        self.lease_where(sought, |lease| lease.state.get() == RUNNING)
+        self.lease_where(sought, |lease| self.runs(lease))
     }
 
     fn claim(
@@ -243,15 +311,19 @@ impl Held<'_> {
         me: Registration,
     ) -> Step<Taken> {
         self.sweep_leases(store, now)?;
+        self.retire_leases(sought, now)?;
         let Some(found) = self.running_lease(sought)? else {
-            return self.new_lease(&sought.lease(), now, o, me);
+            return self.new_lease(sought, now, o, me);
         };
         let lease = self.lease_block(found.id)?;
-        let runs = store.lives(leader_of(lease)) && now <= lease.deadline.get_f64();
-        if runs && !o.force {
+        if store.lives(leader_of(lease)) && now <= lease.deadline.get_f64() {
+            if o.force {
+                return self.new_lease(sought, now, o, me);
+            }
             lease.waiters.put(lease.waiters.get() | (1 << me.bit()));
             return Ok(Taken::Follower(named(lease)));
         }
+        self.wakes |= 1 << leader_of(lease).bit();
         let token = self.segment.header().lease_tokens.add(1);
         let mut change = self.begin();
         change.set64(&lease.token, token);
@@ -269,6 +341,7 @@ impl Held<'_> {
         self.reserve(blocks)?;
         self.freed = None;
         let token = self.segment.header().lease_tokens.add(1);
+        let passed = self.one_too_many(sought)?;
         let id = self.ns.stash_head.get();
         let lease = self.lease_block(id)?;
         let mut at = Cursor::at_start(self.segment, id, First::Lease)?;
@@ -280,7 +353,7 @@ impl Held<'_> {
         lease.hash.put(sought.hash);
         lease
             .key
-            .put(Entry::key_word(sought.key.tag, sought.key.bytes.len()));
+            .put(Entry::key_word(sought.lease().key.tag, sought.key.bytes.len()));
         lease.state.put(RUNNING);
         lease.deadline.put_f64(now + o.lease_ms);
         lease.token.put(token);
@@ -293,6 +366,9 @@ impl Held<'_> {
         lease.outcome.put(0);
         let last_link = self.link(last)?;
         let mut change = self.begin();
+        if let Some(passed) = passed {
+            self.void_lease(&mut change, passed);
+        }
         change.set32(link, id);
         change.set32(&self.ns.stash_head, last_link.get());
         change.set32(last_link, NIL);
@@ -307,11 +383,22 @@ impl Held<'_> {
         Ok(Taken::Leader(named(lease)))
     }
 
-    /// The lease of a key, if it runs under this token.
-    fn own_lease(&self, sought: &Sought, token: u64) -> Step<Option<Found>> {
+    /// The oldest of a key's leases that run, if there are as many as there may be.
+    fn one_too_many(&self, sought: &Sought) -> Step<Option<&'static LeaseBlock>> {
+        let (mut running, mut oldest) = (0, None);
         self.lease_where(sought, |lease| {
-            lease.token.get() == token && lease.state.get() == RUNNING
-        })
+            running += usize::from(self.runs(lease));
+            if running == MOST_RUNNING {
+                oldest = Some(lease);
+            }
+            false
+        })?;
+        Ok(oldest)
+    }
+
+    /// The lease of a key that its leader knows by this token, also if it is void.
+    fn own_lease(&self, sought: &Sought, token: u64) -> Step<Option<Found>> {
+        self.lease_where(sought, |lease| lease.token.get() == token && is_led(lease))
     }
 
     /// Ends a lease. With followers, the outcome stays for them; what has no room is left out, and they claim again.
@@ -366,7 +453,7 @@ impl Held<'_> {
             return Ok(Sight::Over(Outcome::Lost));
         };
         let lease = self.lease_block(found.id)?;
-        if lease.state.get() == RUNNING {
+        if is_led(lease) {
             let (leader, deadline) = (leader_of(lease), lease.deadline.get_f64());
             if !store.lives(leader) {
                 return Ok(Sight::LeaderDied);
@@ -430,15 +517,28 @@ impl Held<'_> {
                 return Ok(());
             }
             let lease = self.lease_block(id)?;
-            let over = if lease.state.get() == RUNNING {
-                !store.lives(leader_of(lease))
-            } else {
-                now > lease.deadline.get_f64()
-            };
+            let late = now > lease.deadline.get_f64();
+            let over = (is_led(lease) && !store.lives(leader_of(lease))) || (late && !self.runs(lease));
             if !over {
                 return Ok(());
             }
             let found = self.locate(id)?;
+            self.remove_lease(&found)?;
+        }
+        Ok(())
+    }
+
+    /// Takes away leases of a key whose leaders hang and whom nobody waits for any more: void ones, and such as a
+    /// forced claim has passed. At most two, which is more than a claim adds.
+    fn retire_leases(&mut self, sought: &Sought, now: f64) -> Step<()> {
+        for _ in 0..2 {
+            let mut latest = true;
+            let found = self.lease_where(sought, |lease| {
+                let passed = !self.runs(lease) || !std::mem::take(&mut latest);
+                passed && is_led(lease) && now > lease.deadline.get_f64()
+            })?;
+            let Some(found) = found else { return Ok(()) };
+            self.wakes |= 1 << leader_of(self.lease_block(found.id)?).bit();
             self.remove_lease(&found)?;
         }
         Ok(())
@@ -451,7 +551,7 @@ impl Held<'_> {
         for _ in 0..self.ns.lease_count.get() {
             let lease = self.lease_block(id)?;
             let next = lease.after.get();
-            if lease.state.get() == RUNNING && !store.lives(leader_of(lease)) {
+            if is_led(lease) && !store.lives(leader_of(lease)) {
                 let found = self.locate(id)?;
                 self.remove_lease(&found)?;
                 any = true;
@@ -483,7 +583,12 @@ fn named(lease: &LeaseBlock) -> Named {
     }
 }
 
-fn leader_of(lease: &LeaseBlock) -> Registration {
+/// Whether its leader has yet to say how it ends.
+fn is_led(lease: &LeaseBlock) -> bool {
+    matches!(lease.state.get(), RUNNING | VOID)
+}
+
+pub(super) fn leader_of(lease: &LeaseBlock) -> Registration {
     Registration {
         slot: lease.owner.get(),
         generation: lease.owner_generation.get(),

@@ -36,12 +36,13 @@ mod table;
 mod tags;
 mod validate;
 mod values;
+mod voiding;
 mod watcher;
 mod write;
 
 pub use cache::Cache;
 pub use extras::{Extras, MAX_TAG_LENGTH, MAX_TAGS};
-pub use lease::{Claim, Lease, Outcome};
+pub use lease::{Claim, Lease, Outcome, Revoked};
 pub use near::{Memo, NearReader, RingPlace};
 pub use options::{ClaimOptions, GetOptions, HasOptions, LeftOut, Options, PeekOptions, SetOptions};
 pub use store::{MIN_CAPACITY, SegmentOptions, Store};

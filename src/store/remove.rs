@@ -7,6 +7,7 @@ use super::entry::{Found, Sought};
 use super::held::Held;
 use super::stop::{Step, Stop};
 use crate::lru::{Slot, unlink};
+use crate::shm::journal::Transaction;
 use crate::shm::layout::NIL;
 
 /// `Namespace::pending`: nothing, or what repair has to finish.
@@ -15,19 +16,25 @@ pub(super) const PENDING_CLEAR: u32 = 1;
 pub(super) const PENDING_CONDEMNED: u32 = 2;
 
 impl Held<'_> {
-    /// Takes an entry out; its blocks go to the stash.
+    /// Takes an entry out; its blocks go to the stash. Flights on its key go on.
     #[inline(always)]
     pub(super) fn remove(&mut self, found: &Found) -> Step<()> {
+        let mut change = self.begin();
+        self.write_removal(&mut change, found)?;
+        Ok(change.commit()?)
+    }
+
+    #[inline(always)]
+    fn write_removal(&mut self, change: &mut Transaction, found: &Found) -> Step<()> {
         let (ns, entry) = (self.ns, found.entry);
         let (last, blocks) = (entry.last.get(), entry.blocks());
-        let mut change = self.begin();
-        self.count_change(&mut change, entry.hash.get());
+        self.count_change(change, entry.hash.get());
         change.set32(found.link, entry.chain.get());
         unlink(
-            &mut self.recency(&mut change),
+            &mut self.recency(change),
             Slot::new(found.id).ok_or(Stop::Damaged)?,
         )?;
-        self.push_chain(&mut change, found.id, last, ns.stash_head.get())?;
+        self.push_chain(change, found.id, last, ns.stash_head.get())?;
         change.set32(&ns.stash_count, ns.stash_count.get().wrapping_add(blocks));
         change.set32(&ns.count, ns.count.get().wrapping_sub(1));
         change.set64(
@@ -36,15 +43,31 @@ impl Held<'_> {
         );
         change.set64(&ns.bytes, ns.bytes.get().wrapping_sub(entry.payload_len() as u64));
         self.freed = Some((last, blocks));
-        Ok(change.commit()?)
+        Ok(())
+    }
+
+    /// Takes out what is under a key, because somebody wants it gone: flights on it are void, also where there is
+    /// nothing. True if there was something.
+    #[inline(always)]
+    pub(super) fn discard(&mut self, sought: &Sought) -> Step<bool> {
+        let found = self.find(sought)?;
+        if found.is_none() && self.ns.lease_count.get() == 0 {
+            return Ok(false);
+        }
+        let mut change = self.begin();
+        self.void_flights(&mut change, sought)?;
+        if let Some(found) = &found {
+            self.write_removal(&mut change, found)?;
+        }
+        change.commit()?;
+        self.trim()?;
+        Ok(found.is_some())
     }
 
     pub(super) fn delete(&mut self, sought: &Sought) -> Step<bool> {
-        let Some(found) = self.find(sought)? else {
+        if !self.discard(sought)? {
             return Ok(false);
-        };
-        self.remove(&found)?;
-        self.trim()?;
+        }
         self.ns.deletes.put(self.ns.deletes.get().wrapping_add(1));
         Ok(true)
     }
@@ -69,9 +92,12 @@ impl Held<'_> {
         Ok(Some(tag))
     }
 
-    /// Removes every entry. Leases stay: whoever computes a value goes on doing so.
+    /// Removes every entry, and voids every flight: its leader goes on, for those who wait for it.
     pub(super) fn clear(&mut self) -> Step<()> {
-        self.ns.pending.put(PENDING_CLEAR);
+        let mut change = self.begin();
+        self.void_all_flights(&mut change);
+        change.set32(&self.ns.pending, PENDING_CLEAR);
+        change.commit()?;
         self.finish_clear()
     }
 

@@ -4,12 +4,12 @@
 //! a leader's death both wake it. It holds this process's slot: when the process dies, the kernel marks the slot's
 //! lock and wakes one of those who sleep on it, and that one wakes the others. Callbacks run with nothing locked.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
 
 use super::cache::Cache;
-use super::lease::{Lease, Outcome, Sight};
+use super::lease::{Lease, Outcome, Revoked, Sight};
 use super::process::Registration;
 use super::store::Store;
 use super::values::Key;
@@ -32,10 +32,19 @@ struct Followers {
     done: Vec<Done>,
 }
 
+/// A leader of this process that wants to know when its flight is void.
+struct Led {
+    cache: Cache,
+    lease: Lease,
+    done: Box<dyn FnOnce(Revoked) + Send>,
+}
+
 #[derive(Default)]
 pub(super) struct Watcher {
     started: OnceLock<Registration>,
     followed: Mutex<HashMap<LeaseName, Followers>>,
+    /// By the lease's token.
+    led: Mutex<BTreeMap<u64, Led>>,
 }
 
 impl std::fmt::Debug for Watcher {
@@ -49,6 +58,7 @@ impl std::fmt::Debug for Watcher {
 /// What one look at everything that is followed shows.
 struct Round {
     calls: Vec<(Vec<Done>, Outcome)>,
+    revoked: Vec<(Led, Revoked)>,
     leaders: Vec<Registration>,
     deadline: f64,
     a_leader_died: bool,
@@ -91,6 +101,51 @@ impl Watcher {
         store.wake(1 << me.bit());
     }
 
+    pub(super) fn watch(
+        &self,
+        store: &Arc<Store>,
+        cache: &Cache,
+        lease: &Lease,
+        done: Box<dyn FnOnce(Revoked) + Send>,
+    ) {
+        let me = self.registration(store);
+        let led = Led {
+            cache: cache.clone(),
+            lease: lease.clone(),
+            done,
+        };
+        self.led().insert(lease.token(), led);
+        store.wake(1 << me.bit());
+    }
+
+    pub(super) fn unwatch(&self, lease: &Lease) {
+        self.led().remove(&lease.token());
+    }
+
+    fn led(&self) -> MutexGuard<'_, BTreeMap<u64, Led>> {
+        self.led.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at every lease that a leader of this process wants to hear of.
+    fn look_at_led(&self, round: &mut Round) {
+        let watched: Vec<(Cache, Lease)> = self
+            .led()
+            .values()
+            .map(|led| (led.cache.clone(), led.lease.clone()))
+            .collect();
+        for (cache, lease) in watched {
+            match cache.look_at_own(&lease, monotonic_ms()) {
+                Ok(Ok(deadline)) => round.deadline = round.deadline.min(deadline + 1.0),
+                Ok(Err(how)) => {
+                    if let Some(led) = self.led().remove(&lease.token()) {
+                        round.revoked.push((led, how));
+                    }
+                }
+                Err(_) => self.unwatch(&lease),
+            }
+        }
+    }
+
     fn followed(&self) -> MutexGuard<'_, HashMap<LeaseName, Followers>> {
         self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,6 +154,7 @@ impl Watcher {
     fn look_around(&self, me: Registration) -> Round {
         let mut round = Round {
             calls: Vec::new(),
+            revoked: Vec::new(),
             leaders: Vec::new(),
             deadline: FOREVER,
             a_leader_died: false,
@@ -133,6 +189,7 @@ impl Watcher {
                 round.calls.push((followers.done, outcome));
             }
         }
+        self.look_at_led(&mut round);
         round
     }
 }
@@ -164,6 +221,9 @@ fn run(weak: &Weak<Store>, tell: &mpsc::Sender<Registration>) {
             for done in callbacks {
                 done(outcome.clone());
             }
+        }
+        for (led, how) in round.revoked {
+            (led.done)(how);
         }
         let words = words_to_watch(&store, me, word, seen, round.leaders);
         drop(store);

@@ -120,10 +120,7 @@ impl Held<'_> {
     ) -> Step<bool> {
         let size = self.check_size(o.size)?;
         if size != 0 && size > self.limits().largest_entry() {
-            if let Some(found) = self.find(sought)? {
-                self.remove(&found)?;
-                self.trim()?;
-            }
+            self.discard(sought)?;
             return Ok(false);
         }
         let ttl = o.ttl.unwrap_or_else(|| self.ns.limits.ttl.get_f64());
@@ -284,6 +281,7 @@ impl Held<'_> {
         let ns = self.ns;
         let mut change = self.begin();
         self.count_change(&mut change, draft.sought.hash);
+        self.void_flights(&mut change, &draft.sought)?;
         self.write_value(&mut change, id, draft)?;
         let (old, new) = (entry.value_len.get(), draft.body_len() as u32);
         if old != new {
@@ -324,6 +322,7 @@ impl Held<'_> {
     fn retime(&mut self, found: &Found, draft: &Draft) -> Step<()> {
         let mut change = self.begin();
         self.count_change(&mut change, draft.sought.hash);
+        self.void_flights(&mut change, &draft.sought)?;
         change.set64(&found.entry.start, draft.start.to_bits());
         change.set64(&found.entry.ttl, draft.ttl.to_bits());
         Ok(change.commit()?)
@@ -414,6 +413,7 @@ impl Held<'_> {
         let rest = last_link.get();
         let bytes = draft.payload_len() as u64;
         let mut change = self.begin();
+        self.void_flights(&mut change, &draft.sought)?;
         change.set32(link, id);
         change.set32(last_link, NIL);
         let stash = ns.stash_count.get().wrapping_sub(blocks);

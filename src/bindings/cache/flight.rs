@@ -2,7 +2,8 @@
 //!
 //! The store's watcher thread tells the end of a flight to a `Bell`, which passes it on to the thread of JavaScript
 //! that follows. A bell outlives its thread: once Node has torn that thread's environment down it is silent, and what
-//! it is told is dropped. While a flight is followed the bell keeps the process alive; otherwise it does not.
+//! it is told is dropped. While a flight is followed the bell keeps the process alive; otherwise it does not. A leader
+//! that asks for it is told by the same bell when its flight is void.
 //!
 //! If the thread ends, its leases are released as its table is dropped; if the process dies, the store frees them.
 
@@ -25,16 +26,23 @@ const FOLLOWER: u8 = 255;
 const LOST: f64 = 0.0;
 const VALUE: f64 = 1.0;
 const FAILED: f64 = 2.0;
+const VOID: f64 = 3.0;
+const REPLACED: f64 = 4.0;
+const LATE: f64 = 5.0;
 
 #[derive(Debug)]
 struct Flight {
     cache: Cache,
     lease: Lease,
     leading: bool,
+    watched: bool,
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
+        if self.watched {
+            self.cache.unwatch(&self.lease);
+        }
         if self.leading {
             // An error would mean that the namespace is gone, and the lease with it.
             let _ = self.cache.release(&self.lease);
@@ -106,6 +114,7 @@ pub(super) fn claim<'call>(js: Js<'call>, arguments: &Arguments<'call, 4>) -> Ou
                 cache,
                 lease,
                 leading,
+                watched: false,
             })
         });
         let number = js.make_number(f64::from(number))?;
@@ -171,7 +180,10 @@ pub(super) fn follow<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> O
     bell.hold(js)?;
     let ring = {
         let bell = Arc::clone(&bell);
-        Box::new(move |outcome| bell.ring(Box::new(Message { number, outcome })))
+        Box::new(move |outcome| {
+            let told = Told::End(outcome);
+            bell.ring(Box::new(Message { number, told }));
+        })
     };
     if let Err(error) = flight.cache.follow(&flight.lease, ring) {
         let_go(js, &bell)?;
@@ -180,10 +192,36 @@ pub(super) fn follow<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> O
     js.undefined()
 }
 
+/// `cacheWatch(flight)`: when the value of a flight that the caller leads will not be stored any more, the function that
+/// `cacheConnect` got is told, with the flight's number.
+pub(super) fn watch<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
+    let number = js.index(arguments.at(0))?;
+    let bell = bell(js)?;
+    with_flights(|flights| {
+        if let Some(flight) = flights.open.borrow_mut().get_mut(&number)
+            && !flight.watched
+        {
+            flight.watched = true;
+            let ring = move |how| {
+                let told = Told::Revoked(how);
+                bell.ring(Box::new(Message { number, told }));
+            };
+            flight.cache.watch(&flight.lease, Box::new(ring));
+        }
+    });
+    js.undefined()
+}
+
+#[derive(Debug)]
+enum Told {
+    End(store::Outcome),
+    Revoked(store::Revoked),
+}
+
 #[derive(Debug)]
 struct Message {
     number: u32,
-    outcome: store::Outcome,
+    told: Told,
 }
 
 /// Node's queue into one thread.
@@ -305,19 +343,29 @@ unsafe extern "C" fn deliver(env: sys::napi_env, _: sys::napi_value, _: *mut c_v
     }
 }
 
-fn tell(js: Js<'_>, Message { number, outcome }: &Message) -> Outcome<()> {
-    let bell = bell(js)?;
-    let_go(js, &bell)?;
-    let (kind, payload, decode) = match outcome {
+fn tell(js: Js<'_>, Message { number, told }: &Message) -> Outcome<()> {
+    let (kind, payload, decode) = match told {
+        Told::End(outcome) => {
+            let_go(js, &*bell(js)?)?;
+            shown(js, outcome)?
+        }
+        Told::Revoked(store::Revoked::Void) => (VOID, js.undefined()?, 0),
+        Told::Revoked(store::Revoked::Replaced) => (REPLACED, js.undefined()?, 0),
+        Told::Revoked(store::Revoked::Late) => (LATE, js.undefined()?, 0),
+    };
+    let numbers = [f64::from(*number), kind, f64::from(decode)];
+    let [number, kind, decode] = numbers.map(|number| js.make_number(number));
+    js.call(outcome_taker(js)?, &[number?, kind?, decode?, payload])?;
+    Ok(())
+}
+
+fn shown<'call>(js: Js<'call>, outcome: &store::Outcome) -> Outcome<(f64, Value<'call>, u8)> {
+    Ok(match outcome {
         store::Outcome::Lost => (LOST, js.undefined()?, 0),
         store::Outcome::Failed(error) => (FAILED, js.make_text(&String::from_utf8_lossy(error))?, 0),
         store::Outcome::Value { tag, bytes } => {
             let (payload, decode) = values::make(js, *tag, bytes)?;
             (VALUE, payload, decode)
         }
-    };
-    let numbers = [f64::from(*number), kind, f64::from(decode)];
-    let [number, kind, decode] = numbers.map(|number| js.make_number(number));
-    js.call(outcome_taker(js)?, &[number?, kind?, decode?, payload])?;
-    Ok(())
+    })
 }

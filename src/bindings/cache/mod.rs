@@ -103,6 +103,7 @@ fn add_functions<'call>(js: Js<'call>, exports: Value<'call>) -> Outcome<()> {
         c"cacheFail" 2 flight::fail;
         c"cacheRelease" 1 flight::release;
         c"cacheFollow" 1 flight::follow;
+        c"cacheWatch" 1 flight::watch;
     }
     Ok(())
 }
