@@ -14,20 +14,18 @@ const { leastLoadedLoadBalancer: loadBalancer } = require('../../lib/server/load
 
 /** The processor time of the threads of that name in this process, in milliseconds. */
 function busyMs(name) {
-  const TICK_MS = 10;
   // The kernel keeps so much of a name.
   const known = name.slice(0, 15);
-  const ticksOf = (/** @type {string} */ id) => {
+  const nanosecondsOf = (/** @type {string} */ id) => {
+    const file = (/** @type {string} */ what) => readFileSync(`/proc/self/task/${id}/${what}`, 'utf8');
     try {
-      const [, own, rest] = /\((.*)\) (.*)/.exec(readFileSync(`/proc/self/task/${id}/stat`, 'utf8'));
-      const fields = rest.split(' ');
-      return own === known ? Number(fields[11]) + Number(fields[12]) : 0;
+      return file('comm').trim() === known ? Number(file('schedstat').split(' ')[0]) : 0;
     } catch {
       // It has ended meanwhile.
       return 0;
     }
   };
-  return readdirSync('/proc/self/task').reduce((sum, id) => sum + ticksOf(id) * TICK_MS, 0);
+  return readdirSync('/proc/self/task').reduce((sum, id) => sum + nanosecondsOf(id), 0) / 1e6;
 }
 
 describe.skipIf(process.platform !== 'linux')('a worker that forges what it says', () => {
