@@ -9,7 +9,8 @@
  *
  * @param {any} socket
  */
-function isReading({ server, parser }) {
+function isReading({ server, parser, bytesRead }) {
+  if (bytesRead === 0) return false;
   const list = Object.getOwnPropertySymbols(server ?? {}).find(
     ({ description }) => description === 'http.server.connections',
   );
@@ -33,6 +34,6 @@ function isEmpty(socket) {
  *
  * @param {any} socket
  */
-const isBetweenMessages = (socket) => isEmpty(socket) && (socket.bytesRead === 0 || !isReading(socket));
+const isBetweenMessages = (socket) => isEmpty(socket) && !isReading(socket);
 
-module.exports = { isBetweenMessages, isEmpty };
+module.exports = { isBetweenMessages, isEmpty, isReading };

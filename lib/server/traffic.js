@@ -12,7 +12,7 @@
 /** @import { Socket } from 'node:net' */
 
 const { Server: TlsServer } = require('node:tls');
-const { isBetweenMessages, isEmpty } = require('../lifecycle/between-messages.js');
+const { isBetweenMessages, isEmpty, isReading } = require('../lifecycle/between-messages.js');
 const { endEventStream, isEventStream, sendCloseFrame } = require('../lifecycle/farewell.js');
 const { asNodeMakesIt } = require('../lifecycle/own-messages.js');
 
@@ -29,13 +29,10 @@ class Line {
   /** In the order of the requests: seldom more than one, so nothing is faster. @type {ServerResponse[]} */
   responses = [];
   upgraded = false;
-  /** How many bytes had been read when it last fell idle. */
-  #mark;
 
   /** @param {Socket} socket what requests come over: the TLS socket, where there is one */
   constructor(socket) {
     this.socket = socket;
-    this.#mark = socket.bytesRead;
   }
 
   /**
@@ -50,13 +47,12 @@ class Line {
       if (at < 0) return false;
       responses.splice(at, 1);
     }
-    if (responses.length === 0) this.#mark = this.socket.bytesRead;
     return true;
   }
 
   /** Whether nothing is under way: no request is answered, and none has begun to arrive. */
   get idle() {
-    return this.responses.length === 0 && !this.upgraded && this.socket.bytesRead === this.#mark;
+    return this.responses.length === 0 && !this.upgraded && !isReading(this.socket);
   }
 
   /** Whether nothing of it is in this process, but perhaps a part of a request. */
@@ -260,8 +256,9 @@ class Traffic {
   /** @param {ServerResponse} response */
   #end(response) {
     const line = lineOf(response.req);
-    const ended = line ? line.end(response) : this.#streams.delete(response);
-    if (ended) this.#requests -= 1;
+    // Where the connection has ended, so have its requests: all is told already.
+    if (!(line ? line.end(response) : this.#streams.delete(response))) return;
+    this.#requests -= 1;
     if (line) this.#part(line);
     this.#watcher?.ended(line, response);
   }

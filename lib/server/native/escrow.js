@@ -25,8 +25,6 @@ const UNKNOWN = -1;
 
 /** Where a socket has what is known of it since it is held. */
 const HELD = Symbol('held');
-/** Where a response says that it was counted: one can be told of twice. */
-const COUNTED = Symbol('counted');
 
 /**
  * @typedef {object} Held
@@ -116,8 +114,7 @@ class Escrow {
   answered(line, response) {
     /** @type {Held | undefined} */
     const held = /** @type {any} */ (line.socket)[HELD];
-    if (!held || response[COUNTED]) return;
-    response[COUNTED] = true;
+    if (!held) return;
     held.answered += 1;
     // Nothing of it is here, if every request that has begun was answered, and this one has come whole. Where more is
     // here, what stands there from before is no lie: more has been read since, and the primary sees that.
