@@ -10,8 +10,11 @@ const copying = `
 const near = require('../cache/near.js');
 Object.assign(near.tuning, { readsBefore: 1, sample: 1 });
 let copied = 0;
-const { read } = near.Near.prototype;
-near.Near.prototype.read = function (key) {
+// Copies are a module that is loaded where the shared memory is there.
+new LRUCacheClustered({ namespace: 'first' });
+const { Copies } = require('../cache/copies.js');
+const { read } = Copies.prototype;
+Copies.prototype.read = function (key) {
   const copy = read.call(this, key);
   if (copy !== undefined) copied += 1;
   return copy;
@@ -276,10 +279,10 @@ describe('copies of what lies in shared memory', () => {
         const { sync } = new LRUCacheClustered({ namespace: 'many', max: 100_000 });
         const kept = () => {
           let most;
-          const { offer } = near.Near.prototype;
-          near.Near.prototype.offer = function (...args) { offer.apply(this, args); most = this; };
+          const { offer } = Copies.prototype;
+          Copies.prototype.offer = function (...args) { offer.apply(this, args); most = this; };
           sync.set('probe', 1); sync.get('probe'); sync.get('probe');
-          near.Near.prototype.offer = offer;
+          Copies.prototype.offer = offer;
           return most;
         };
         for (let key = 0; key < 20_000; key++) sync.set(key, 'x'.repeat(400));
@@ -369,13 +372,13 @@ describe('copies of what lies in shared memory', () => {
           await Promise.all(started.map((one) => once(one, 'exit')));
         }
         let mine;
-        const { touch } = near.Near.prototype;
-        near.Near.prototype.touch = function (copy) { mine = this; return touch.call(this, copy); };
+        const { touch } = Copies.prototype;
+        Copies.prototype.touch = function (copy) { mine = this; return touch.call(this, copy); };
         for (let read = 0; read < 4; read++) { sync.get('a'); sync.get('b'); }
         const from = copied;
         sync.get('a');
         sync.get('b');
-        return [copied - from, mine.words[mine.usedAt], [...sync.keys()], addon.segmentValidate() ?? 'sound'];
+        return [copied - from, new Int32Array(near.sharedMemory())[mine.usedAt], [...sync.keys()], addon.segmentValidate() ?? 'sound'];
       }`,
       { workers: 2 },
     );

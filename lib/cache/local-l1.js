@@ -1,7 +1,7 @@
 /**
  * What later versions of lru-cache-clustered offer for their `localL1`, a cache in each worker before the shared one.
  *
- * Here no second cache stands before the shared one: the copies of `near.js` are checked against the shared memory at
+ * Here no second cache stands before the shared one: the copies that `copies.js` keeps are checked against the shared memory at
  * each read, so there is nothing to go around, to count, or to tell of. Programs written for it run as they are.
  */
 

@@ -10,7 +10,7 @@
 const { brief, debug } = require('../debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
-const { openNear, tuning } = require('./near.js');
+const { closeNear, openNear, tuning } = require('./near.js');
 const { purgesItself } = require('./options.js');
 const { Purger } = require('./purger.js');
 const segment = require('./segment.js');
@@ -23,7 +23,7 @@ const tell = debug('lru-cache-clustered-primary');
 /** @type {FinalizationRegistry<Holdings>} */
 const closing = new FinalizationRegistry(({ id, purger, near }) => {
   purger?.stop();
-  near?.giveBack();
+  closeNear(near);
   addon.cacheClose(id);
 });
 
@@ -71,7 +71,7 @@ class Namespace {
 
   /** The namespace is destroyed, or was and is made again: copies begin anew. */
   leaveNear() {
-    this.near?.giveBack();
+    closeNear(this.near);
     this.near = this.holdings.near = undefined;
     this.readsUntilNear = tuning.readsBefore;
   }

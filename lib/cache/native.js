@@ -3,7 +3,7 @@
  *
  * `reply` is what native code says beside a value. Its first byte is 0 where a call returned the value itself, else
  * the tag under which the codec decodes what was returned. Whoever reads a tag sets it back to 0, before anything else
- * can happen. `memo` and `memoExpires` are what the last `cacheGet` tells of the entry, for `near.js`.
+ * can happen. `memo` and `memoExpires` are what the last `cacheGet` tells of the entry, for `copies.js`.
  */
 
 const addon = require('../native/loader.js');

@@ -1,4 +1,4 @@
-//! A reader of copies in Rust: the same protocol as `lib/cache/near.js` has it in JavaScript, word for word. Tests of the
+//! A reader of copies in Rust: the same protocol as `lib/cache/copies.js` has it in JavaScript, word for word. Tests of the
 //! store, of several processes and of kills read through it, so that what JavaScript does to the shared memory is
 //! tried under the failpoint and under random kills, too.
 //!
