@@ -5,7 +5,7 @@
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { root, runs } from './run.mjs';
+import { fail, output, root, run, runs } from './run.mjs';
 
 /** The majors that Flotilla supports, the oldest first. */
 export const supported = ['20', '22', '24', '26'];
@@ -35,4 +35,21 @@ export function nodeProgram(version, folder = root) {
  */
 export function withNode(program) {
   return { ...process.env, PATH: `${path.dirname(program)}${path.delimiter}${process.env.PATH}` };
+}
+
+/**
+ * Runs tests on one of the majors.
+ *
+ * @param {string} major
+ * @param {string[]} args of vitest
+ * @param {NodeJS.ProcessEnv} [more] of the environment
+ */
+export function testOn(major, args, more = {}) {
+  const isThis = major === majorOf(process.version);
+  const program = isThis ? process.execPath : nodeProgram(major);
+  if (program === undefined) fail(`Node.js ${major} could not be fetched.`);
+  console.log(`Node.js ${output(program, ['--version'])}`);
+  const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
+  const common = ['run', '--typecheck.enabled=false', '--reporter=dot'];
+  run(program, [vitest, ...common, ...args], { env: { ...withNode(program), ...more } });
 }

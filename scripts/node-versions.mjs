@@ -3,9 +3,8 @@
  * version that runs this is left out: all tests ran on it.
  */
 
-import path from 'node:path';
-import { majorOf, nodeProgram, supported, withNode } from './node-programs.mjs';
-import { fail, output, root, run } from './run.mjs';
+import { majorOf, nodeProgram, supported, testOn } from './node-programs.mjs';
+import { fail, output } from './run.mjs';
 
 const tooOld = '18';
 
@@ -18,31 +17,21 @@ const leftOut = [
   '__test__/lifecycle/cluster-restarts.test.mjs',
 ];
 
-/** @param {string} major */
-function install(major) {
-  return nodeProgram(major) ?? fail(`Node.js ${major} could not be fetched.`);
-}
+const tests = [
+  '__test__/package',
+  '__test__/errors',
+  '__test__/scope',
+  '__test__/cache/copies.test.mjs',
+  '__test__/lifecycle',
+  '__test__/server',
+  '__test__/stores',
+  '__test__/examples',
+];
 
-for (const major of supported.filter((each) => each !== majorOf(process.version))) {
-  const program = install(major);
-  console.log(`Node.js ${output(program, ['--version'])}`);
-  const tests = [
-    '__test__/package',
-    '__test__/errors',
-    '__test__/scope',
-    '__test__/cache/copies.test.mjs',
-    '__test__/lifecycle',
-    '__test__/server',
-    '__test__/stores',
-    '__test__/examples',
-  ];
-  const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
-  const without = leftOut.map((file) => `--exclude=${file}`);
-  const args = ['run', '--typecheck.enabled=false', '--reporter=dot', ...without, ...tests];
-  run(program, [vitest, ...args], { env: withNode(program) });
-}
+const without = leftOut.map((file) => `--exclude=${file}`);
+for (const major of supported) if (major !== majorOf(process.version)) testOn(major, [...without, ...tests]);
 
-const old = install(tooOld);
+const old = nodeProgram(tooOld) ?? fail(`Node.js ${tooOld} could not be fetched.`);
 const refusal = output(old, [
   '-e',
   "try { require('./index.js') } catch ({ code, message }) { console.log(code, message) }",

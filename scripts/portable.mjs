@@ -1,11 +1,13 @@
 /**
  * Builds Flotilla as it is where memory and sockets cannot be shared between processes, as on macOS and Windows, and runs
- * on it what it promises there: the engine in one process, and the cache over messages.
+ * on it what it promises there: the engine in one process, and the cache over messages by every Node.js that Flotilla
+ * supports.
  */
 
 import { copyFileSync, existsSync } from 'node:fs';
 import path from 'node:path';
-import { bin, fail, root, run } from './run.mjs';
+import { supported, testOn } from './node-programs.mjs';
+import { fail, root, run } from './run.mjs';
 
 const target = path.join(root, 'target/portable');
 const env = {
@@ -26,12 +28,5 @@ const addon = path.join(target, 'flotilla.node');
 copyFileSync(library, addon);
 
 // Whoever asks for shared memory by name does not get it there.
-const args = [
-  'run',
-  '--typecheck.enabled=false',
-  '--reporter=dot',
-  '-t',
-  '^(?!.*\\bshared\\b)',
-  '__test__/cache',
-];
-run(bin('vitest'), args, { env: { ...process.env, FLOTILLA_ADDON: addon, FLOTILLA_BALANCER: 'portable' } });
+const args = ['-t', '^(?!.*\\bshared\\b)', '__test__/cache'];
+for (const major of supported) testOn(major, args, { FLOTILLA_ADDON: addon, FLOTILLA_BALANCER: 'portable' });

@@ -12,6 +12,7 @@ const wanted = {
   chromium: ['chromium', 'chromium-browser', 'google-chrome'],
   haproxy: ['haproxy'],
   'redis-server': ['redis-server'],
+  strace: ['strace'],
   wrk: ['wrk'],
 };
 

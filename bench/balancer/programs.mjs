@@ -20,11 +20,13 @@ import { fileURLToPath } from 'node:url';
  * Starts a program of Node's that prints its port.
  *
  * @param {string[]} args
+ * @param {string[]} [under] the command of another program that runs it
  * @returns {Promise<Running>}
  */
-export async function startNode(args) {
+export async function startNode(args, under = []) {
   const env = { ...process.env, NODE_ENV: 'production' };
-  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'], env });
+  const [program = '', ...rest] = [...under, process.execPath, ...args];
+  const child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'inherit'], env });
   const ended = once(child, 'exit');
   const port = await new Promise((resolve, reject) => {
     ended.then(() => reject(new Error(`${args[0]} ended at once`)));
@@ -37,7 +39,8 @@ export async function startNode(args) {
     port,
     pids: [Number(child.pid)],
     async close() {
-      // Workers of a cluster end with their primary.
+      // Workers of a cluster end with their primary, and that, where it runs under another program, with its input.
+      child.stdin.destroy();
       child.kill('SIGKILL');
       await ended;
     },
@@ -53,9 +56,10 @@ const here = (name) => fileURLToPath(new URL(name, import.meta.url));
  * @param {string} way
  * @param {string} app
  * @param {object} [options] of `startServer`
+ * @param {string[]} [under]
  */
-export const startProgram = (way, app, options = {}) =>
-  startNode([here('program.cjs'), way, app, JSON.stringify(options)]);
+export const startProgram = (way, app, options = {}, under = undefined) =>
+  startNode([here('program.cjs'), way, app, JSON.stringify(options)], under);
 
 /** @param {number[]} workers their ports */
 export const startPipeProxy = (workers) => startNode([here('pipe-proxy.cjs'), ...workers.map(String)]);
