@@ -10,6 +10,7 @@ use crate::error::{Code, Error};
 use napi::sys;
 use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 
@@ -336,6 +337,24 @@ impl<'call> Js<'call> {
         // SAFETY: `start` has `length` readable bytes, which Node copies.
         check(unsafe { sys::napi_create_buffer_copy(self.env, length, start, ptr::null_mut(), &mut raw) })?;
         Ok(self.value(raw))
+    }
+
+    /// A `Buffer` of so many bytes, which `fill` writes; nothing if it says that it did not. No call into JavaScript may
+    /// happen in `fill`.
+    pub(super) fn make_buffer_with(
+        self,
+        length: usize,
+        fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Outcome<bool>,
+    ) -> Outcome<Option<Value<'call>>> {
+        let (mut raw, mut data) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: `data` and `raw` take the results.
+        check(unsafe { sys::napi_create_buffer(self.env, length, &mut data, &mut raw) })?;
+        if length == 0 || data.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: Node made room for `length` bytes at `data`, of which nobody else knows yet.
+        let room = unsafe { std::slice::from_raw_parts_mut(data.cast(), length) };
+        Ok(fill(room)?.then(|| self.value(raw)))
     }
 
     /// An `ArrayBuffer` with a copy of the bytes.

@@ -154,6 +154,16 @@ impl<W, V: Copy> Pending<W, V> {
         }
     }
 
+    /// What a word will hold, if it was among the stores.
+    fn last(&self, word: &W) -> Option<V> {
+        let stores = self.stores.get(..self.len)?;
+        stores.iter().rev().find_map(|store| {
+            // SAFETY: `add` alone counts `len` up, after it has written the store there.
+            let (of, value) = unsafe { store.assume_init() };
+            std::ptr::eq(of, word).then_some(value)
+        })
+    }
+
     #[inline(always)]
     fn each(&self, mut make: impl FnMut(&'static W, V)) {
         for store in &self.stores[..self.len] {
@@ -188,6 +198,11 @@ impl Transaction {
     pub fn set32(&mut self, word: &'static Word32, value: u32) {
         self.write_down(self.region.offset_of(word).0 << 1, u64::from(value));
         self.narrow.add(word, value);
+    }
+
+    /// What a word will hold after this change, as far as it is written down.
+    pub fn see32(&self, word: &'static Word32) -> u32 {
+        self.narrow.last(word).unwrap_or_else(|| word.get())
     }
 
     #[inline(always)]

@@ -17,6 +17,12 @@ pub const BLOCK: u64 = 128;
 pub const BLOCK_PAYLOAD: usize = 124;
 pub const ENTRY_PAYLOAD: usize = 72;
 pub const LEASE_PAYLOAD: usize = 40;
+/// What a run of blocks holds beside its payload: the link to the next run, and how many blocks it has.
+pub const RUN_HEADER: usize = 8;
+/// What the first block of something long gives up of its payload.
+pub const LONG_TAIL: usize = 16;
+/// Free runs are kept by the power of two that their length has at least.
+pub const RUN_CLASSES: usize = 32;
 /// Blocks are paid for in runs of this many: 256 KiB, and exactly one page of owners.
 pub const COMMIT_BLOCKS: u32 = 2048;
 
@@ -99,6 +105,12 @@ pub struct PoolHeader {
     pub fresh: Word32,
     /// Blocks below this number are paid for.
     pub committed: Word32,
+    /// Free blocks that lie in runs, and not in the list at `free_head`.
+    pub run_blocks: Word32,
+    /// A bit for each class that has runs.
+    pub run_classes: Word32,
+    /// The first free run of each class: class n has runs of 2^n to 2^(n+1) - 1 blocks.
+    pub runs: [Word32; RUN_CLASSES],
 }
 
 #[derive(Debug)]
@@ -185,7 +197,16 @@ pub struct Namespace {
     pub journal: Journal,
     /// Leases with a smaller token than this are void, whatever their state.
     pub void_before: Word64,
-    unused: [Word64; 72],
+    /// Runs that were drawn from the pool for what is being written.
+    pub drawn: Word32,
+    pub drawn_blocks: Word32,
+    /// Runs that were given up, and go to the pool at the end of the operation.
+    pub spent: Word32,
+    pub spent_blocks: Word32,
+    /// Of the drawn runs; nothing while there are none.
+    pub last_drawn: Word32,
+    unused_word: Word32,
+    unused: [Word64; 69],
     pub stripes: [Stripe; STRIPES],
 }
 
@@ -335,9 +356,35 @@ pub struct TagLeaf {
     pub rows: [TagRow; 7],
 }
 
+/// The first block of a run, in a value or among the free ones. `before` and `start` are a free run's alone.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Run {
+    pub next: Word32,
+    /// How many blocks it has, this one among them.
+    pub len: Word32,
+    pub before: Word32,
+    between: [Word32; 28],
+    /// In the last block of a free run: its first.
+    pub start: Word32,
+}
+
+/// The first block of what is too long for a chain: the end of it, whatever else the block is.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Long {
+    before: [Word64; 14],
+    /// Tells one writing of the same block from another: the sequence number of the journal at that time.
+    pub stamp: Word64,
+    /// How many blocks its runs have.
+    pub blocks: Word32,
+    reserved: Word32,
+}
+
 pub const ENTRY_PAYLOAD_AT: u64 = BLOCK - ENTRY_PAYLOAD as u64;
 pub const LEASE_PAYLOAD_AT: u64 = BLOCK - LEASE_PAYLOAD as u64;
 pub const CHAIN_PAYLOAD_AT: u64 = BLOCK - BLOCK_PAYLOAD as u64;
+pub const RUN_PAYLOAD_AT: u64 = RUN_HEADER as u64;
 
 const _: () = {
     assert!(size_of::<Header>() <= DIRECTORY_AT as usize);
@@ -349,6 +396,9 @@ const _: () = {
     assert!(size_of::<Entry>() == BLOCK as usize && size_of::<Lease>() == BLOCK as usize);
     assert!(size_of::<Node>() == BLOCK as usize && size_of::<EntryWords>() == BLOCK as usize);
     assert!(size_of::<TagLeaf>() == BLOCK as usize);
+    assert!(size_of::<Run>() == BLOCK as usize && size_of::<Long>() == BLOCK as usize);
+    assert!(std::mem::offset_of!(Run, next) == 0 && std::mem::offset_of!(Run, start) == 124);
+    assert!(std::mem::offset_of!(Long, stamp) == BLOCK as usize - LONG_TAIL);
     assert!(size_of::<Touch>() == 24 && size_of::<Reader>() == 16);
     assert!(size_of::<Ring>() == 64 + 24 * RING_TOUCHES as usize && size_of::<Area>() == 1728);
     assert!(std::mem::offset_of!(Area, readers) == 448);
@@ -393,6 +443,10 @@ unsafe impl Shared for Lease {}
 unsafe impl Shared for Node {}
 // SAFETY: words.
 unsafe impl Shared for TagLeaf {}
+// SAFETY: words.
+unsafe impl Shared for Run {}
+// SAFETY: words.
+unsafe impl Shared for Long {}
 // SAFETY: words.
 unsafe impl Shared for Area {}
 // SAFETY: words.

@@ -17,5 +17,6 @@ pub mod lock;
 pub mod pool;
 pub mod region;
 pub mod rows;
+pub mod runs;
 pub mod segment;
 pub mod word;

@@ -3,27 +3,31 @@
 //! A namespace keeps a few free blocks of its own, its stash, so that most of its changes need no lock but its own.
 //! The pool moves runs of blocks between its free list and stashes, each move one transaction of the pool's journal.
 //!
-//! Invariants: every block below `fresh` is in exactly one place: the free list, a stash, or a structure of a
-//! namespace. A block outside of the free list has its owner's number beside it; one inside may have a stale number.
+//! Invariants: every block below `fresh` is in exactly one place: the free list, a free run (`runs.rs`), a stash, or a
+//! structure of a namespace. A block outside of the free list has its owner's number beside it; one inside may have a stale number.
 //! The caller of `take` and `give` holds the lock of the namespace whose stash it names; the pool's lock comes last.
 //! A process that dies in here has either moved a run or not; whoever locks the pool next finishes the move.
 
 use super::layout::{COMMIT_BLOCKS, NIL, Node, PoolHeader};
 use super::lock::{self, Guard, Locked};
+use super::runs::RunList;
 use super::segment::Segment;
 use super::word::Word32;
 use crate::sys::spare;
 
 /// The owner number of a block that the sweep of a condemned namespace found in the free list.
-const NOBODY: u16 = u16::MAX;
+pub(super) const NOBODY: u16 = u16::MAX;
 
-/// A namespace's own free blocks.
+/// A namespace's own free blocks, and the runs on their way between it and the pool.
 #[derive(Clone, Copy, Debug)]
 pub struct Stash {
     pub head: &'static Word32,
     pub count: &'static Word32,
     pub owned: &'static Word32,
     pub owner: u16,
+    pub drawn: RunList,
+    pub last_drawn: &'static Word32,
+    pub spent: RunList,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +39,7 @@ pub enum Shortage {
 }
 
 impl Segment {
-    fn lock_pool(&self) -> Result<Guard, Shortage> {
+    pub(super) fn lock_pool(&self) -> Result<Guard, Shortage> {
         match lock::lock(&self.pool().lock).map_err(|_| Shortage::Damaged)? {
             Locked::Sound(guard) => Ok(guard),
             Locked::OwnerDied(dead) => {
@@ -53,11 +57,12 @@ impl Segment {
     }
 
     /// The last resort: what the list held is lost until the segment ends, and everything else goes on.
-    fn drop_free_list(&self) {
+    pub(super) fn drop_free_list(&self) {
         let pool = self.pool();
         pool.journal.abandon();
         pool.free_head.put(NIL);
         pool.free_count.put(0);
+        self.forget_runs();
         self.header().recoveries.add(1);
     }
 
@@ -66,6 +71,7 @@ impl Segment {
         let pool = self.pool();
         pool.free_count
             .get()
+            .saturating_add(pool.run_blocks.get())
             .saturating_add(self.geometry().block_capacity.saturating_sub(pool.fresh.get()))
     }
 
@@ -73,6 +79,10 @@ impl Segment {
     pub fn take(&self, stash: &Stash, want: u32) -> Result<(), Shortage> {
         let _guard = self.lock_pool()?;
         let pool = self.pool();
+        if pool.free_count.get() < want && self.loosen(want).is_err() {
+            self.drop_free_list();
+            return Err(Shortage::Damaged);
+        }
         let recycled = want.min(pool.free_count.get());
         let fresh = self.commit_fresh(want - recycled);
         if recycled + fresh < want {
@@ -134,7 +144,7 @@ impl Segment {
     }
 
     /// Pays for up to `want` blocks beyond the last one handed out; gives how many there are.
-    fn commit_fresh(&self, want: u32) -> u32 {
+    pub(super) fn commit_fresh(&self, want: u32) -> u32 {
         let pool = self.pool();
         let fresh = pool.fresh.get();
         let target = fresh.saturating_add(want).min(self.geometry().block_capacity);
@@ -188,6 +198,7 @@ impl Segment {
             self.owner(block).ok_or(Shortage::Damaged)?.put(NOBODY);
             block = self.link(block)?.get();
         }
+        self.mark_free_runs()?;
         stash.owned.put(0);
         for block in 1..fresh {
             let Some(owner) = self.owner(block) else { continue };

@@ -3,7 +3,10 @@
 //! Invariants: a `Region` covers a mapping that is never undone (`sys::memory`), so what it lends is `'static`; every
 //! access is checked against its length, so a damaged offset ends in `None`, never outside of the mapping.
 
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU16, AtomicU64};
 
 use super::failpoint;
 use super::word::{Word16, Word32, Word64};
@@ -150,26 +153,80 @@ impl Region {
         let from = self.range(offset, len)?.cast_const();
         out.reserve(len);
         let to = out.as_mut_ptr().wrapping_add(out.len());
-        let mut index = 0;
-        while index + 8 <= len {
-            let at = from.wrapping_add(index).cast::<Unaligned>();
-            // SAFETY: eight bytes inside the range just checked; volatile, because they may change under it.
-            let word = unsafe { at.read_volatile() };
-            let into = to.wrapping_add(index).cast::<Unaligned>();
-            // SAFETY: `out` has room for `len` more bytes, and these eight are among them.
-            unsafe { into.write(word) };
-            index += 8;
-        }
-        while index < len {
-            // SAFETY: one byte inside the range just checked; volatile as above.
-            let byte = unsafe { from.wrapping_add(index).read_volatile() };
-            // SAFETY: `out` has room for `len` more bytes, and this is one of them.
-            unsafe { to.wrapping_add(index).write(byte) };
-            index += 1;
-        }
+        // SAFETY: the range lies inside the mapping; `out` has room for `len` more bytes.
+        unsafe { copy_racing(from, to, len) };
         // SAFETY: `len` bytes after the old length were just written, within the capacity that was reserved.
         unsafe { out.set_len(out.len() + len) };
         Some(())
+    }
+
+    /// Copies shared bytes that others may be writing to: they are to be disbelieved as above.
+    pub fn copy_out_unguarded(&self, offset: Offset, to: &mut [MaybeUninit<u8>]) -> Option<()> {
+        let from = self.range(offset, to.len())?.cast_const();
+        // SAFETY: the range lies inside the mapping; `to` is private memory of the same length.
+        unsafe { copy_racing(from, to.as_mut_ptr().cast(), to.len()) };
+        Some(())
+    }
+
+    /// Writes one number into so many words of 16 bits. The caller holds the lock that guards them.
+    pub fn fill16(&self, offset: Offset, count: u32, value: u16) -> Option<()> {
+        let wide = u64::from(value) * 0x0001_0001_0001_0001;
+        failpoint::hit();
+        self.each16(
+            offset,
+            count,
+            |word| {
+                word.store(value, Relaxed);
+                true
+            },
+            |words| {
+                words.store(wide, Relaxed);
+                true
+            },
+        )
+        .map(drop)
+    }
+
+    /// Whether so many words of 16 bits all hold one number.
+    pub fn all16(&self, offset: Offset, count: u32, value: u16) -> Option<bool> {
+        let wide = u64::from(value) * 0x0001_0001_0001_0001;
+        self.each16(
+            offset,
+            count,
+            |word| word.load(Relaxed) == value,
+            |words| words.load(Relaxed) == wide,
+        )
+    }
+
+    /// Goes through words of 16 bits, four at a time where they are aligned for that, for as long as it is told to.
+    fn each16(
+        &self,
+        offset: Offset,
+        count: u32,
+        one: impl Fn(&AtomicU16) -> bool,
+        four: impl Fn(&AtomicU64) -> bool,
+    ) -> Option<bool> {
+        let start = self.range(offset, count as usize * 2)?.cast::<u16>();
+        if !start.is_aligned() {
+            return None;
+        }
+        let mut index = 0;
+        while index < count {
+            let at = start.wrapping_add(index as usize);
+            let goes_on = if count - index >= 4 && at.cast::<u64>().is_aligned() {
+                index += 4;
+                // SAFETY: eight aligned bytes inside the range just checked; the mapping is never undone.
+                four(unsafe { AtomicU64::from_ptr(at.cast()) })
+            } else {
+                index += 1;
+                // SAFETY: two aligned bytes inside the range just checked; the mapping is never undone.
+                one(unsafe { AtomicU16::from_ptr(at) })
+            };
+            if !goes_on {
+                return Some(false);
+            }
+        }
+        Some(true)
     }
 
     /// Whether shared bytes equal these. The caller holds the lock, or disbelieves the answer until a sequence
@@ -228,6 +285,84 @@ impl<const SIZE: usize> Parts<SIZE> {
         // SAFETY: `Region::parts` has seen that all parts lie inside the mapping, and that the first is aligned to
         // SIZE, a power of two; any bytes are a valid `T: Shared`; the mapping is never undone.
         Some(unsafe { &*at })
+    }
+}
+
+/// From so many bytes on, the machine's own way to copy is the fastest.
+const LONG_COPY: usize = 1024;
+
+/// Copies bytes that may change meanwhile: what arrives is a mixture then.
+///
+/// # Safety
+///
+/// `from` has `len` bytes that can be read, `to` as many that are the caller's alone.
+#[inline(always)]
+unsafe fn copy_racing(from: *const u8, to: *mut u8, len: usize) {
+    if len >= LONG_COPY {
+        // SAFETY: as the caller's.
+        return unsafe { copy_long(from, to, len) };
+    }
+    let mut index = 0;
+    while index + 8 <= len {
+        let at = from.wrapping_add(index).cast::<Unaligned>();
+        // SAFETY: eight bytes of those that can be read; volatile, because they may change under it.
+        let word = unsafe { at.read_volatile() };
+        let into = to.wrapping_add(index).cast::<Unaligned>();
+        // SAFETY: eight bytes of those that are the caller's.
+        unsafe { into.write(word) };
+        index += 8;
+    }
+    while index < len {
+        // SAFETY: one byte of those that can be read; volatile as above.
+        let byte = unsafe { from.wrapping_add(index).read_volatile() };
+        // SAFETY: one byte of those that are the caller's.
+        unsafe { to.wrapping_add(index).write(byte) };
+        index += 1;
+    }
+}
+
+/// The same for many bytes. An instruction, as the compiler must not be told that nobody writes to them.
+///
+/// # Safety
+///
+/// As of `copy_racing`.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[inline(never)]
+unsafe fn copy_long(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: reads `len` bytes at `from` and writes them to `to`, both of which the caller vouches for; the direction
+    // flag is clear, as the calling convention has it.
+    unsafe {
+        std::arch::asm!(
+            "rep movsb",
+            inout("rcx") len => _,
+            inout("rsi") from => _,
+            inout("rdi") to => _,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// # Safety
+///
+/// As of `copy_racing`.
+#[cfg(any(not(target_arch = "x86_64"), miri))]
+#[inline(never)]
+unsafe fn copy_long(from: *const u8, to: *mut u8, len: usize) {
+    let mut index = 0;
+    while index + 32 <= len {
+        let at = from.wrapping_add(index).cast::<[Unaligned; 4]>();
+        // SAFETY: bytes of those that can be read; volatile, because they may change under it.
+        let words = unsafe { at.read_volatile() };
+        // SAFETY: as many bytes of those that are the caller's.
+        unsafe { to.wrapping_add(index).cast::<[Unaligned; 4]>().write(words) };
+        index += 32;
+    }
+    while index < len {
+        // SAFETY: one byte of those that can be read; volatile as above.
+        let byte = unsafe { from.wrapping_add(index).read_volatile() };
+        // SAFETY: one byte of those that are the caller's.
+        unsafe { to.wrapping_add(index).write(byte) };
+        index += 1;
     }
 }
 

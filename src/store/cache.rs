@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::directory::Place;
 use super::entry::Sought;
 use super::extras::{MAX_TAGS, check_tag};
+use super::far::Far;
 use super::held::Held;
 use super::near::Memo;
 use super::options::{GetOptions, HasOptions, LeftOut, Options, PeekOptions, SetOptions, check_ttl};
@@ -170,14 +171,34 @@ impl Cache {
         out: &mut Vec<u8>,
         memo: &mut Memo,
     ) -> Result<Option<u8>> {
+        let mut far = Far::default();
+        let got = self.get_or_see(key, now, options, out, memo, &mut far)?;
+        match got {
+            Some(tag) if far.is_some() => self.read_far(key, tag, &far, out),
+            _ => Ok(got),
+        }
+    }
+
+    /// The same, but that a long value is only seen: `far` says where, and the caller copies it.
+    #[inline]
+    pub fn get_or_see(
+        &self,
+        key: Key,
+        now: f64,
+        options: &GetOptions,
+        out: &mut Vec<u8>,
+        memo: &mut Memo,
+        far: &mut Far,
+    ) -> Result<Option<u8>> {
         let sought = self.sought(key)?;
-        if let Some(tag) = self.glance_get(&sought, now, options, out, memo) {
+        if let Some(tag) = self.glance_get(&sought, now, options, out, memo, far) {
             return Ok(Some(tag));
         }
+        *far = Far::default();
         let stripe = self.shared.store.stripe();
         self.with(|held| {
             let now = held.tidy(now)?;
-            let got = held.get(&sought, now, options, out, memo)?;
+            let got = held.get(&sought, now, options, out, memo, Some(&mut *far))?;
             held.count_lookup(stripe, got.is_some());
             Ok(got)
         })

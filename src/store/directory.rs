@@ -6,7 +6,7 @@
 //! directory's lock is taken before any namespace's. A process that dies in here leaves a slot in between, and the
 //! next to take the directory's lock empties that slot.
 
-use super::chain::{Cursor, First};
+use super::chain::{Chain, Cursor, First};
 use super::held::Held;
 use super::options::{LeftOut, Options};
 use super::remove::PENDING_NOTHING;
@@ -253,61 +253,56 @@ impl Held<'_> {
         if self.ns.name_first.get() != NIL {
             return Ok(());
         }
-        let blocks = First::Plain.blocks(name.len());
-        self.check_fits(blocks)?;
-        self.reserve(blocks)?;
-        self.freed = None;
-        let first = self.ns.stash_head.get();
-        let mut at = Cursor::at_start(self.segment, first, First::Plain)?;
-        at.write(name)?;
-        let last = at.block();
-        let link = self.link(last)?;
+        self.check_fits(First::Plain, name.len())?;
+        self.reserve(First::Plain, name.len())?;
+        let chain = self.write_chain(First::Plain, [name, &[], &[]])?;
         let mut change = self.begin();
-        change.set32(&self.ns.stash_head, link.get());
-        change.set32(
-            &self.ns.stash_count,
-            self.ns.stash_count.get().wrapping_sub(blocks),
-        );
-        change.set32(link, NIL);
-        change.set32(&self.ns.name_first, first);
-        change.set32(&self.ns.name_last, last);
+        let mut stock = self.stock();
+        self.use_up(&mut change, &chain, &mut stock)?;
+        self.store_stock(&mut change, &stock);
+        change.set32(&self.ns.name_first, chain.first);
+        change.set32(&self.ns.name_last, chain.last);
         change.set32(&self.ns.name_len, name.len() as u32);
         Ok(change.commit()?)
     }
 
     /// The name it was made with; `None` for one that had to be cleared since.
     pub(super) fn name(&self) -> Step<Option<String>> {
-        let first = self.ns.name_first.get();
-        if first == NIL {
+        let Some(chain) = self.name_chain() else {
             return Ok(None);
-        }
+        };
         let mut bytes = Vec::new();
-        Cursor::at_start(self.segment, first, First::Plain)?
-            .append_to(self.ns.name_len.get() as usize, &mut bytes)?;
+        Cursor::at_start(self.segment, chain.first, chain.kind, chain.len)?
+            .append_to(chain.len, &mut bytes)?;
         String::from_utf8(bytes).map(Some).map_err(|_| Stop::Damaged)
+    }
+
+    /// The chain that holds the name.
+    pub(super) fn name_chain(&self) -> Option<Chain> {
+        let first = self.ns.name_first.get();
+        (first != NIL).then(|| Chain {
+            kind: First::Plain,
+            len: self.ns.name_len.get() as usize,
+            first,
+            last: self.ns.name_last.get(),
+        })
     }
 
     /// Gives every block back.
     fn empty(&mut self) -> Step<()> {
         self.drop_leases()?;
         self.clear()?;
-        let first = self.ns.name_first.get();
-        if first != NIL {
-            let (last, blocks) = (
-                self.ns.name_last.get(),
-                First::Plain.blocks(self.ns.name_len.get() as usize),
-            );
+        if let Some(chain) = self.name_chain() {
             let mut change = self.begin();
-            self.push_chain(&mut change, first, last, self.ns.stash_head.get())?;
-            change.set32(
-                &self.ns.stash_count,
-                self.ns.stash_count.get().wrapping_add(blocks),
-            );
+            let mut stock = self.stock();
+            self.give_up(&mut change, &chain, &mut stock)?;
+            self.store_stock(&mut change, &stock);
             change.set32(&self.ns.name_first, NIL);
             change.set32(&self.ns.name_last, NIL);
             change.set32(&self.ns.name_len, 0);
             change.commit()?;
         }
+        self.return_runs()?;
         self.give_surplus(0)
     }
 }

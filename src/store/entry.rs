@@ -1,11 +1,11 @@
 //! One entry: finding it, reading it, and the packed fields of its header.
 
-use super::chain::{Cursor, First};
+use super::chain::{Chain, Cursor, First};
 use super::extras::skip_record;
 use super::held::{Held, is_stale};
 use super::stop::{Step, Stop};
 use super::values::{Key, Value};
-use crate::shm::layout::{Entry, NIL};
+use crate::shm::layout::{ENTRY_PAYLOAD, Entry, NIL};
 use crate::shm::segment::Segment;
 use crate::shm::word::Word32;
 
@@ -63,8 +63,19 @@ impl Entry {
         self.key_len() + self.value_len.get() as usize
     }
 
-    pub(super) fn blocks(&self) -> u32 {
-        First::Entry.blocks(self.payload_len())
+    /// Whether key and value have room in the entry's own block.
+    #[inline(always)]
+    pub(super) fn is_one_block(&self) -> bool {
+        self.payload_len() <= ENTRY_PAYLOAD
+    }
+
+    pub(super) fn chain_from(&self, id: u32) -> Chain {
+        Chain {
+            kind: First::Entry,
+            len: self.payload_len(),
+            first: id,
+            last: self.last.get(),
+        }
     }
 
     #[inline(always)]
@@ -100,11 +111,13 @@ impl Sought<'_> {
         }
     }
 
-    fn first(&self) -> First {
+    /// At the key of what was found under the right hash: an entry's, or a lease's.
+    #[inline(always)]
+    fn key_of<'s>(&self, segment: &'s Segment, id: u32, entry: &Entry) -> Step<Cursor<'s>> {
         if self.key.tag & LEASE_TAG == 0 {
-            First::Entry
+            Cursor::at_start(segment, id, First::Entry, entry.payload_len())
         } else {
-            First::Lease
+            Cursor::at_start(segment, id, First::Lease, self.key.bytes.len())
         }
     }
 }
@@ -130,7 +143,7 @@ impl Held<'_> {
             }
             let entry = self.entry(id)?;
             if entry.hash.get() == sought.hash && entry.key.get() == word {
-                let mut at = Cursor::at_start(self.segment, id, sought.first())?;
+                let mut at = sought.key_of(self.segment, id, entry)?;
                 if at.equals(sought.key.bytes)? {
                     return Ok(Some(Found { link, id, entry }));
                 }
@@ -176,7 +189,7 @@ impl Held<'_> {
         if value.tag == Value::NUMBER {
             return Ok(self.read_number(found)? == number_of(value.bytes));
         }
-        let mut at = Cursor::at_start(self.segment, found.id, First::Entry)?;
+        let mut at = Cursor::at_start(self.segment, found.id, First::Entry, found.entry.payload_len())?;
         at.skip(found.entry.key_len())?;
         at.equals(value.bytes)
     }
@@ -198,12 +211,12 @@ fn number_of(bytes: &[u8]) -> Option<f64> {
 
 #[inline(always)]
 pub(super) fn append_value(segment: &Segment, id: u32, entry: &Entry, out: &mut Vec<u8>) -> Step<()> {
-    let mut at = Cursor::at_start(segment, id, First::Entry)?;
+    let mut at = Cursor::at_start(segment, id, First::Entry, entry.payload_len())?;
     at.skip(entry.key_len())?;
     let len = skip_record(&mut at, entry)?;
     at.append_to(len, out)
 }
 
 pub(super) fn append_key(segment: &Segment, id: u32, entry: &Entry, out: &mut Vec<u8>) -> Step<()> {
-    Cursor::at_start(segment, id, First::Entry)?.append_to(entry.key_len(), out)
+    Cursor::at_start(segment, id, First::Entry, entry.payload_len())?.append_to(entry.key_len(), out)
 }

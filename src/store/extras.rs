@@ -140,7 +140,7 @@ impl Held<'_> {
             return Ok(Traits::default());
         }
         let mut bytes = Vec::with_capacity(64);
-        let mut at = Cursor::at_start(self.segment, id, First::Entry)?;
+        let mut at = Cursor::at_start(self.segment, id, First::Entry, entry.payload_len())?;
         at.skip(entry.key_len())?;
         at.append_to(HEAD, &mut bytes)?;
         let head = Head::read(&bytes, entry.value_len.get() as usize)?;
@@ -152,7 +152,7 @@ impl Held<'_> {
     pub(super) fn inscription(&self, id: u32, entry: &Entry) -> Step<Vec<u8>> {
         let mut bytes = Vec::new();
         if entry.has_extras() {
-            let mut at = Cursor::at_start(self.segment, id, First::Entry)?;
+            let mut at = Cursor::at_start(self.segment, id, First::Entry, entry.payload_len())?;
             at.skip(entry.key_len())?;
             at.append_to(HEAD, &mut bytes)?;
             let head = Head::read(&bytes, entry.value_len.get() as usize)?;

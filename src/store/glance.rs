@@ -7,14 +7,16 @@
 //! here held nothing.
 
 use super::cache::Cache;
+use super::chain::{LONGEST_CHAIN, is_long};
 use super::entry::Sought;
+use super::far::Far;
 use super::near::Memo;
 use super::options::{
     ALLOW_STALE, GetOptions, HasOptions, PeekOptions, TTL_AUTOPURGE, UPDATE_AGE_ON_GET, UPDATE_AGE_ON_HAS,
 };
 use super::table::{bucket_of, descend};
 use crate::shm::layout::{
-    Area, BLOCK_PAYLOAD, CHAIN_PAYLOAD_AT, ENTRY_PAYLOAD, ENTRY_PAYLOAD_AT, Entry, NIL, Namespace,
+    Area, BLOCK_PAYLOAD, CHAIN_PAYLOAD_AT, ENTRY_PAYLOAD, ENTRY_PAYLOAD_AT, Entry, LONG_TAIL, NIL, Namespace,
 };
 use crate::shm::region::Offset;
 use crate::shm::segment::Segment;
@@ -22,8 +24,8 @@ use crate::sys::clock::monotonic_ms;
 
 /// Entries of one bucket that are looked at; a longer chain is the locked path's.
 const MOST_STEPS: usize = 32;
-/// Blocks of one value that are copied; a longer value is the locked path's.
-const MOST_BLOCKS: usize = 32;
+/// Blocks of one value that are copied: no more than one has that is not in runs.
+const MOST_BLOCKS: usize = LONGEST_CHAIN.div_ceil(BLOCK_PAYLOAD);
 
 /// A namespace nobody keeps others away from. `None` from its methods means: not sure.
 struct Glimpse<'s> {
@@ -71,6 +73,7 @@ impl Cache {
         o: &GetOptions,
         out: &mut Vec<u8>,
         memo: &mut Memo,
+        far: &mut Far,
     ) -> Option<u8> {
         let (tag, ns, seen_memo) = self.glance(|glimpse| {
             if glimpse.has_touches() {
@@ -84,7 +87,13 @@ impl Cache {
                 None
             } else {
                 let memo = Memo::of(glimpse.segment, glimpse.ns, glimpse.slot, seen.id, seen.entry);
-                Some((glimpse.read(&seen, out)?, glimpse.ns, memo))
+                let tag = if is_long(seen.entry.payload_len()) {
+                    *far = Far::of(glimpse.segment, seen.id, seen.entry).ok()?;
+                    seen.entry.value_tag()
+                } else {
+                    glimpse.read(&seen, out)?
+                };
+                Some((tag, glimpse.ns, memo))
             }
         })?;
         *memo = seen_memo;
@@ -105,6 +114,14 @@ impl Cache {
                 Some(None)
             }
             Some(seen) => glimpse.read(&seen, out).map(Some),
+        })
+    }
+
+    /// Whether a long value is still the one that was seen.
+    pub(super) fn glance_far(&self, sought: &Sought, far: &Far) -> Option<bool> {
+        self.glance(|glimpse| {
+            let seen = glimpse.find(sought, f64::INFINITY)?;
+            Some(seen.is_some_and(|seen| far.is_at(glimpse.segment, seen.id)))
         })
     }
 
@@ -175,7 +192,8 @@ impl Glimpse<'_> {
     /// Whether an entry with the right hash has the right key, too.
     #[inline(always)]
     fn compare(&self, id: u32, entry: &'static Entry, sought: &Sought, now: f64) -> Option<Option<Seen>> {
-        if sought.key.bytes.len() > ENTRY_PAYLOAD {
+        let len = sought.key.bytes.len();
+        if len > ENTRY_PAYLOAD || (len > ENTRY_PAYLOAD - LONG_TAIL && is_long(entry.payload_len())) {
             return None;
         }
         let at = self.segment.geometry().block(id)?;
@@ -195,6 +213,9 @@ impl Glimpse<'_> {
 
     #[inline(always)]
     fn read(&self, seen: &Seen, out: &mut Vec<u8>) -> Option<u8> {
+        if is_long(seen.entry.payload_len()) {
+            return None;
+        }
         let (key, len) = (seen.entry.key_len(), seen.entry.value_len.get() as usize);
         let here = len.min(ENTRY_PAYLOAD.checked_sub(key)?);
         out.clear();

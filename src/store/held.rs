@@ -10,15 +10,8 @@ use crate::lru::{Links, Neighbours, Slot};
 use crate::shm::journal::Transaction;
 use crate::shm::layout::{Entry, NIL, Namespace, NamespaceRecord};
 use crate::shm::lock::Guard;
-use crate::shm::pool::{Shortage, Stash};
 use crate::shm::segment::Segment;
 use crate::shm::word::Word32;
-
-/// How many free blocks a namespace may keep between operations.
-pub(super) const STASH_LIMIT: u32 = 32;
-
-/// While so many blocks are free, a namespace fetches some for its next operations, too.
-const PLENTY: u32 = 8192;
 
 #[derive(Debug)]
 pub(super) struct Held<'s> {
@@ -26,12 +19,12 @@ pub(super) struct Held<'s> {
     pub(super) ns: &'static Namespace,
     pub(super) record: &'static NamespaceRecord,
     pub(super) slot: u32,
-    /// The chain at the front of the stash, if it was just freed: its last block and its length.
-    pub(super) freed: Option<(u32, u32)>,
     /// A change voids the flights on its key whose leases have a smaller token than this: all, but for a leader's own.
     pub(super) voids_below: u64,
     /// Bits of the processes that are to be woken when the lock is free again.
     pub(super) wakes: u64,
+    /// Whether runs were drawn or given up, so that some may have to go back to the pool.
+    pub(super) moved_runs: bool,
     /// None only while a repair works on what a dead owner's lock still guards.
     _guard: Option<Guard>,
 }
@@ -50,9 +43,9 @@ impl<'s> Held<'s> {
             ns,
             record,
             slot,
-            freed: None,
             voids_below: u64::MAX,
             wakes: 0,
+            moved_runs: false,
             _guard: Some(guard),
         }
     }
@@ -69,9 +62,9 @@ impl<'s> Held<'s> {
             ns,
             record,
             slot,
-            freed: None,
             voids_below: u64::MAX,
             wakes: 0,
+            moved_runs: false,
             _guard: None,
         }
     }
@@ -108,15 +101,6 @@ impl<'s> Held<'s> {
         Options::read_from(&self.ns.limits)
     }
 
-    pub(super) fn stash(&self) -> Stash {
-        Stash {
-            head: &self.ns.stash_head,
-            count: &self.ns.stash_count,
-            owned: &self.record.owned,
-            owner: self.slot as u16,
-        }
-    }
-
     /// The recency list, written through a transaction.
     #[inline(always)]
     pub(super) fn recency<'t>(&self, change: &'t mut Transaction) -> ListLinks<'s, 't> {
@@ -136,91 +120,6 @@ impl<'s> Held<'s> {
             back: &self.ns.lease_tail,
             change,
         }
-    }
-
-    /// Makes sure that the stash holds `want` blocks: from the pool, else by letting the least recent entries go.
-    #[inline(always)]
-    pub(super) fn reserve(&mut self, want: u32) -> Step<()> {
-        if self.ns.stash_count.get() >= want {
-            Ok(())
-        } else {
-            self.fetch(want)
-        }
-    }
-
-    #[cold]
-    fn fetch(&mut self, want: u32) -> Step<()> {
-        loop {
-            let here = self.ns.stash_count.get();
-            if here >= want {
-                return Ok(());
-            }
-            self.freed = None;
-            if self.segment.available() > PLENTY
-                && self
-                    .segment
-                    .take(&self.stash(), want - here + STASH_LIMIT / 2)
-                    .is_ok()
-            {
-                return Ok(());
-            }
-            let there = match self.segment.take(&self.stash(), want - here) {
-                Ok(()) => return Ok(()),
-                Err(Shortage::Only(there)) => there,
-                Err(Shortage::Damaged) => return Err(Stop::Damaged),
-            };
-            while self.ns.stash_count.get().saturating_add(there) < want {
-                if self.ns.count.get() == 0 {
-                    return Err(Stop::NoRoom(want - self.ns.stash_count.get()));
-                }
-                self.evict()?;
-                self.count_memory_eviction();
-            }
-        }
-    }
-
-    pub(super) fn count_memory_eviction(&self) {
-        self.ns
-            .memory_evictions
-            .put(self.ns.memory_evictions.get().wrapping_add(1));
-        self.segment.header().memory_evictions.add(1);
-    }
-
-    /// Gives blocks beyond the limit back to the pool. Called at the end of an operation.
-    #[inline(always)]
-    pub(super) fn trim(&mut self) -> Step<()> {
-        if self.ns.stash_count.get() <= STASH_LIMIT {
-            Ok(())
-        } else {
-            self.give_surplus(STASH_LIMIT / 2)
-        }
-    }
-
-    #[cold]
-    pub(super) fn give_surplus(&mut self, keep: u32) -> Step<()> {
-        if let Some((last, count)) = self.freed.take()
-            && count >= STASH_LIMIT / 2
-            && count <= self.ns.stash_count.get()
-        {
-            self.segment.give(&self.stash(), last, count)?;
-        }
-        let surplus = self.ns.stash_count.get().saturating_sub(keep);
-        if surplus == 0 {
-            return Ok(());
-        }
-        let mut last = self.ns.stash_head.get();
-        for _ in 1..surplus {
-            last = self.link(last)?.get();
-        }
-        Ok(self.segment.give(&self.stash(), last, surplus)?)
-    }
-
-    /// Writes down that a chain goes to the front of the stash, before whatever `rest` is there then.
-    #[inline(always)]
-    pub(super) fn push_chain(&self, change: &mut Transaction, first: u32, last: u32, rest: u32) -> Step<()> {
-        change.set32(self.link(last)?, rest);
-        change.set32(&self.ns.stash_head, first);
-        Ok(())
     }
 }
 

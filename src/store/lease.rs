@@ -13,8 +13,9 @@
 use std::sync::Arc;
 
 use super::cache::Cache;
-use super::chain::{Cursor, First};
+use super::chain::{Chain, Cursor, First};
 use super::entry::{Found, Sought};
+use super::far::Far;
 use super::held::Held;
 use super::near::Memo;
 use super::options::{ClaimOptions, SetOptions};
@@ -114,10 +115,19 @@ pub(super) enum Sight {
 impl Cache {
     /// With `NOW` for the time, the clock is always read: leases run on it.
     pub fn claim(&self, key: Key, now: f64, options: &ClaimOptions, out: &mut Vec<u8>) -> Result<Claim> {
-        self.claim_noting(key, now, options, out, &mut Memo::default())
+        let mut far = Far::default();
+        let claimed = self.claim_noting(key, now, options, out, &mut Memo::default(), &mut far)?;
+        match claimed {
+            Claim::Hit(tag) if far.is_some() => {
+                let read = self.read_far(key, tag, &far, out)?;
+                read.map_or_else(|| self.claim(key, now, options, out), |tag| Ok(Claim::Hit(tag)))
+            }
+            claimed => Ok(claimed),
+        }
     }
 
-    /// The same, with what the caller needs to keep a copy of a value that was there.
+    /// The same, with what the caller needs to keep a copy of a value that was there; a long one is only seen, and `far`
+    /// says where.
     pub fn claim_noting(
         &self,
         key: Key,
@@ -125,6 +135,7 @@ impl Cache {
         options: &ClaimOptions,
         out: &mut Vec<u8>,
         memo: &mut Memo,
+        far: &mut Far,
     ) -> Result<Claim> {
         let sought = self.sought(key)?;
         let store = self.store();
@@ -134,7 +145,7 @@ impl Cache {
         let taken = self.with(|held| {
             if !options.force {
                 let now = held.tidy(now)?;
-                let got = held.get(&sought, now, &options.get, out, memo)?;
+                let got = held.get(&sought, now, &options.get, out, memo, Some(&mut *far))?;
                 held.count_lookup(stripe, got.is_some());
                 if let Some(tag) = got {
                     return Ok(Taken::Hit(tag));
@@ -336,20 +347,16 @@ impl Held<'_> {
 
     fn new_lease(&mut self, sought: &Sought, now: f64, o: &ClaimOptions, me: Registration) -> Step<Taken> {
         self.ensure_table()?;
-        let blocks = First::Lease.blocks(sought.key.bytes.len());
-        self.check_fits(blocks)?;
-        self.reserve(blocks)?;
-        self.freed = None;
+        self.check_fits(First::Lease, sought.key.bytes.len())?;
+        self.reserve(First::Lease, sought.key.bytes.len())?;
         let token = self.segment.header().lease_tokens.add(1);
         let passed = self.one_too_many(sought)?;
-        let id = self.ns.stash_head.get();
+        let chain = self.write_chain(First::Lease, [sought.key.bytes, &[], &[]])?;
+        let id = chain.first;
         let lease = self.lease_block(id)?;
-        let mut at = Cursor::at_start(self.segment, id, First::Lease)?;
-        at.write(sought.key.bytes)?;
-        let last = at.block();
         let link = self.bucket(sought.hash)?.ok_or(Stop::Damaged)?;
         lease.chain.put(link.get());
-        lease.last.put(last);
+        lease.last.put(chain.last);
         lease.hash.put(sought.hash);
         lease
             .key
@@ -364,18 +371,14 @@ impl Held<'_> {
         lease.outcome_first.put(NIL);
         lease.outcome_last.put(NIL);
         lease.outcome.put(0);
-        let last_link = self.link(last)?;
         let mut change = self.begin();
+        let mut stock = self.stock();
         if let Some(passed) = passed {
             self.void_lease(&mut change, passed);
         }
         change.set32(link, id);
-        change.set32(&self.ns.stash_head, last_link.get());
-        change.set32(last_link, NIL);
-        change.set32(
-            &self.ns.stash_count,
-            self.ns.stash_count.get().wrapping_sub(blocks),
-        );
+        self.use_up(&mut change, &chain, &mut stock)?;
+        self.store_stock(&mut change, &stock);
         push_front(&mut self.leases(&mut change), Slot::new(id).ok_or(Stop::Damaged)?)?;
         change.set32(&self.ns.lease_count, self.ns.lease_count.get().wrapping_add(1));
         change.commit()?;
@@ -408,33 +411,25 @@ impl Held<'_> {
             return Ok(0);
         };
         let waiters = self.lease_block(found.id)?.waiters.get();
-        let blocks = First::Plain.blocks(value.bytes.len());
-        if waiters == 0 || self.check_fits(blocks).is_err() || self.reserve(blocks).is_err() {
+        let len = value.bytes.len();
+        if waiters == 0
+            || self.check_fits(First::Plain, len).is_err()
+            || self.reserve(First::Plain, len).is_err()
+        {
             let found = self.locate(found.id)?;
             self.remove_lease(&found)?;
             self.trim()?;
             return Ok(waiters);
         }
-        self.freed = None;
         let lease = self.lease_block(found.id)?;
-        let first = self.ns.stash_head.get();
-        let mut at = Cursor::at_start(self.segment, first, First::Plain)?;
-        at.write(value.bytes)?;
-        let last = at.block();
-        let last_link = self.link(last)?;
+        let chain = self.write_chain(First::Plain, [value.bytes, &[], &[]])?;
         let mut change = self.begin();
-        change.set32(&self.ns.stash_head, last_link.get());
-        change.set32(last_link, NIL);
-        change.set32(
-            &self.ns.stash_count,
-            self.ns.stash_count.get().wrapping_sub(blocks),
-        );
-        change.set32(&lease.outcome_first, first);
-        change.set32(&lease.outcome_last, last);
-        change.set64(
-            &lease.outcome,
-            ((value.bytes.len() as u64) << 8) | u64::from(value.tag),
-        );
+        let mut stock = self.stock();
+        self.use_up(&mut change, &chain, &mut stock)?;
+        self.store_stock(&mut change, &stock);
+        change.set32(&lease.outcome_first, chain.first);
+        change.set32(&lease.outcome_last, chain.last);
+        change.set64(&lease.outcome, ((len as u64) << 8) | u64::from(value.tag));
         change.set64(&lease.deadline, (now + KEEP_OUTCOME_MS).to_bits());
         change.set32(&lease.state, state);
         change.commit()?;
@@ -467,8 +462,9 @@ impl Held<'_> {
         }
         let word = lease.outcome.get();
         let mut bytes = Vec::new();
-        Cursor::at_start(self.segment, lease.outcome_first.get(), First::Plain)?
-            .append_to((word >> 8) as usize, &mut bytes)?;
+        let len = (word >> 8) as usize;
+        Cursor::at_start(self.segment, lease.outcome_first.get(), First::Plain, len)?
+            .append_to(len, &mut bytes)?;
         let failed = lease.state.get() == FAILED;
         let left = lease.waiters.get() & !(1 << me.bit());
         lease.waiters.put(left);
@@ -488,24 +484,19 @@ impl Held<'_> {
 
     fn remove_lease(&mut self, found: &Found) -> Step<()> {
         let (ns, lease) = (self.ns, self.lease_block(found.id)?);
-        let outcome = lease.outcome_first.get();
-        let mut blocks = First::Lease.blocks(found.entry.key_len());
-        let mut rest = ns.stash_head.get();
         let mut change = self.begin();
-        if outcome != NIL {
-            self.push_chain(&mut change, outcome, lease.outcome_last.get(), rest)?;
-            rest = outcome;
-            blocks += First::Plain.blocks((lease.outcome.get() >> 8) as usize);
+        let mut stock = self.stock();
+        if let Some(outcome) = outcome_of(lease) {
+            self.give_up(&mut change, &outcome, &mut stock)?;
         }
-        self.push_chain(&mut change, found.id, lease.last.get(), rest)?;
+        self.give_up(&mut change, &chain_of(found, lease), &mut stock)?;
+        self.store_stock(&mut change, &stock);
         change.set32(found.link, lease.chain.get());
         unlink(
             &mut self.leases(&mut change),
             Slot::new(found.id).ok_or(Stop::Damaged)?,
         )?;
-        change.set32(&ns.stash_count, ns.stash_count.get().wrapping_add(blocks));
         change.set32(&ns.lease_count, ns.lease_count.get().wrapping_sub(1));
-        self.freed = None;
         Ok(change.commit()?)
     }
 
@@ -586,6 +577,27 @@ fn named(lease: &LeaseBlock) -> Named {
 /// Whether its leader has yet to say how it ends.
 fn is_led(lease: &LeaseBlock) -> bool {
     matches!(lease.state.get(), RUNNING | VOID)
+}
+
+/// The chain of a lease and its key.
+fn chain_of(found: &Found, lease: &LeaseBlock) -> Chain {
+    Chain {
+        kind: First::Lease,
+        len: found.entry.key_len(),
+        first: found.id,
+        last: lease.last.get(),
+    }
+}
+
+/// The chain of what the leader left, if it did.
+pub(super) fn outcome_of(lease: &LeaseBlock) -> Option<Chain> {
+    let first = lease.outcome_first.get();
+    (first != NIL).then(|| Chain {
+        kind: First::Plain,
+        len: (lease.outcome.get() >> 8) as usize,
+        first,
+        last: lease.outcome_last.get(),
+    })
 }
 
 pub(super) fn leader_of(lease: &LeaseBlock) -> Registration {

@@ -18,6 +18,7 @@ mod deaths;
 mod directory;
 mod entry;
 mod extras;
+mod far;
 mod glance;
 mod held;
 mod lease;
@@ -29,6 +30,7 @@ mod read;
 mod remove;
 mod repair;
 mod snapshot;
+mod stock;
 mod stop;
 #[allow(clippy::module_inception, reason = "the room is named for what it holds")]
 mod store;
@@ -42,6 +44,7 @@ mod write;
 
 pub use cache::Cache;
 pub use extras::{Extras, MAX_TAG_LENGTH, MAX_TAGS};
+pub use far::Far;
 pub use lease::{Claim, Lease, Outcome, Revoked};
 pub use near::{Memo, NearReader, RingPlace};
 pub use options::{ClaimOptions, GetOptions, HasOptions, LeftOut, Options, PeekOptions, SetOptions};

@@ -35,7 +35,8 @@ impl Store {
     fn at_hand(&self) -> u32 {
         let pool = self.segment().pool();
         let paid = pool.committed.get().saturating_sub(pool.fresh.get());
-        pool.free_count.get().saturating_add(paid)
+        let free = pool.free_count.get().saturating_add(pool.run_blocks.get());
+        free.saturating_add(paid)
     }
 }
 
@@ -43,13 +44,19 @@ impl Held<'_> {
     /// Lets the least recent entries go until `want` blocks can be given to the pool. False when nothing was left.
     fn yield_blocks(&mut self, want: u32) -> Step<bool> {
         let front = self.catch_up()?;
-        while self.ns.stash_count.get() < want && self.ns.count.get() > 0 {
+        let gone = |held: &Self| {
+            held.ns
+                .stash_count
+                .get()
+                .saturating_add(held.ns.spent_blocks.get())
+        };
+        while gone(self) < want && self.ns.count.get() > 0 {
             self.evict()?;
             self.count_memory_eviction();
         }
         self.show_front(front);
-        let gave = self.ns.stash_count.get() > 0;
-        self.freed = None;
+        let gave = gone(self) > 0;
+        self.return_runs()?;
         self.give_surplus(0)?;
         Ok(gave)
     }

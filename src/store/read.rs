@@ -1,8 +1,10 @@
 //! Looking without changing what is stored: get, peek, has, info. Only recency and age move, and a stale entry that is
 //! met by `get` goes.
 
+use super::chain::is_long;
 use super::entry::{Found, Sought};
 use super::extras::Life;
+use super::far::Far;
 use super::held::{Held, remaining};
 use super::near::Memo;
 use super::options::{
@@ -15,7 +17,7 @@ use crate::shm::layout::Entry;
 use crate::sys::clock::monotonic_ms;
 
 impl Held<'_> {
-    /// The value's tag, and the value in `out`.
+    /// The value's tag, and the value in `out`; a long one is left where it is, if `far` can take where that is.
     #[inline(always)]
     pub(super) fn get(
         &mut self,
@@ -24,6 +26,7 @@ impl Held<'_> {
         o: &GetOptions,
         out: &mut Vec<u8>,
         memo: &mut Memo,
+        far: Option<&mut Far>,
     ) -> Step<Option<u8>> {
         let Some(found) = self.find(sought)? else {
             return Ok(None);
@@ -32,7 +35,13 @@ impl Held<'_> {
         if life != Life::Fresh {
             return self.get_stale(found, life, o, out);
         }
-        let tag = self.read_value(&found, out)?;
+        let tag = match far {
+            Some(far) if is_long(found.entry.payload_len()) => {
+                *far = Far::of(self.segment, found.id, found.entry)?;
+                found.entry.value_tag()
+            }
+            _ => self.read_value(&found, out)?,
+        };
         self.touch(found.id)?;
         if o.update_age_on_get
             .unwrap_or_else(|| self.has_flag(UPDATE_AGE_ON_GET))

@@ -16,7 +16,7 @@ pub(super) const PENDING_CLEAR: u32 = 1;
 pub(super) const PENDING_CONDEMNED: u32 = 2;
 
 impl Held<'_> {
-    /// Takes an entry out; its blocks go to the stash. Flights on its key go on.
+    /// Takes an entry out; its blocks go to the stash, its runs to those that are spent. Flights on its key go on.
     #[inline(always)]
     pub(super) fn remove(&mut self, found: &Found) -> Step<()> {
         let mut change = self.begin();
@@ -27,22 +27,21 @@ impl Held<'_> {
     #[inline(always)]
     fn write_removal(&mut self, change: &mut Transaction, found: &Found) -> Step<()> {
         let (ns, entry) = (self.ns, found.entry);
-        let (last, blocks) = (entry.last.get(), entry.blocks());
+        let mut stock = self.stock();
         self.count_change(change, entry.hash.get());
         change.set32(found.link, entry.chain.get());
         unlink(
             &mut self.recency(change),
             Slot::new(found.id).ok_or(Stop::Damaged)?,
         )?;
-        self.push_chain(change, found.id, last, ns.stash_head.get())?;
-        change.set32(&ns.stash_count, ns.stash_count.get().wrapping_add(blocks));
+        self.give_up(change, &entry.chain_from(found.id), &mut stock)?;
+        self.store_stock(change, &stock);
         change.set32(&ns.count, ns.count.get().wrapping_sub(1));
         change.set64(
             &ns.calculated_size,
             ns.calculated_size.get().wrapping_sub(entry.counted_size()),
         );
         change.set64(&ns.bytes, ns.bytes.get().wrapping_sub(entry.payload_len() as u64));
-        self.freed = Some((last, blocks));
         Ok(())
     }
 

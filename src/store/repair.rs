@@ -63,6 +63,7 @@ impl Held<'_> {
             PENDING_CLEAR => self.finish_clear()?,
             _ => return Err(Stop::Damaged),
         }
+        self.return_runs()?;
         self.show_unshown_front();
         Ok(())
     }
@@ -77,6 +78,8 @@ impl Held<'_> {
         let sound = list(ns.head.get(), ns.tail.get(), ns.count.get())
             && list(ns.lease_head.get(), ns.lease_tail.get(), ns.lease_count.get())
             && (ns.stash_head.get() == NIL) == (ns.stash_count.get() == 0)
+            && (ns.drawn.get() == NIL) == (ns.drawn_blocks.get() == 0)
+            && (ns.spent.get() == NIL) == (ns.spent_blocks.get() == 0)
             && table;
         if sound { Ok(()) } else { Err(Stop::Damaged) }
     }
@@ -107,6 +110,9 @@ impl Held<'_> {
         ] {
             word.put(NIL);
         }
+        for word in [&ns.drawn, &ns.drawn_blocks, &ns.spent, &ns.spent_blocks] {
+            word.put(NIL);
+        }
         for word in [&ns.name_first, &ns.name_last, &ns.name_len] {
             word.put(NIL);
         }
@@ -114,7 +120,7 @@ impl Held<'_> {
         ns.bytes.put(0);
         ns.next_expiry.put_f64(f64::INFINITY);
         ns.journal.abandon();
-        self.freed = None;
+        self.moved_runs = false;
         self.segment.sweep(&self.stash()).map_err(|_| unrecoverable())?;
         self.segment.header().recoveries.add(1);
         ns.pending.put(PENDING_NOTHING);

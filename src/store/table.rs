@@ -53,7 +53,7 @@ impl Held<'_> {
 
     #[cold]
     fn plant(&mut self) -> Step<()> {
-        self.reserve(1)?;
+        self.reserve_blocks(1)?;
         let id = self.blank_node()?;
         let mut change = self.begin();
         self.pop_node(&mut change, id, NIL)?;
@@ -65,7 +65,6 @@ impl Held<'_> {
 
     /// Empties all links but the first, which is the stash's, of the stash's first block.
     pub(super) fn blank_node(&mut self) -> Step<u32> {
-        self.freed = None;
         let id = self.ns.stash_head.get();
         for link in &self.node(id)?.links[1..] {
             link.put(NIL);
@@ -84,6 +83,14 @@ impl Held<'_> {
         change.set32(&self.ns.stash_head, link.get());
         change.set32(&self.ns.stash_count, self.ns.stash_count.get().wrapping_sub(1));
         change.set32(link, first);
+        Ok(())
+    }
+
+    /// Puts a node back to the front of the stash.
+    pub(super) fn push_node(&self, change: &mut crate::shm::journal::Transaction, id: u32) -> Step<()> {
+        change.set32(self.link(id)?, self.ns.stash_head.get());
+        change.set32(&self.ns.stash_head, id);
+        change.set32(&self.ns.stash_count, self.ns.stash_count.get().wrapping_add(1));
         Ok(())
     }
 
@@ -215,9 +222,7 @@ impl Held<'_> {
             change.set32(&self.ns.table_depth, 0);
             change.set32(&self.ns.buckets, 0);
         }
-        self.push_chain(&mut change, id, id, self.ns.stash_head.get())?;
-        change.set32(&self.ns.stash_count, self.ns.stash_count.get().wrapping_add(1));
-        self.freed = None;
+        self.push_node(&mut change, id)?;
         Ok(change.commit()?)
     }
 }

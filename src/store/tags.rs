@@ -98,7 +98,7 @@ impl Held<'_> {
                 Way::Gap(_) if made > self.tag_levels() => return Err(Stop::Damaged),
                 Way::Gap(gap) => gap,
             };
-            self.reserve(1)?;
+            self.reserve_blocks(1)?;
             let id = self.blank_node()?;
             let mut change = self.begin();
             self.pop_node(&mut change, id, NIL)?;
@@ -121,9 +121,7 @@ impl Held<'_> {
             }
             let mut change = self.begin();
             change.set32(link, NIL);
-            self.push_chain(&mut change, id, id, self.ns.stash_head.get())?;
-            change.set32(&self.ns.stash_count, self.ns.stash_count.get().wrapping_add(1));
-            self.freed = None;
+            self.push_node(&mut change, id)?;
             change.commit()?;
             self.trim()?;
         }

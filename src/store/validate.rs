@@ -3,13 +3,16 @@
 //! It reads everything and changes nothing. With up to a thousand namespaces it holds all locks at once, so that the
 //! sum over all blocks is exact even while others wait to go on; beyond that each namespace is checked by itself.
 
+use super::chain::{Chain, First, is_long, tail_of};
 use super::entry::LEASE_TAG;
 use super::held::Held;
+use super::lease::outcome_of;
 use super::repair::hold;
 use super::stop::Stop;
 use super::store::Store;
 use super::table::bucket_of;
-use crate::shm::layout::{FANOUT, Lease, NIL, Node};
+use crate::shm::layout::{FANOUT, Lease, NIL, Node, Run};
+use crate::shm::runs::{IN_RUN, run_room};
 
 /// Locks that are held at once; the kernel follows 2,048 of a dying thread's.
 const MOST_HELD: usize = 1000;
@@ -24,6 +27,7 @@ struct Census {
 
 const UNSEEN: u16 = u16::MAX;
 const POOL: u16 = u16::MAX - 1;
+const POOL_RUN: u16 = u16::MAX - 2;
 
 impl Census {
     fn meet(&mut self, block: u32, who: u16, what: &str) -> Verdict<()> {
@@ -85,6 +89,7 @@ impl Store {
                 pool.free_count.get()
             ));
         }
+        self.validate_runs(census)?;
         let handed_out = u64::from(pool.fresh.get()) - 1;
         if census.met != handed_out {
             return Err(format!(
@@ -99,6 +104,61 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The free runs: each in the list of its class, with its ends saying the same, and no other block marked as in one.
+    fn validate_runs(&self, census: &mut Census) -> Verdict<()> {
+        let (segment, pool) = (self.segment(), self.segment().pool());
+        let (mut blocks, mut classes) = (0, 0);
+        for (class, head) in pool.runs.iter().enumerate() {
+            let (mut start, mut before) = (head.get(), NIL);
+            while start != NIL {
+                let run: &Run = segment.block(start).ok_or("a free run does not exist")?;
+                let len = run.len.get();
+                if len == 0 || len.ilog2() as usize != class || run.before.get() != before {
+                    return Err(format!(
+                        "the free run at {start} of {len} is not one of class {class}"
+                    ));
+                }
+                for block in start..start.saturating_add(len) {
+                    census.meet(block, POOL_RUN, "a free run")?;
+                }
+                let end: &Run = segment.block(start + len - 1).ok_or("a free run has no end")?;
+                expect(
+                    "start of a free run",
+                    u64::from(end.start.get()),
+                    u64::from(start),
+                )?;
+                (blocks, classes) = (blocks + len, classes | (1u64 << class));
+                (before, start) = (start, run.next.get());
+            }
+        }
+        expect(
+            "blocks in free runs",
+            u64::from(pool.run_blocks.get()),
+            u64::from(blocks),
+        )?;
+        expect("classes of free runs", u64::from(pool.run_classes.get()), classes)?;
+        let marked = |block: u32| segment.owner(block).is_some_and(|owner| owner.get() == IN_RUN);
+        let wrong = (1..pool.fresh.get())
+            .find(|block| marked(*block) && census.seen.get(*block as usize) != Some(&POOL_RUN));
+        match wrong {
+            Some(block) => Err(format!(
+                "block {block} is marked as in a free run, and is in none"
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What walking a list of runs finds.
+#[derive(Default)]
+struct Runs {
+    blocks: u64,
+    room: usize,
+    last_room: usize,
+    end: u32,
+}
+
 /// What walking the table finds.
 #[derive(Default)]
 struct Tally {
@@ -106,7 +166,6 @@ struct Tally {
     leases: u32,
     size: u64,
     bytes: u64,
-    blocks: u64,
 }
 
 impl Held<'_> {
@@ -127,14 +186,8 @@ impl Held<'_> {
             self.ns.lease_tail.get(),
             tally.leases,
         )?;
-        if self.ns.name_first.get() != NIL {
-            self.validate_chain(
-                self.ns.name_first.get(),
-                self.ns.name_last.get(),
-                None,
-                census,
-                "the name",
-            )?;
+        if let Some(name) = self.name_chain() {
+            self.validate_chain(&name, census, "the name")?;
         }
         for block in self.tag_blocks().map_err(gone)? {
             self.own(block, census, "the table of tags")?;
@@ -193,59 +246,90 @@ impl Held<'_> {
             if bucket_of(entry.hash.get(), buckets) != index {
                 return Err(format!("entry {id} is in bucket {index}, which is not its own"));
             }
-            let blocks = if entry.key_tag() & LEASE_TAG != 0 {
+            let chain = if entry.key_tag() & LEASE_TAG != 0 {
                 tally.leases += 1;
-                self.validate_outcome(id, census)?;
-                super::chain::First::Lease.blocks(entry.key_len())
+                let lease: &Lease = self.segment.block(id).ok_or("a lease does not exist")?;
+                if let Some(outcome) = outcome_of(lease) {
+                    self.validate_chain(&outcome, census, "an outcome")?;
+                }
+                Chain {
+                    kind: First::Lease,
+                    len: entry.key_len(),
+                    ..entry.chain_from(id)
+                }
             } else {
                 tally.entries += 1;
                 tally.size += entry.counted_size();
                 tally.bytes += entry.payload_len() as u64;
-                entry.blocks()
+                entry.chain_from(id)
             };
-            tally.blocks += u64::from(blocks);
-            self.validate_chain(id, entry.last.get(), Some(blocks), census, "an entry")?;
+            self.validate_chain(&chain, census, "an entry")?;
             id = entry.chain.get();
         }
         Ok(())
     }
 
-    fn validate_outcome(&self, id: u32, census: &mut Census) -> Verdict<()> {
-        let lease: &Lease = self.segment.block(id).ok_or("a lease does not exist")?;
-        let first = lease.outcome_first.get();
-        if first == NIL {
-            return Ok(());
-        }
-        let blocks = super::chain::First::Plain.blocks((lease.outcome.get() >> 8) as usize);
-        self.validate_chain(
+    fn validate_chain(&self, chain: &Chain, census: &mut Census, what: &str) -> Verdict<()> {
+        let Chain {
+            kind,
+            len,
             first,
-            lease.outcome_last.get(),
-            Some(blocks),
-            census,
-            "an outcome",
-        )
-    }
-
-    fn validate_chain(
-        &self,
-        first: u32,
-        last: u32,
-        blocks: Option<u32>,
-        census: &mut Census,
-        what: &str,
-    ) -> Verdict<()> {
+            last,
+        } = *chain;
+        if is_long(len) {
+            return self.validate_long(chain, census, what);
+        }
         let (mut id, mut count, mut end) = (first, 0, NIL);
         while id != NIL {
             self.own(id, census, what)?;
             (end, count) = (id, count + 1);
             id = self.link(id).map_err(gone)?.get();
         }
-        if end != last || blocks.is_some_and(|blocks| blocks != count) {
+        if end != last || count != kind.blocks(len) {
             return Err(format!(
-                "{what} at {first} ends at {end} after {count}, not at {last} after {blocks:?}"
+                "{what} at {first} ends at {end} after {count}, not at {last} after {}",
+                kind.blocks(len)
             ));
         }
         Ok(())
+    }
+
+    /// One block, and as many runs as the bytes need, all but the last of which are full.
+    fn validate_long(&self, chain: &Chain, census: &mut Census, what: &str) -> Verdict<()> {
+        self.own(chain.first, census, what)?;
+        let tail = tail_of(self.segment, chain.first).map_err(gone)?;
+        let head = self.link(chain.first).map_err(gone)?.get();
+        let found = self.validate_list_of_runs(head, census, what)?;
+        expect("blocks of runs", found.blocks, u64::from(tail.blocks.get()))?;
+        let needed = chain.kind.in_runs(chain.len);
+        if found.end != chain.last || found.room < needed || found.room - found.last_room >= needed {
+            return Err(format!(
+                "{what} at {} has room for {} in runs that end at {}, and needs {needed} up to {}",
+                chain.first, found.room, found.end, chain.last
+            ));
+        }
+        Ok(())
+    }
+
+    fn validate_list_of_runs(&self, head: u32, census: &mut Census, what: &str) -> Verdict<Runs> {
+        let mut found = Runs::default();
+        let mut start = head;
+        while start != NIL {
+            let run: &Run = self.segment.block(start).ok_or("a run does not exist")?;
+            let len = run.len.get();
+            if len == 0 {
+                return Err(format!("{what} has a run at {start} without blocks"));
+            }
+            for block in start..start.saturating_add(len) {
+                self.own(block, census, what)?;
+            }
+            found.blocks += u64::from(len);
+            found.last_room = run_room(len);
+            found.room += found.last_room;
+            found.end = start;
+            start = run.next.get();
+        }
+        Ok(found)
     }
 
     fn validate_list(&self, what: &str, front: u32, back: u32, count: u32) -> Verdict<()> {
@@ -270,6 +354,10 @@ impl Held<'_> {
     }
 
     fn validate_stash(&self, census: &mut Census) -> Verdict<()> {
+        for list in [self.stash().drawn, self.stash().spent] {
+            let found = self.validate_list_of_runs(list.head.get(), census, "the stash")?;
+            expect("blocks of loose runs", u64::from(list.blocks.get()), found.blocks)?;
+        }
         let mut id = self.ns.stash_head.get();
         for _ in 0..self.ns.stash_count.get() {
             self.own(id, census, "the stash")?;

@@ -5,7 +5,7 @@
 //! the stash. A value that fits where the old one was goes there, word by word of the same kind of transaction. A process
 //! that dies before the transaction has stored nothing; after it, everything.
 
-use super::chain::{Cursor, First};
+use super::chain::{Chain, First};
 use super::entry::{EXTRAS_TAG, Found, Sought};
 use super::held::Held;
 use super::options::SetOptions;
@@ -49,8 +49,8 @@ impl Draft<'_> {
     }
 
     #[inline(always)]
-    fn blocks(&self) -> u32 {
-        First::Entry.blocks(self.payload_len())
+    fn is_one_block(&self) -> bool {
+        self.payload_len() <= ENTRY_PAYLOAD
     }
 }
 
@@ -90,7 +90,8 @@ impl Held<'_> {
     pub(super) fn check_loadable(&self, entry: &LoadEntry) -> Step<()> {
         self.check_size(entry.options.size)?;
         let record = self.record_for(&entry.options)?;
-        self.check_fits(First::Entry.blocks(entry.key.bytes.len() + record.len() + entry.value.bytes.len()))
+        let len = entry.key.bytes.len() + record.len() + entry.value.bytes.len();
+        self.check_fits(First::Entry, len)
     }
 
     /// False when the entry is larger than any entry may be; an old one is gone then.
@@ -220,20 +221,22 @@ impl Held<'_> {
     #[inline(always)]
     fn make_room(&mut self, draft: &Draft) -> Step<()> {
         self.ensure_table()?;
-        let blocks = draft.blocks();
-        if blocks > 1 {
-            self.check_fits(blocks)?;
+        if !draft.is_one_block() {
+            self.check_fits(First::Entry, draft.payload_len())?;
         }
-        self.reserve(blocks)
+        self.reserve(First::Entry, draft.payload_len())
     }
 
-    pub(super) fn check_fits(&self, blocks: u32) -> Step<()> {
+    pub(super) fn check_fits(&self, kind: First, len: usize) -> Step<()> {
+        // What cannot be evicted (tables, names, leases) is less than this, and parts the rest into no more runs.
         let capacity = self.segment.geometry().block_capacity;
-        if blocks <= capacity - capacity / 16 {
+        let kept = capacity / 16;
+        let blocks = kind.blocks_in(len, kept);
+        if blocks <= capacity - kept {
             return Ok(());
         }
         let message = format!(
-            "the entry takes {blocks} blocks of 128 bytes, and the whole cache has {capacity}; raise `memory` in bootstrap()"
+            "the entry may take {blocks} blocks of 128 bytes, and the whole cache has {capacity}; raise `memory` in bootstrap()"
         );
         Err(Stop::Refused(Error::new(Code::ValueTooLarge, message)))
     }
@@ -257,7 +260,7 @@ impl Held<'_> {
             self.note_ttl(draft.start, draft.ttl);
             return self.retime(&found, draft);
         }
-        if draft.size == old_size && found.entry.blocks() == 1 && draft.blocks() == 1 {
+        if draft.size == old_size && found.entry.is_one_block() && draft.is_one_block() {
             return self.overwrite(draft, found);
         }
         if draft.size != 0 {
@@ -401,7 +404,8 @@ impl Held<'_> {
         link: &'static crate::shm::word::Word32,
         old: Option<Found>,
     ) -> Step<()> {
-        let (id, last, blocks) = self.write_draft(draft)?;
+        let chain = self.write_draft(draft)?;
+        let id = chain.first;
         let entry = self.entry(id)?;
         entry
             .chain
@@ -409,25 +413,21 @@ impl Held<'_> {
         self.note_ttl(draft.start, draft.ttl);
         let ns = self.ns;
         let slot = Slot::new(id).ok_or(Stop::Damaged)?;
-        let last_link = self.link(last)?;
-        let rest = last_link.get();
         let bytes = draft.payload_len() as u64;
         let mut change = self.begin();
         self.void_flights(&mut change, &draft.sought)?;
+        let mut stock = self.stock();
         change.set32(link, id);
-        change.set32(last_link, NIL);
-        let stash = ns.stash_count.get().wrapping_sub(blocks);
+        self.use_up(&mut change, &chain, &mut stock)?;
         let (size, total) = (ns.calculated_size.get(), ns.bytes.get());
         if let Some(old) = old {
             self.count_change(&mut change, draft.sought.hash);
-            let old_last = old.entry.last.get();
             replace_at_front(
                 &mut self.recency(&mut change),
                 Slot::new(old.id).ok_or(Stop::Damaged)?,
                 slot,
             )?;
-            self.push_chain(&mut change, old.id, old_last, rest)?;
-            change.set32(&ns.stash_count, stash.wrapping_add(old.entry.blocks()));
+            self.give_up(&mut change, &old.entry.chain_from(old.id), &mut stock)?;
             change.set64(
                 &ns.calculated_size,
                 size.wrapping_sub(old.entry.counted_size())
@@ -439,40 +439,30 @@ impl Held<'_> {
                     .wrapping_sub(old.entry.payload_len() as u64)
                     .wrapping_add(bytes),
             );
-            self.freed = Some((old_last, old.entry.blocks()));
         } else {
             push_front(&mut self.recency(&mut change), slot)?;
-            change.set32(&ns.stash_head, rest);
-            change.set32(&ns.stash_count, stash);
             change.set32(&ns.count, ns.count.get().wrapping_add(1));
             change.set64(&ns.calculated_size, size.wrapping_add(draft.size));
             change.set64(&ns.bytes, total.wrapping_add(bytes));
-            self.freed = None;
         }
+        self.store_stock(&mut change, &stock);
         Ok(change.commit()?)
     }
 
-    /// Fills the first blocks of the stash, leaving them there. Gives the first, the last and how many.
+    /// Writes the entry into blocks that nobody can see yet.
     #[inline(always)]
-    fn write_draft(&mut self, draft: &Draft) -> Step<(u32, u32, u32)> {
-        let id = self.ns.stash_head.get();
-        let entry = self.entry(id)?;
+    fn write_draft(&mut self, draft: &Draft) -> Step<Chain> {
         let key = draft.sought.key;
-        let mut at = Cursor::at_start(self.segment, id, First::Entry)?;
-        at.write(key.bytes)?;
-        if !draft.record.is_empty() {
-            at.write(draft.record)?;
-        }
-        at.write(draft.value.bytes)?;
-        let last = at.block();
-        entry.last.put(last);
+        let chain = self.write_chain(First::Entry, [key.bytes, draft.record, draft.value.bytes])?;
+        let entry = self.entry(chain.first)?;
+        entry.last.put(chain.last);
         entry.hash.put(draft.sought.hash);
         entry.key.put(Entry::key_word(key.tag, key.bytes.len()));
         entry.value_len.put(draft.body_len() as u32);
         entry.start.put_f64(draft.start);
         entry.ttl.put_f64(draft.ttl);
         entry.size.put(draft.size_word());
-        Ok((id, last, draft.blocks()))
+        Ok(chain)
     }
 }
 

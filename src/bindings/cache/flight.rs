@@ -11,7 +11,7 @@ use super::super::js::{Arguments, Failure, Js, Outcome, Value, called_back, inte
 use super::operations::write_options;
 use super::thread::{Buffers, note, now, outcome_taker, reply, with_buffers, with_cache, with_flights};
 use super::{keys, values};
-use crate::store::{self, Cache, Claim, ClaimOptions, Lease, Memo};
+use crate::store::{self, Cache, Claim, ClaimOptions, Far, Lease, Memo};
 use napi::sys;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -95,17 +95,31 @@ pub(super) fn claim<'call>(js: Js<'call>, arguments: &Arguments<'call, 4>) -> Ou
             .ok_or_else(|| internal("A lease must be a number"))?,
         ..ClaimOptions::default()
     };
+    loop {
+        // A long value that went while it was copied is claimed once more.
+        if let Some(claimed) = try_claim(js, id, arguments.at(1), &options)? {
+            return Ok(claimed);
+        }
+    }
+}
+
+fn try_claim<'call>(
+    js: Js<'call>,
+    id: u32,
+    key: Value<'call>,
+    options: &ClaimOptions,
+) -> Outcome<Option<Value<'call>>> {
     with_buffers(|buffers| {
-        let tag = keys::read(js, arguments.at(1), buffers)?;
-        let (key, found) = (&buffers.key, &mut buffers.found);
-        let mut memo = Memo::default();
+        let tag = keys::read(js, key, buffers)?;
+        let (key, found) = (keys::key(tag, &buffers.key), &mut buffers.found);
+        let (mut memo, mut far) = (Memo::default(), Far::default());
         let (cache, claim) = with_cache(id, |cache| {
-            let claim = cache.claim_noting(keys::key(tag, key), now(), &options, found, &mut memo)?;
+            let claim = cache.claim_noting(key, now(), options, found, &mut memo, &mut far)?;
             Ok((cache.clone(), claim))
         })?;
         note(memo)?;
         let (lease, leading) = match claim {
-            Claim::Hit(tag) => return values::answer(js, Some(tag), found),
+            Claim::Hit(tag) => return values::answer_seen(js, (id, key), tag, &far, found),
             Claim::Leader(lease) => (lease, true),
             Claim::Follower(lease) => (lease, false),
         };
@@ -119,7 +133,7 @@ pub(super) fn claim<'call>(js: Js<'call>, arguments: &Arguments<'call, 4>) -> Ou
         });
         let number = js.make_number(f64::from(number))?;
         reply(if leading { LEADER } else { FOLLOWER })?;
-        Ok(number)
+        Ok(Some(number))
     })
 }
 

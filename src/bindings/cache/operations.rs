@@ -5,7 +5,7 @@ use super::thread::{Buffers, instant, note, now, with_buffers, with_cache};
 use super::{keys, values};
 use crate::error::{Code, Error};
 use crate::store::{
-    Cache, GetOptions, HasOptions, Info, Key, Memo, PeekOptions, SetOptions, Value as Payload,
+    Cache, Far, GetOptions, HasOptions, Info, Key, Memo, PeekOptions, SetOptions, Value as Payload,
 };
 
 /// An option that is true or false, or left to the cache.
@@ -43,12 +43,19 @@ pub(super) fn get<'call>(js: Js<'call>, arguments: &Arguments<'call, 5>) -> Outc
     with_buffers(|buffers| {
         let tag = keys::read(js, arguments.at(1), buffers)?;
         let Buffers { key, found, .. } = buffers;
-        let mut memo = Memo::default();
+        let (mut memo, mut far) = (Memo::default(), Far::default());
+        let key = keys::key(tag, key);
         let found_tag = with_cache(id, |cache| {
-            cache.get_noting(keys::key(tag, key), now(), &options, found, &mut memo)
+            cache.get_or_see(key, now(), &options, found, &mut memo, &mut far)
         })?;
         note(memo)?;
-        values::answer(js, found_tag, found)
+        let Some(tag) = found_tag else {
+            return js.undefined();
+        };
+        match values::answer_seen(js, (id, key), tag, &far, found)? {
+            Some(value) => Ok(value),
+            None => js.undefined(),
+        }
     })
 }
 

@@ -6,9 +6,9 @@
 
 use super::super::js::{Arguments, Failure, Js, Outcome, Value, internal};
 use super::keys::{f64_from, make_bigint, pack, units, write_bigint};
-use super::thread::reply;
+use super::thread::{reply, with_cache};
 use crate::error::{Code, Error};
-use crate::store;
+use crate::store::{self, Far};
 
 const NUMBER: u8 = store::Value::NUMBER;
 const NARROW_STRING: u8 = 2;
@@ -141,6 +141,42 @@ pub(super) fn make<'call>(js: Js<'call>, tag: u8, bytes: &[u8]) -> Outcome<(Valu
         other => return Ok((js.make_array_buffer(bytes)?, other)),
     };
     Ok((value, 0))
+}
+
+/// The same for what may only have been seen, and is copied now: a Buffer's bytes go straight to where they stay. Nothing
+/// if there is none under the key any more.
+#[inline]
+pub(super) fn answer_seen<'call>(
+    js: Js<'call>,
+    (id, key): (u32, store::Key<'_>),
+    tag: u8,
+    far: &Far,
+    found: &mut Vec<u8>,
+) -> Outcome<Option<Value<'call>>> {
+    if far.is_some() {
+        answer_far(js, (id, key), tag, far, found)
+    } else {
+        answer(js, Some(tag), found).map(Some)
+    }
+}
+
+fn answer_far<'call>(
+    js: Js<'call>,
+    (id, key): (u32, store::Key<'_>),
+    tag: u8,
+    far: &Far,
+    found: &mut Vec<u8>,
+) -> Outcome<Option<Value<'call>>> {
+    let tag = if tag == BUFFER {
+        let copy = |to: &mut [_]| with_cache(id, |cache| cache.copy_far(key, far, to));
+        if let Some(buffer) = js.make_buffer_with(far.len(), copy)? {
+            return Ok(Some(buffer));
+        }
+        with_cache(id, |cache| cache.read_again(key, found))?
+    } else {
+        with_cache(id, |cache| cache.read_far(key, tag, far, found))?
+    };
+    tag.map(|tag| answer(js, Some(tag), found)).transpose()
 }
 
 /// The same as the answer of a call: `undefined` for nothing, and the reply byte set where there is need to decode.
