@@ -34,7 +34,10 @@ impl Dice {
 
 /// Bytes that say themselves whether they are whole.
 fn sealed(dice: &mut Dice, len: usize) -> Vec<u8> {
-    let mut bytes: Vec<u8> = (0..len).map(|_| dice.roll(256) as u8).collect();
+    let mut bytes: Vec<u8> = (0..len.div_ceil(8))
+        .flat_map(|_| dice.roll(u64::MAX).to_le_bytes())
+        .collect();
+    bytes.truncate(len);
     let sum = checksum(&bytes);
     bytes.extend(sum.to_le_bytes());
     bytes
@@ -168,7 +171,8 @@ fn act(dice: &mut Dice, desk: &mut Desk, out: &mut Vec<u8>) {
             }
         }
         16..=29 => {
-            let len = [5, 30, 200, 2000, 9000][dice.roll(5) as usize];
+            let usual = [1, 30, 200, 2000, 9000, 60_000][dice.roll(6) as usize];
+            let len = if dice.roll(60) == 0 { 2 << 20 } else { usual };
             cache
                 .set(key(&name), value(&sealed(dice, len)), now, &set)
                 .unwrap();

@@ -146,6 +146,57 @@ fn a_full_segment_lets_the_least_recent_go_and_keeps_the_rest() {
     store.validate().unwrap();
 }
 
+/// Nothing calcifies: whatever the memory was cut up for, the next thing finds room, and takes no more than it needs.
+#[test]
+fn small_and_large_values_make_room_for_each_other() {
+    let store = segment(8 << 20);
+    let cache = open(&store, "mixed", 1_000_000);
+    let sizes = [40, 100, 900, 2100, 5000, 64_000, 700_000, 2_000_000];
+    let bytes = pattern(2_000_000, 5);
+    let mut seed = 9u64;
+    let mut roll = |sides: usize| {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % sides
+    };
+    for round in 0..60 {
+        // Mostly small ones, then mostly large ones, and back.
+        let turns = if round % 2 == 0 { 4000 } else { 40 };
+        for turn in 0..turns {
+            let size = sizes[if round % 2 == 0 { roll(4) } else { 4 + roll(4) }];
+            let name = format!("{round} {turn}");
+            put(&cache, &name, &bytes[..size]);
+            assert!(get(&cache, &name).unwrap() == bytes[..size]);
+        }
+        store.validate().unwrap();
+        let used = cache.usage().unwrap().bytes;
+        // The largest may just have had to make room for itself.
+        assert!(
+            round == 0 || used > 4 << 20,
+            "{used} bytes are left in round {round}"
+        );
+    }
+    cache.clear().unwrap();
+    assert!(cache.usage().unwrap().overhead_bytes < 10_000);
+}
+
+/// What is freed grows together, whatever it was before.
+#[test]
+fn a_value_as_large_as_the_memory_fits_after_any_mixture() {
+    let store = segment(8 << 20);
+    let cache = open(&store, "mixed", 1_000_000);
+    let whole = pattern(store.usage().unwrap().capacity as usize * 9 / 10, 2);
+    for size in [30, 500, 1900, 2100, 70_000] {
+        for index in 0..(20_000_000 / size).min(60_000) {
+            put(&cache, &format!("{size} {index}"), &whole[..size]);
+        }
+        put(&cache, "whole", &whole);
+        assert!(get(&cache, "whole").unwrap() == whole);
+        store.validate().unwrap();
+    }
+}
+
 #[test]
 fn a_namespace_with_nothing_to_give_takes_from_the_largest() {
     let store = segment(4 << 20);

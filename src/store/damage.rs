@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Cache, GetOptions, Key, Options, SegmentOptions, SetOptions, Store, Value};
 use crate::error::Code;
 use crate::shm::failpoint;
+use crate::shm::layout::Entry;
 use crate::sys::memory::refusal::while_refused;
 use crate::sys::process::in_forked_child;
 
@@ -91,6 +92,101 @@ fn nonsense_in_any_word_of_a_namespace_harms_no_other() {
             .get(key(&index.to_string()), NOW, &GetOptions::default(), &mut out)
             .unwrap();
         assert_eq!(out.len(), index * 3);
+    }
+}
+
+/// Wild numbers in what holds a long value together end in an answer or in that namespace being cleared; and what is
+/// given back afterwards is given out once only.
+#[test]
+fn nonsense_in_the_runs_of_a_value_harms_no_other() {
+    let store = segment();
+    let bystander = open(&store, "bystander");
+    for index in 0..5 {
+        put(&bystander, &index.to_string(), 50_000).unwrap();
+    }
+    let offsets = [0, 4, 8, 124];
+    for (at, nonsense) in
+        (0..12).flat_map(|at| [u32::MAX, 0x7fff_fff0, 5000, 1000, 2, 1, 0].map(|word| (at, word)))
+    {
+        let victim = open(&store, "victim");
+        put(&victim, "before", 30_000).unwrap();
+        put(&victim, "long", 100_000).unwrap();
+        put(&victim, "short", 30).unwrap();
+        let ns = store.segment().namespace(1).unwrap();
+        let entry: &Entry = store.segment().block(ns.head.get()).unwrap();
+        let long = entry.after.get();
+        let run = store.segment().link(long).unwrap().get();
+        // The entry's own words that matter for its runs, then those of its run's first block.
+        let (block, offset) = match at {
+            0..=3 => (run, offsets[at]),
+            4 => (long, 0),
+            5 => (long, 16),
+            6 => (long, 120),
+            7 => (long, 28),
+            _ => (run + at as u32, offsets[at % 4]),
+        };
+        let place = store.segment().geometry().block(block).unwrap().0 + offset;
+        let region = store.segment().region();
+        region
+            .copy_in(crate::shm::region::Offset(place), &nonsense.to_le_bytes())
+            .unwrap();
+        let mut out = Vec::new();
+        let _ = victim.get(key("long"), NOW, &GetOptions::default(), &mut out);
+        let _ = put(&victim, "long", 40_000);
+        let _ = victim.delete(key("long"), NOW);
+        let _ = put(&victim, "other", 120_000);
+        let _ = victim.clear();
+        victim.destroy().unwrap();
+        for index in 0..5 {
+            let name = index.to_string();
+            bystander
+                .get(key(&name), NOW, &GetOptions::default(), &mut out)
+                .unwrap();
+            assert!(
+                out.len() == 50_000 && out.iter().all(|byte| *byte == 9),
+                "{at} {nonsense:x}"
+            );
+        }
+    }
+    let fresh = open(&store, "fresh");
+    for index in 0..30 {
+        put(&fresh, &index.to_string(), 90_000).unwrap();
+    }
+    assert_eq!(bystander.size(NOW).unwrap(), 5);
+}
+
+/// A free run that says nonsense of itself costs what the free memory held, and nothing else.
+#[test]
+fn nonsense_in_a_free_run_loses_free_memory_alone() {
+    for nonsense in [u32::MAX, 0, 1, 3, 70_000] {
+        for offset in [0, 4, 8] {
+            let store = segment();
+            let cache = open(&store, "cache");
+            put(&cache, "kept", 50_000).unwrap();
+            put(&cache, "gone", 100_000).unwrap();
+            put(&cache, "kept, too", 50_000).unwrap();
+            cache.delete(key("gone"), NOW).unwrap();
+            let pool = store.segment().pool();
+            let start = pool.runs[pool.run_classes.get().ilog2() as usize].get();
+            let place = store.segment().geometry().block(start).unwrap().0 + offset;
+            let region = store.segment().region();
+            region
+                .copy_in(crate::shm::region::Offset(place), &u32::to_le_bytes(nonsense))
+                .unwrap();
+            for len in [60_000, 100_000, 30, 200_000] {
+                let _ = put(&cache, &len.to_string(), len);
+            }
+            let _ = cache.clear();
+            let other = open(&store, "other");
+            for index in 0..40 {
+                put(&other, &index.to_string(), 50_000).unwrap();
+            }
+            let mut out = Vec::new();
+            for index in 0..40 {
+                let found = other.get(key(&index.to_string()), NOW, &GetOptions::default(), &mut out);
+                assert_eq!((found.unwrap(), out.len()), (Some(3), 50_000));
+            }
+        }
     }
 }
 

@@ -76,6 +76,12 @@ fn snapshot_row(snapshot: &super::Snapshot, item: &super::Item) -> (Vec<u8>, Vec
     )
 }
 
+/// The keys, and how long their values are.
+fn sketch(state: &State) -> Vec<(String, usize)> {
+    let row = |row: &(Vec<u8>, Vec<u8>, f64, f64, u64)| (String::from_utf8_lossy(&row.0).into(), row.1.len());
+    state.iter().map(row).collect()
+}
+
 /// What may be found after a death.
 #[derive(Clone, Copy, PartialEq)]
 enum Between {
@@ -107,6 +113,17 @@ fn die_everywhere(
     prepare: impl Fn(&Arc<Store>, &Cache),
     operation: impl Fn(&Cache),
 ) -> u64 {
+    die_some_places(options, between, prepare, operation, 1)
+}
+
+/// The same at one store in so many, for what makes thousands.
+fn die_some_places(
+    options: &Options,
+    between: Between,
+    prepare: impl Fn(&Arc<Store>, &Cache),
+    operation: impl Fn(&Cache),
+    step: usize,
+) -> u64 {
     let store = Store::create(&SegmentOptions { capacity: 4 << 20 }).unwrap();
     let bystander = store.open("bystander", &bounded(100)).unwrap();
     fill(&bystander, 20);
@@ -124,9 +141,9 @@ fn die_everywhere(
     cache.destroy().unwrap();
     store.validate().unwrap();
 
-    for n in 1.. {
+    for n in (1..).step_by(step) {
         let cache = open();
-        assert_eq!(state(&cache), before);
+        assert!(state(&cache) == before, "{:?}", sketch(&before));
         let status = in_forked_child(|| {
             failpoint::arm(n);
             operation(&cache);
@@ -142,7 +159,8 @@ fn die_everywhere(
         };
         assert!(
             expected,
-            "after a death at store {n} there is neither the old nor the new:\n{found:?}"
+            "after a death at store {n} there is neither the old nor the new: {:?}",
+            sketch(&found)
         );
         assert!(
             killed || found == after,
@@ -245,6 +263,59 @@ fn set_that_shrinks_a_long_value() {
     die_everywhere(&bounded(100), Between::Nothing, long, |cache| {
         put(cache, "long", 5)
     });
+}
+
+#[test]
+fn set_and_delete_of_values_in_runs() {
+    let long = |_: &Arc<Store>, cache: &Cache| {
+        twelve(&Arc::clone(cache.store()), cache);
+        put(cache, "long", 100_000);
+        put(cache, "longer", 200_000);
+    };
+    for (name, len) in [
+        ("new", 150_000),
+        ("long", 100_000),
+        ("long", 3000),
+        ("longer", 20),
+        ("key 4", 50_000),
+    ] {
+        die_everywhere(&bounded(100), Between::Nothing, long, |cache| {
+            put(cache, name, len)
+        });
+    }
+    for name in ["long", "longer"] {
+        die_everywhere(&bounded(100), Between::Nothing, long, |cache| {
+            assert!(cache.delete(key(name), NOW).unwrap());
+        });
+    }
+    die_everywhere(&bounded(14), Between::FewerEntries, long, |cache| {
+        put(cache, "new", 120_000)
+    });
+}
+
+/// Free memory in pieces of a few blocks, so that a value is many runs and what is freed grows together again.
+#[test]
+fn set_and_delete_of_values_in_many_short_runs() {
+    let in_pieces = |_: &Arc<Store>, cache: &Cache| {
+        for index in 0..3000 {
+            put(cache, &format!("small {index}"), 1200);
+        }
+        for index in (0..3000).filter(|index| index % 3 > 0) {
+            cache.delete(key(&format!("small {index}")), NOW).unwrap();
+        }
+    };
+    let stores = die_some_places(
+        &bounded(10_000),
+        Between::Anything,
+        in_pieces,
+        |cache| {
+            put(cache, "long", 40_000);
+            put(cache, "long", 60_000);
+            cache.delete(key("long"), NOW).unwrap();
+        },
+        997,
+    );
+    assert!(stores > 10_000, "{stores} stores only");
 }
 
 #[test]
@@ -467,6 +538,9 @@ fn eviction_for_want_of_memory_from_oneself() {
         |_: &Arc<Store>, cache: &Cache| (0..20).for_each(|index| put(cache, &index.to_string(), 150_000));
     die_everywhere(&bounded(100), Between::FewerEntries, huge, |cache| {
         put(cache, "more", 2000)
+    });
+    die_everywhere(&bounded(100), Between::FewerEntries, huge, |cache| {
+        put(cache, "more", 400_000)
     });
 }
 

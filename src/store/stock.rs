@@ -16,6 +16,7 @@ use crate::shm::journal::Transaction;
 use crate::shm::layout::NIL;
 use crate::shm::pool::{Shortage, Stash};
 use crate::shm::runs::{RunList, run_blocks};
+use crate::shm::word::Word16;
 
 /// How many free blocks a namespace may keep between operations.
 pub(super) const STASH_LIMIT: u32 = 32;
@@ -275,7 +276,13 @@ impl Held<'_> {
             .spent
             .unwrap_or((self.ns.spent.get(), self.ns.spent_blocks.get()));
         let more = tail_of(self.segment, chain.first)?.blocks.get();
-        change.set32(self.link(chain.last)?, head);
+        let end = self.link(chain.last)?;
+        let owner = self.segment.owner(chain.last).map(Word16::get);
+        // A store into someone else's block is what no repair would find.
+        if end.get() != NIL || owner != Some(self.slot as u16) {
+            return Err(Stop::Damaged);
+        }
+        change.set32(end, head);
         stock.spent = Some((self.link(chain.first)?.get(), blocks.wrapping_add(more)));
         self.moved_runs = true;
         Ok(())

@@ -391,7 +391,10 @@ fn read_value(bytes: &mut Bytes) -> Option<(u8, Vec<u8>)> {
     if which % 4 == 0 {
         return Some(number(f64::from(which / 4)));
     }
-    let len = [0usize, 5, 28, 64, 72, 124, 125, 500, 3000][(which / 4) as usize % 9];
+    // Around 2,048 bytes of key and value lies the border between chains and runs.
+    let len = [
+        0usize, 5, 28, 64, 72, 124, 125, 500, 1970, 2048, 3000, 9000, 70_000,
+    ][(which / 4) as usize % 13];
     Some((
         3,
         (0..len).map(|index| (index as u8).wrapping_mul(which)).collect(),
