@@ -2,6 +2,9 @@
 // shared memory and over messages.
 
 import { LRUCacheClustered } from 'flotilla';
+import { FlotillaRateLimitStore } from 'flotilla/express-rate-limit';
+import { FlotillaStore } from 'flotilla/express-session';
+import { fastifyRateLimitStore } from 'flotilla/fastify-rate-limit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { inCluster } from '../fixtures/cache.mjs';
 
@@ -189,6 +192,23 @@ describe('an option that means nothing here', () => {
     );
     expect([...LRUCacheClustered.getAllCaches().keys()]).toEqual([]);
     expect(refusal(() => make(undefined))).toBeUndefined();
+  });
+
+  it.each([
+    [
+      'LRUCacheClustered.bootstrap',
+      () => LRUCacheClustered.bootstrap({ memroy: '64mb' }),
+      'memroy',
+      'memory',
+    ],
+    ['FlotillaStore', () => new FlotillaStore({ tll: 5 }), 'tll', 'ttl'],
+    ['FlotillaRateLimitStore', () => new FlotillaRateLimitStore({ prefx: 'a' }), 'prefx', 'prefix'],
+    ['fastifyRateLimitStore', () => fastifyRateLimitStore({ namspace: 'a' }), 'namspace', 'namespace'],
+  ])('is refused by what is made of a cache, too: %s', (what, make, name, meant) => {
+    expect(refusal(make)).toBe(
+      `TypeError FLOTILLA_ERR_UNKNOWN_OPTION: ${what} takes no option "${name}": did you mean "${meant}"?`,
+    );
+    expect([...LRUCacheClustered.getAllCaches().keys()]).toEqual([]);
   });
 
   it.each(transports)('is refused in a worker as in the primary, %s', async (transport) => {

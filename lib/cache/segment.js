@@ -29,6 +29,7 @@ const VARIABLE = 'FLOTILLA_SEGMENT';
 const SMALLEST = 2 ** 20;
 const units = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30, tb: 2 ** 40 };
 const transports = ['auto', 'shared', 'ipc'];
+const bootstrapNames = ['memory', 'transport'];
 
 /** What `bootstrap` was told, for a second call that says something else. @type {BootstrapOptions} */
 let told = {};
@@ -176,6 +177,7 @@ function connect() {
 /** @param {BootstrapOptions} options */
 function checkBootstrap(options) {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
+  require('./option-names.js').checkNames('LRUCacheClustered.bootstrap', options, bootstrapNames);
   const { memory, transport: wanted } = options;
   if (memory !== undefined) parseMemory(memory);
   if (wanted !== undefined && !transports.includes(wanted)) {

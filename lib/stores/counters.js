@@ -15,9 +15,9 @@ const lifetime = (milliseconds) => Math.max(1, Math.ceil(milliseconds));
 class Counters {
   #space;
 
-  /** @param {RateLimitStoreOptions} options @param {string} prefix the default one */
-  constructor(options, prefix) {
-    this.#space = keyspace(options, { namespace: 'rate-limit', max: 100_000, prefix });
+  /** @param {RateLimitStoreOptions} options @param {string} prefix the default one @param {string} store */
+  constructor(options, prefix, store) {
+    this.#space = keyspace(options, { namespace: 'rate-limit', max: 100_000, prefix }, store);
     this.cache = this.#space.cache;
     this.prefix = this.#space.prefix;
   }

@@ -23,7 +23,7 @@ function answer(promise, callback) {
 
 /** @param {RateLimitStoreOptions} [options] */
 function fastifyRateLimitStore(options = {}) {
-  const counters = new Counters(options, 'fastify-rl:');
+  const counters = new Counters(options, 'fastify-rl:', 'fastifyRateLimitStore');
   let limitersWithoutRoute = 0;
 
   /**

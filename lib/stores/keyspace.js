@@ -7,7 +7,10 @@
 /** @import { LRUCacheClustered as Cache } from '../../index.js' */
 
 const { LRUCacheClustered } = require('../library.js');
+const { checkNames } = require('../cache/option-names.js');
 const { invalid } = require('../cache/options.js');
+
+const names = ['cache', 'namespace', 'max', 'prefix'];
 
 class Keyspace {
   /** @param {Cache<any, any>} cache @param {string} prefix */
@@ -53,8 +56,12 @@ const TRANSPORT = /** @type {const} */ ({ timeout: 5000, failsafe: 'reject' });
 /**
  * @param {{ cache?: Cache<any, any>, namespace?: string, max?: number, prefix?: string }} options
  * @param {{ namespace: string, max: number, prefix: string }} defaults
+ * @param {string} store whose options they are
+ * @param {string[]} [more] that it takes beside
  */
-function keyspace(options, defaults) {
+function keyspace(options, defaults, store, more = []) {
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
+  checkNames(store, options, [...names, ...more]);
   const { cache, namespace = defaults.namespace, max = defaults.max, prefix = defaults.prefix } = options;
   if (typeof prefix !== 'string') throw invalid('prefix', 'a string', prefix);
   if (cache === undefined) {

@@ -18,7 +18,7 @@ class FlotillaRateLimitStore {
 
   /** @param {RateLimitStoreOptions} [options] */
   constructor(options = {}) {
-    this.#counters = new Counters(options, 'rl:');
+    this.#counters = new Counters(options, 'rl:', 'FlotillaRateLimitStore');
     this.prefix = this.#counters.prefix;
   }
 

@@ -58,7 +58,8 @@ class FlotillaStore extends EventEmitter {
     if (typeof ttl !== 'function' && !(typeof ttl === 'number' && ttl > 0)) {
       throw invalid('ttl', 'a positive number of milliseconds, or a function', ttl);
     }
-    this.#space = keyspace(options, { namespace: 'sessions', max: 100_000, prefix: 'sess:' });
+    const defaults = { namespace: 'sessions', max: 100_000, prefix: 'sess:' };
+    this.#space = keyspace(options, defaults, 'FlotillaStore', ['ttl', 'disableTouch']);
     this.#ttl = ttl;
     this.#disableTouch = disableTouch;
   }
