@@ -35,6 +35,7 @@ export type FlotillaErrorCode =
   | 'FLOTILLA_ERR_CONFLICTING_OPTIONS'
   | 'FLOTILLA_ERR_INVALID_SIZE'
   | 'FLOTILLA_ERR_NOT_A_NUMBER'
+  | 'FLOTILLA_ERR_UPDATE_CONFLICT'
   | 'FLOTILLA_ERR_KEY_TOO_LARGE'
   | 'FLOTILLA_ERR_VALUE_TOO_LARGE'
   | 'FLOTILLA_ERR_OUT_OF_MEMORY'
@@ -150,6 +151,17 @@ export interface WriteOptions {
   ttl?: number;
   /** This entry's size; required where the cache has `maxSize` or `maxEntrySize`. */
   size?: number;
+  /**
+   * Names by which `invalidateTags` makes this entry gone, together with all others that bear one of them: at most 128,
+   * each of 1 to 1,024 characters. They take the place of those that it bore before.
+   */
+  tags?: readonly string[];
+}
+
+/** What `update` may be told. */
+export interface UpdateOptions extends WriteOptions {
+  /** How often it tries again after another value was stored meanwhile. Default 32. */
+  retries?: number;
 }
 
 /** Taken by reads for programs that use `localL1`: here no read goes by a cache that may be outdated. */
@@ -164,7 +176,7 @@ export interface TouchOptions {
 }
 
 /** Options of `fetch` and of `memoize`. */
-export interface FetchOptions extends WriteOptions, ReadOptions {
+export interface FetchOptions extends Omit<WriteOptions, 'tags'>, ReadOptions {
   /** Look neither at the cache nor for a fetch under way, and start a new one. Default `false`. */
   forceRefresh?: boolean;
   /**
@@ -223,6 +235,10 @@ export interface Entry<V> {
   /** When that lifetime began, by `Date.now()`. */
   start?: number;
   size?: number;
+  /** In a dump: the tags that it bears. */
+  tags?: readonly string[];
+  /** In a dump: the version that `getWithVersion` told of it, if it did. */
+  version?: string;
 }
 
 /** Counts since the namespace was created. */
@@ -343,6 +359,27 @@ export interface SyncCache<K extends CacheKey = CacheKey, V extends {} = any> {
   incr(key: K, amount?: number, options?: WriteOptions): number;
   /** Subtracts from a counter and returns its new value, as `incr` does. */
   decr(key: K, amount?: number, options?: WriteOptions): number;
+  /**
+   * As `incr`, together with what is left of the counter's lifetime in whole milliseconds, or Infinity without one. `ttl`
+   * counts when the counter is made.
+   */
+  incrWithTtl(key: K, amount?: number, options?: WriteOptions): { value: number; ttl: number };
+  /** The value, which is no longer there: of all who take it at once, one gets it. */
+  take(key: K): V | undefined;
+  /** The value with its version, which changes whenever a value is stored under the key. */
+  getWithVersion(key: K): { value: V; version: string } | undefined;
+  /**
+   * Stores the value if the version still stands, or, with `undefined` for it, if nothing is there.
+   * `true` if it was stored.
+   */
+  setIfVersion(key: K, value: V, version: string | undefined, options?: WriteOptions): boolean;
+  /**
+   * Stores what the function makes of the value that is there, and of no other: if another one was stored meanwhile, the
+   * function runs again. `undefined` from it leaves everything as it is. Gives what is there then.
+   */
+  update(key: K, fn: (value: V | undefined) => V | undefined, options?: UpdateOptions): V | undefined;
+  /** Makes all entries that bear one of these tags gone, at once, however many there are. */
+  invalidateTags(tags: readonly string[]): void;
   /** Starts an entry's lifetime again, and leaves its value alone; `true` if there is one. */
   touch(key: K, options?: TouchOptions): boolean;
   /** A snapshot that `load` takes. */
@@ -442,6 +479,31 @@ export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any
   /** Subtracts from a counter, as `incr` adds to it. */
   decr(key: K, amount?: number, options?: WriteOptions): Promise<number>;
   /**
+   * As `incr`, together with what is left of the counter's lifetime in whole milliseconds, or Infinity without one. `ttl`
+   * counts when the counter is made.
+   */
+  incrWithTtl(key: K, amount?: number, options?: WriteOptions): Promise<{ value: number; ttl: number }>;
+  /** The value, which is no longer there: of all who take it at once, one gets it. */
+  take(key: K): Promise<V | undefined>;
+  /** The value with its version, which changes whenever a value is stored under the key. */
+  getWithVersion(key: K): Promise<{ value: V; version: string } | undefined>;
+  /**
+   * Stores the value if the version still stands, or, with `undefined` for it, if nothing is there.
+   * `true` if it was stored.
+   */
+  setIfVersion(key: K, value: V, version: string | undefined, options?: WriteOptions): Promise<boolean>;
+  /**
+   * Stores what the function makes of the value that is there, and of no other: if another one was stored meanwhile, the
+   * function runs again. `undefined` from it leaves everything as it is. Gives what is there then.
+   */
+  update(
+    key: K,
+    fn: (value: V | undefined) => V | undefined | PromiseLike<V | undefined>,
+    options?: UpdateOptions,
+  ): Promise<V | undefined>;
+  /** Makes all entries that bear one of these tags gone, at once, however many there are. */
+  invalidateTags(tags: readonly string[]): Promise<void>;
+  /**
    * The value, or what the fetcher brings, which is stored. However many ask for a key in whatever process,
    * one fetcher runs. If the key is changed on purpose meanwhile, who had asked before gets what the fetcher brings,
    * and it is not stored; who asks after the change never sees it. Rejects with the fetcher's own error; a fetcher
@@ -515,6 +577,15 @@ export interface WrappedCache<K extends CacheKey, V, S extends {} = any> {
   get(key: K, options?: ReadOptions): Promise<V | undefined>;
   set(key: K, value: V, options?: WriteOptions): Promise<boolean>;
   setIfAbsent(key: K, value: V, options?: WriteOptions): Promise<boolean>;
+  take(key: K): Promise<V | undefined>;
+  getWithVersion(key: K): Promise<{ value: V; version: string } | undefined>;
+  setIfVersion(key: K, value: V, version: string | undefined, options?: WriteOptions): Promise<boolean>;
+  update(
+    key: K,
+    fn: (value: V | undefined) => V | undefined | PromiseLike<V | undefined>,
+    options?: UpdateOptions,
+  ): Promise<V | undefined>;
+  invalidateTags(tags: readonly string[]): Promise<void>;
   peek(key: K, options?: ReadOptions): Promise<V | undefined>;
   mGet(keys: Iterable<K>, options?: ReadOptions): Promise<Map<K, V | undefined>>;
   mSet(

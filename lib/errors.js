@@ -180,6 +180,18 @@ const table = {
     remedy: 'Use keys for counters that hold nothing else.',
     message: (text) => text,
   },
+  FLOTILLA_ERR_UPDATE_CONFLICT: {
+    fault: 'caller',
+    retryCanHelp: true,
+    base: Error,
+    meaning:
+      '`update` made a value, and another one had been stored meanwhile, each time that it tried. It stored nothing.',
+    remedy:
+      'Give it more `retries`, or make the function shorter; use `incr` for counters, which never meets anyone.',
+    message: (key, tries) =>
+      `The value for key ${key} was changed by others each of the ${tries} times that update() made a new one; ` +
+      'nothing was stored. Give it more retries, or make its function shorter',
+  },
   FLOTILLA_ERR_KEY_TOO_LARGE: {
     fault: 'caller',
     retryCanHelp: false,

@@ -114,7 +114,7 @@ describe('behind @fastify/rate-limit', () => {
     const banned = await limited({ ban: 1 });
     expect(await banned.statuses(5)).toEqual([200, 200, 429, 403, 403]);
     const cache = new LRUCacheClustered({ namespace: 'broken' });
-    cache.incr = async () => {
+    cache.incrWithTtl = async () => {
       throw new Error('no cache');
     };
     const store = fastifyRateLimitStore({ cache });

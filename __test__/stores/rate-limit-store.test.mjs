@@ -75,7 +75,7 @@ describe('the counters', () => {
       );
     }
     const cache = new LRUCacheClustered({ namespace: 'slow' });
-    cache.incr = async () => undefined;
+    cache.incrWithTtl = async () => undefined;
     await expect(store({ cache }).increment('ada')).rejects.toThrow('IPC timeout');
   });
 });

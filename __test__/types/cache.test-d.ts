@@ -77,7 +77,7 @@ describe('options', () => {
 
   test('of a write are a TTL and a size', () => {
     expectTypeOf<TouchOptions>().toEqualTypeOf<{ ttl?: number }>();
-    expectTypeOf<WriteOptions>().toEqualTypeOf<{ ttl?: number; size?: number }>();
+    expectTypeOf<WriteOptions>().toEqualTypeOf<{ ttl?: number; size?: number; tags?: readonly string[] }>();
   });
 
   test('of a read are for localL1 alone', () => {
@@ -230,7 +230,14 @@ describe('methods', () => {
   });
 
   test('that take and restore snapshots, in the shape of lru-cache 11', () => {
-    expectTypeOf<Entry<User>>().toEqualTypeOf<{ value: User; ttl?: number; start?: number; size?: number }>();
+    expectTypeOf<Entry<User>>().toEqualTypeOf<{
+      value: User;
+      ttl?: number;
+      start?: number;
+      size?: number;
+      tags?: readonly string[];
+      version?: string;
+    }>();
     expectTypeOf(cache.dump).toEqualTypeOf<() => Promise<[string, Entry<User>][]>>();
     expectTypeOf(cache.load).returns.toEqualTypeOf<Promise<void>>();
     expectTypeOf<Awaited<ReturnType<typeof cache.dump>>>().toExtend<Parameters<typeof cache.load>[0]>();
@@ -318,6 +325,7 @@ describe('methods', () => {
       | ('incr' | 'decr' | 'fetch' | 'getRemainingTTL' | 'purgeStale' | 'healthCheck' | 'stats' | 'destroy')
       | ('getCache' | 'ready' | 'max' | 'ttl' | 'allowStale')
       | ('sync' | 'usage' | 'touch')
+      | ('take' | 'update' | 'getWithVersion' | 'setIfVersion' | 'incrWithTtl' | 'invalidateTags')
       | ('namespace' | 'timeout' | 'failsafe')
       | ('withoutLocal' | 'localStats' | 'on' | 'once' | 'off')
     >();
@@ -343,6 +351,7 @@ describe('the synchronous view', () => {
           | 'forEach'
           | 'info'
         )
+      | ('take' | 'update' | 'getWithVersion' | 'setIfVersion' | 'incrWithTtl' | 'invalidateTags')
       | ('max' | 'maxSize' | 'maxEntrySize' | 'ttl' | 'allowStale' | 'updateAgeOnGet' | 'updateAgeOnHas')
       | ('noDeleteOnStaleGet' | 'ttlAutopurge')
       | typeof Symbol.iterator
@@ -357,7 +366,12 @@ describe('the synchronous view', () => {
     }>();
     expectTypeOf<SyncHasOptions>().toEqualTypeOf<{ updateAgeOnHas?: boolean }>();
     expectTypeOf<SyncPeekOptions>().toEqualTypeOf<{ allowStale?: boolean }>();
-    expectTypeOf<SyncSetOptions>().branded.toEqualTypeOf<{ ttl?: number; size?: number; start?: number }>();
+    expectTypeOf<SyncSetOptions>().branded.toEqualTypeOf<{
+      ttl?: number;
+      size?: number;
+      start?: number;
+      tags?: readonly string[];
+    }>();
     expectTypeOf(sync.get).parameters.toEqualTypeOf<[key: string, options?: SyncGetOptions]>();
     expectTypeOf(sync.set).parameters.toEqualTypeOf<[key: string, value: User, options?: SyncSetOptions]>();
     expectTypeOf(sync.has).parameters.toEqualTypeOf<[key: string, options?: SyncHasOptions]>();
@@ -450,6 +464,7 @@ describe('wrap', () => {
     expectTypeOf<keyof WrappedCache<string, User>>().toEqualTypeOf<
       | ('get' | 'set' | 'setIfAbsent' | 'peek' | 'mGet' | 'mSet' | 'values' | 'entries')
       | (typeof Symbol.asyncIterator | 'fetch')
+      | ('take' | 'update' | 'getWithVersion' | 'setIfVersion' | 'invalidateTags')
       | ('has' | 'delete' | 'keys' | 'size' | 'clear' | 'destroy' | 'healthCheck' | 'purgeStale')
       | ('getRemainingTTL' | 'stats' | 'cache' | 'namespace' | 'ready')
     >();
@@ -511,5 +526,36 @@ describe('memoize', () => {
     memoize(cache, loadUser, () => undefined);
     // @ts-expect-error
     memoize(cache, loadUser, () => 42);
+  });
+});
+
+describe('tags and what is done in one step', () => {
+  test('tags are names, for every write', () => {
+    expectTypeOf(cache.invalidateTags).toEqualTypeOf<(tags: readonly string[]) => Promise<void>>();
+    expectTypeOf(cache.sync.invalidateTags).toEqualTypeOf<(tags: readonly string[]) => void>();
+  });
+
+  test('a version is text, and undefined for what is not there', () => {
+    expectTypeOf(cache.getWithVersion('a')).resolves.toEqualTypeOf<
+      { value: User; version: string } | undefined
+    >();
+    expectTypeOf(cache.setIfVersion).parameters.toEqualTypeOf<
+      [key: string, value: User, version: string | undefined, options?: WriteOptions]
+    >();
+  });
+
+  test('update takes a function that may wait, and the synchronous one does not', () => {
+    expectTypeOf(cache.update('a', async (user) => user)).resolves.toEqualTypeOf<User | undefined>();
+    cache.sync.update('a', (user) => user, { retries: 3, ttl: 5, tags: ['t'] });
+    // @ts-expect-error nothing waits there
+    cache.sync.update('a', async (user) => user);
+  });
+
+  test('take gives a value or nothing, and incrWithTtl what is left', () => {
+    expectTypeOf(cache.take('a')).resolves.toEqualTypeOf<User | undefined>();
+    expectTypeOf(counters.incrWithTtl('a', 1, { ttl: 5 })).resolves.toEqualTypeOf<{
+      value: number;
+      ttl: number;
+    }>();
   });
 });

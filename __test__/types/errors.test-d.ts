@@ -24,6 +24,7 @@ test('an error can be told by its class and its code', () => {
 test('the codes are these', () => {
   expectTypeOf<FlotillaErrorCode>().toEqualTypeOf<
     | 'FLOTILLA_ERR_INVALID_ARGUMENT'
+    | 'FLOTILLA_ERR_UPDATE_CONFLICT'
     | 'FLOTILLA_ERR_OUT_OF_RANGE'
     | 'FLOTILLA_ERR_UNKNOWN_OPTION'
     | 'FLOTILLA_ERR_SIGNAL_CYCLE'

@@ -6,19 +6,19 @@
  * not take, or what could not be sent to the primary, is refused here.
  */
 
-/** @import { Entry, FetchOptions, Fetcher, WriteOptions } from '../../index.js' */
+/** @import { Entry, FetchOptions, Fetcher, UpdateOptions, WriteOptions } from '../../index.js' */
 /** @import { OpenNamespace } from './namespace.js' */
 /** @import { Declared } from './options.js' */
 
 const { createError } = require('../errors.js');
-const { encode } = require('./codec.js');
+const { describeKey, encode } = require('./codec.js');
 const { invalid, isBoundedBySize } = require('./options.js');
 
 const DEFAULT_LEASE = 30_000;
 const DUMPED = '[key, { value }], as dump() gives them';
 
 /** @typedef {[tag: number | undefined, payload: any]} Encoded what native code stores: the value itself has no tag */
-/** @typedef {{ key: any, value: any, encoded: Encoded, ttl?: number, size?: number, start?: number }} Given an entry to be stored */
+/** @typedef {{ key: any, value: any, encoded: Encoded, ttl?: number, size?: number, start?: number, tags?: readonly string[], version?: string }} Given an entry to be stored */
 
 /** @param {unknown} value @returns {boolean} whether native code reads it by itself */
 const isPlain = (value) =>
@@ -74,11 +74,68 @@ const NOTHING = Object.freeze({});
 /** @param {WriteOptions | null} [options] @returns {WriteOptions} */
 function readWrite(options) {
   if (options === undefined || options === null) return NOTHING;
-  const { ttl, size } = options;
+  const { ttl, size, tags } = options;
   checkTtl(ttl);
   checkSize(size);
-  return { ttl, size };
+  return { ttl, size, tags: readTags(tags) };
 }
+
+const MOST_TAGS = 128;
+const LONGEST_TAG = 1024;
+const MOST_RETRIES = 32;
+
+/** @param {unknown} tag */
+function checkTag(tag) {
+  if (typeof tag !== 'string') throw invalid('each tag', 'a string', tag);
+  if (tag.length === 0 || tag.length > LONGEST_TAG) {
+    const actual = `one of ${tag.length}`;
+    throw createError('FLOTILLA_ERR_INVALID_ARGUMENT', [
+      'each tag',
+      `a string of 1 to ${LONGEST_TAG} characters`,
+      actual,
+    ]);
+  }
+  if (/\p{Surrogate}/u.test(tag)) throw invalid('each tag', 'a string without lone surrogates', tag);
+}
+
+/** @param {readonly string[]} tags @returns {string[]} each once */
+function readTagNames(tags) {
+  if (!Array.isArray(tags)) throw invalid('tags', 'an array of strings', tags);
+  const all = [...new Set(tags)];
+  all.forEach(checkTag);
+  return all;
+}
+
+/** What an entry is to bear. @param {readonly string[]} [tags] @returns {string[] | undefined} */
+function readTags(tags) {
+  if (tags === undefined) return undefined;
+  if (Array.isArray(tags) && tags.length > MOST_TAGS) {
+    throw invalid('the number of tags', `at most ${MOST_TAGS}`, tags.length);
+  }
+  const names = readTagNames(tags);
+  return names.length === 0 ? undefined : names;
+}
+
+/** @param {unknown} version @returns {string | undefined} */
+function readVersion(version) {
+  if (version === undefined || version === null) return undefined;
+  if (typeof version === 'string' && /^[0-9a-f]{16}$/.test(version)) return version;
+  throw invalid('version', 'one that getWithVersion gave, or undefined where nothing was there', version);
+}
+
+/** @param {(value: any) => any} fn @param {UpdateOptions | null} [options] */
+function readUpdate(fn, options) {
+  if (typeof fn !== 'function') throw invalid('fn', 'a function', fn);
+  const { retries = MOST_RETRIES } = options ?? {};
+  if (!Number.isSafeInteger(retries) || retries < 0) {
+    throw invalid('retries', 'a whole number, 0 or more', retries);
+  }
+  return { retries, write: readWrite(options) };
+}
+
+/** @param {any} key @param {number} retries */
+const conflict = (key, retries) =>
+  createError('FLOTILLA_ERR_UPDATE_CONFLICT', [describeKey(key), String(retries + 1)]);
 
 /** @param {Declared} declared @param {number | undefined} size */
 function sizeFits(declared, size) {
@@ -138,10 +195,10 @@ function readEntries(namespace, entries, options) {
   return readList('entries', entries).map((pair) => {
     checkPair(pair);
     const [key, value, own] = pair;
-    const { ttl = common.ttl, size = common.size } = readWrite(own);
+    const { ttl = common.ttl, size = common.size, tags = common.tags } = readWrite(own);
     checkKey(key);
     checkCounted(namespace, size);
-    return { key, value, encoded: encoded(value, key), ttl, size };
+    return { key, value, encoded: encoded(value, key), ttl, size, tags };
   });
 }
 
@@ -155,14 +212,15 @@ function readDump(namespace, dumped) {
     checkPair(pair, DUMPED);
     const [key, entry] = pair;
     if (typeof entry !== 'object' || entry === null) throw invalid('each entry', DUMPED, pair);
-    const { value, ttl, start, size } = entry;
+    const { value, ttl, start, size, tags, version } = entry;
     checkTtl(ttl);
     checkSize(size);
     // Without one, or with what JSON makes of NaN, it begins now; so lru-cache has it.
     if (start) checkStart(start);
     checkKey(key);
     checkCounted(namespace, size);
-    return { key, value, encoded: encoded(value, key), ttl, size, start: start || undefined };
+    const known = { tags: readTags(tags), version: readVersion(version) };
+    return { key, value, encoded: encoded(value, key), ttl, size, start: start || undefined, ...known };
   });
 }
 
@@ -192,6 +250,7 @@ module.exports = {
   checkPair,
   checkStart,
   checkTtl,
+  conflict,
   encoded,
   isPlain,
   readDump,
@@ -199,5 +258,8 @@ module.exports = {
   readFetch,
   readKeys,
   readList,
+  readTagNames,
+  readUpdate,
+  readVersion,
   readWrite,
 };

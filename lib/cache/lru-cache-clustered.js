@@ -5,7 +5,7 @@
  * IPC transport asks its primary instead.
  */
 
-/** @import { BootstrapOptions, CacheOptions, Entry, FetchOptions, Fetcher, TouchOptions, WriteOptions } from '../../index.js' */
+/** @import { BootstrapOptions, CacheOptions, Entry, FetchOptions, Fetcher, TouchOptions, UpdateOptions, WriteOptions } from '../../index.js' */
 
 const { isMainThread } = require('node:worker_threads');
 const { brief, debug } = require('../debug.js');
@@ -14,6 +14,7 @@ const { addon } = require('./native.js');
 const given = require('./given.js');
 const { LocalL1 } = require('./local-l1.js');
 const { openNamespace } = require('./namespace.js');
+const oneStep = require('./one-step.js');
 const operations = require('./operations.js');
 const {
   checkFlag,
@@ -30,6 +31,7 @@ const segment = require('./segment.js');
 const { serve } = require('./served.js');
 const { fetchOnce } = require('./single-flight.js');
 const { SyncView } = require('./sync-view.js');
+const { update } = require('./update.js');
 
 const tell = debug('lru-cache-clustered-primary');
 
@@ -137,8 +139,8 @@ class LRUCacheClustered extends LocalL1 {
   async #askToStoreAll(entries, options) {
     const all = given.readEntries(undefined, entries, options);
     return this.#ask('mSet', [
-      all.map(({ key, value, ttl, size }) => {
-        const write = said({ ttl, size });
+      all.map(({ key, value, ttl, size, tags }) => {
+        const write = said({ ttl, size, tags });
         return write ? [key, value, write] : [key, value];
       }),
     ]);
@@ -148,7 +150,10 @@ class LRUCacheClustered extends LocalL1 {
   async #askToLoad(entries) {
     const all = given.readDump(undefined, entries);
     return this.#ask('load', [
-      all.map(({ key, value, ttl, start, size }) => [key, said({ value, ttl, start, size })]),
+      all.map(({ key, value, ttl, start, size, tags, version }) => [
+        key,
+        said({ value, ttl, start, size, tags, version }),
+      ]),
     ]);
   }
 
@@ -277,6 +282,75 @@ class LRUCacheClustered extends LocalL1 {
   async touch(key, options) {
     if (this.#remote) return this.#askToTouch(key, options);
     return operations.touch(this.#namespace, key, options);
+  }
+
+  /** @param {any} key @param {number} [amount] @param {WriteOptions} [options] */
+  async incrWithTtl(key, amount, options) {
+    if (this.#remote) return this.#askToCount('incrWithTtl', key, amount, options);
+    return oneStep.incrWithTtl(this.#namespace, key, amount, options);
+  }
+
+  /** @param {any} key */
+  async take(key) {
+    if (this.#remote) return this.#askOf('take', key);
+    return oneStep.take(this.#namespace, key);
+  }
+
+  /** @param {any} key */
+  async getWithVersion(key) {
+    if (this.#remote) return this.#askOf('getWithVersion', key);
+    return oneStep.getWithVersion(this.#namespace, key);
+  }
+
+  /** @param {any} key @param {any} value @param {string | undefined} version @param {WriteOptions} [options] */
+  async setIfVersion(key, value, version, options) {
+    if (this.#remote) return this.#askIfVersion(key, value, version, options);
+    return oneStep.setIfVersion(this.#namespace, key, value, version, options);
+  }
+
+  /** @param {any} key @param {any} value @param {string | undefined} version @param {WriteOptions} [options] @param {{ always?: boolean }} [how] */
+  async #askIfVersion(key, value, version, options, how) {
+    const write = said(given.readWrite(options));
+    const stands = given.readVersion(version) ?? null;
+    given.encoded(value, key);
+    given.checkKey(key);
+    const list = [key, value, stands, write].slice(0, write ? 4 : 3);
+    return /** @type {InstanceType<typeof Remote>} */ (this.#remote).call('setIfVersion', list, how);
+  }
+
+  /** @param {any} key @param {(value: any) => any} fn @param {UpdateOptions} [options] */
+  async update(key, fn, options) {
+    const remote = this.#remote;
+    given.checkKey(key);
+    if (remote === undefined) {
+      const namespace = this.#namespace;
+      return update(
+        {
+          look: async () => oneStep.getWithVersion(namespace, key),
+          store: async (value, version, write) => oneStep.setIfVersion(namespace, key, value, version, write),
+        },
+        key,
+        fn,
+        options,
+      );
+    }
+    // What was not answered may have been stored: it is not to be done once more, so that is an error here.
+    const always = true;
+    return update(
+      {
+        look: () => remote.call('getWithVersion', [key], { always }),
+        store: (value, version, write) => this.#askIfVersion(key, value, version, write, { always }),
+      },
+      key,
+      fn,
+      options,
+    );
+  }
+
+  /** @param {readonly string[]} tags */
+  async invalidateTags(tags) {
+    if (this.#remote) return this.#ask('invalidateTags', [given.readTagNames(tags)]);
+    oneStep.invalidateTags(this.#namespace, tags);
   }
 
   /** @param {any} key @param {Fetcher<any>} fetcher @param {FetchOptions} [options] */

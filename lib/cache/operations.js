@@ -107,9 +107,9 @@ function set(namespace, key, value, options) {
   if (options === undefined && isPlain(value) && namespace.purger === undefined) {
     return cachePut(namespace.id, key, value) !== false;
   }
-  const { ttl, size } = readWrite(options);
+  const { ttl, size, tags } = readWrite(options);
   const [tag, payload] = encoded(value, key);
-  const stored = cacheSet(namespace.id, key, payload, tag, ttl, size);
+  const stored = cacheSet(namespace.id, key, payload, tag, ttl, size, undefined, undefined, tags);
   namespace.purger?.arm();
   return stored;
 }
@@ -125,11 +125,11 @@ function set(namespace, key, value, options) {
 function setSince(namespace, key, value, options) {
   const { start, noUpdateTTL } = options ?? {};
   if (start === undefined && noUpdateTTL === undefined) return set(namespace, key, value, options);
-  const { ttl, size } = readWrite(options);
+  const { ttl, size, tags } = readWrite(options);
   checkStart(start);
   const [tag, payload] = encoded(value, key);
   const age = start === undefined ? undefined : Date.now() - start;
-  const stored = cacheSet(namespace.id, key, payload, tag, ttl, size, age, noUpdateTTL);
+  const stored = cacheSet(namespace.id, key, payload, tag, ttl, size, age, noUpdateTTL, tags);
   namespace.purger?.arm();
   return stored;
 }
@@ -142,9 +142,9 @@ function setSince(namespace, key, value, options) {
  * @returns {boolean}
  */
 function setIfAbsent(namespace, key, value, options) {
-  const { ttl, size } = readWrite(options);
+  const { ttl, size, tags } = readWrite(options);
   const [tag, payload] = encoded(value, key);
-  const stored = cacheSetIfAbsent(namespace.id, key, payload, tag, ttl, size);
+  const stored = cacheSetIfAbsent(namespace.id, key, payload, tag, ttl, size, tags);
   namespace.purger?.arm();
   return stored;
 }
@@ -157,9 +157,9 @@ function setIfAbsent(namespace, key, value, options) {
  * @returns {number}
  */
 function incr(namespace, key, amount = 1, options = undefined) {
-  const { ttl, size } = readWrite(options);
+  const { ttl, size, tags } = readWrite(options);
   checkAmount(amount);
-  const sum = cacheIncr(namespace.id, key, amount, ttl, size);
+  const sum = cacheIncr(namespace.id, key, amount, ttl, size, tags);
   namespace.purger?.arm();
   return sum;
 }
@@ -198,9 +198,9 @@ function touch(namespace, key, options) {
  */
 function setAll(namespace, entries, options) {
   const writes = readEntries(namespace, entries, options);
-  for (const { key, encoded: parts, ttl, size } of writes) {
+  for (const { key, encoded: parts, ttl, size, tags } of writes) {
     const [tag, payload] = parts;
-    cacheSet(namespace.id, key, payload, tag, ttl, size);
+    cacheSet(namespace.id, key, payload, tag, ttl, size, undefined, undefined, tags);
   }
   namespace.purger?.arm();
 }
@@ -284,12 +284,14 @@ function info(namespace, key) {
 function dump(namespace) {
   const flat = cacheDump(namespace.id);
   const now = Date.now();
-  const dumped = items(flat, 6, (at) => {
-    const [key, tag, payload, ttl, age, size] = flat.slice(at, at + 6);
+  const dumped = items(flat, 8, (at) => {
+    const [key, tag, payload, ttl, age, size, tags, version] = flat.slice(at, at + 8);
     /** @type {Entry<any>} */
     const entry = { value: restored(tag, payload) };
     if (ttl !== undefined) Object.assign(entry, { ttl, start: Math.floor(now - age) });
     if (size !== undefined) entry.size = size;
+    if (tags !== undefined) entry.tags = tags;
+    if (version !== undefined) entry.version = version;
     return /** @type {[any, Entry<any>]} */ ([key, entry]);
   });
   return dumped.reverse();
@@ -304,15 +306,17 @@ function dump(namespace) {
 function load(namespace, dumped) {
   const now = Date.now();
   const flat = [];
-  for (const { key, encoded: parts, ttl, start, size } of readDump(namespace, dumped)) {
+  for (const { key, encoded: parts, ttl, start, size, tags, version } of readDump(namespace, dumped)) {
     const [tag, payload] = parts;
-    flat.push(key, payload, tag, ttl, start === undefined ? undefined : now - start, size);
+    const age = start === undefined ? undefined : now - start;
+    flat.push(key, payload, tag, ttl, age, size, tags, version);
   }
   cacheLoad(namespace.id, flat);
   namespace.purger?.arm();
 }
 
 module.exports = {
+  decoded,
   decr,
   deleteAll,
   dump,

@@ -22,14 +22,14 @@ const tellPrimary = debug('lru-cache-clustered-primary');
 const operations = new Set(
   (
     'get set setIfAbsent delete has peek clear mGet mSet mDelete keys values entries dump load size incr decr ' +
-    'fetch touch getRemainingTTL purgeStale healthCheck stats usage destroy close max ttl allowStale'
+    'fetch touch take getWithVersion setIfVersion incrWithTtl invalidateTags getRemainingTTL purgeStale healthCheck stats usage destroy close max ttl allowStale'
   ).split(' '),
 );
 
 /** Those whose first argument is gone through. */
-const withLists = new Set(['mGet', 'mSet', 'mDelete', 'load']);
+const withLists = new Set(['mGet', 'mSet', 'mDelete', 'load', 'invalidateTags']);
 /** No operation takes more. */
-const MOST_ARGUMENTS = 3;
+const MOST_ARGUMENTS = 4;
 
 /** What a worker has sent is no request. */
 class Malformed extends TypeError {}

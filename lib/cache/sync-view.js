@@ -4,10 +4,11 @@
  * Iterators go over a copy made when they are asked for: other processes may change the cache between two steps.
  */
 
-/** @import { Entry, SyncCache, SyncGetOptions, SyncHasOptions, SyncPeekOptions, SyncSetOptions, TouchOptions, WriteOptions } from '../../index.js' */
+/** @import { Entry, SyncCache, SyncGetOptions, SyncHasOptions, SyncPeekOptions, SyncSetOptions, TouchOptions, UpdateOptions, WriteOptions } from '../../index.js' */
 /** @import { OpenNamespace } from './namespace.js' */
 
 const { addon } = require('./native.js');
+const oneStep = require('./one-step.js');
 const operations = require('./operations.js');
 const { checkFlag, checkLimit, named } = require('./options.js');
 
@@ -159,6 +160,36 @@ class SyncView {
   /** @param {any} key @param {TouchOptions} [options] */
   touch(key, options) {
     return operations.touch(this.#namespace, key, options);
+  }
+
+  /** @param {any} key @param {number} [amount] @param {WriteOptions} [options] */
+  incrWithTtl(key, amount, options) {
+    return oneStep.incrWithTtl(this.#namespace, key, amount, options);
+  }
+
+  /** @param {any} key */
+  take(key) {
+    return oneStep.take(this.#namespace, key);
+  }
+
+  /** @param {any} key */
+  getWithVersion(key) {
+    return oneStep.getWithVersion(this.#namespace, key);
+  }
+
+  /** @param {any} key @param {any} value @param {string | undefined} version @param {WriteOptions} [options] */
+  setIfVersion(key, value, version, options) {
+    return oneStep.setIfVersion(this.#namespace, key, value, version, options);
+  }
+
+  /** @param {any} key @param {(value: any) => any} fn @param {UpdateOptions} [options] */
+  update(key, fn, options) {
+    return oneStep.update(this.#namespace, key, fn, options);
+  }
+
+  /** @param {readonly string[]} tags */
+  invalidateTags(tags) {
+    oneStep.invalidateTags(this.#namespace, tags);
   }
 
   dump() {

@@ -4,7 +4,7 @@
  * What the codec throws, the call that needed it rejects with; nothing is stored then.
  */
 
-/** @import { Codec, FetchOptions, Fetcher, LRUCacheClustered, WriteOptions } from '../../index.js' */
+/** @import { Codec, FetchOptions, Fetcher, LRUCacheClustered, UpdateOptions, WriteOptions } from '../../index.js' */
 
 const { FlightContext } = require('./flight-context.js');
 const { checkPair, readList } = require('./given.js');
@@ -44,6 +44,41 @@ class WrappedCache {
   /** @param {any} key @param {any} value @param {WriteOptions} [options] */
   async setIfAbsent(key, value, options) {
     return this.cache.setIfAbsent(key, await this.#codec.encode(value), options);
+  }
+
+  /** @param {any} key */
+  async take(key) {
+    return this.#decoded(await this.cache.take(key));
+  }
+
+  /** @param {any} key */
+  async getWithVersion(key) {
+    const seen = await this.cache.getWithVersion(key);
+    return seen && { value: await this.#decoded(seen.value), version: seen.version };
+  }
+
+  /** @param {any} key @param {any} value @param {string | undefined} version @param {WriteOptions} [options] */
+  async setIfVersion(key, value, version, options) {
+    return this.cache.setIfVersion(key, await this.#codec.encode(value), version, options);
+  }
+
+  /** @param {any} key @param {(value: any) => any} fn @param {UpdateOptions} [options] */
+  async update(key, fn, options) {
+    if (typeof fn !== 'function') throw invalid('fn', 'a function', fn);
+    const updated = await this.cache.update(
+      key,
+      async (/** @type {any} */ stored) => {
+        const value = await fn(await this.#decoded(stored));
+        return value === undefined ? undefined : this.#codec.encode(value);
+      },
+      options,
+    );
+    return this.#decoded(updated);
+  }
+
+  /** @param {readonly string[]} tags */
+  async invalidateTags(tags) {
+    return this.cache.invalidateTags(tags);
   }
 
   /** @param {Iterable<any>} keys */

@@ -229,6 +229,7 @@ export declare function cacheSet(
   size?: number,
   age?: number,
   noUpdateTTL?: boolean,
+  tags?: readonly string[],
 ): boolean;
 export declare function cacheSetIfAbsent(
   id: CacheId,
@@ -237,8 +238,40 @@ export declare function cacheSetIfAbsent(
   tag?: number,
   ttl?: number,
   size?: number,
+  tags?: readonly string[],
 ): boolean;
-export declare function cacheIncr(id: CacheId, key: Key, amount: number, ttl?: number, size?: number): number;
+export declare function cacheIncr(
+  id: CacheId,
+  key: Key,
+  amount: number,
+  ttl?: number,
+  size?: number,
+  tags?: readonly string[],
+): number;
+export declare function cacheIncrWithTtl(
+  id: CacheId,
+  key: Key,
+  amount: number,
+  ttl?: number,
+  size?: number,
+  tags?: readonly string[],
+): [value: number, ttl: number];
+export declare function cacheTake(id: CacheId, key: Key): any;
+export declare function cacheGetWithVersion(
+  id: CacheId,
+  key: Key,
+): [tag: number, payload: any, version: string] | undefined;
+export declare function cacheSetIfVersion(
+  id: CacheId,
+  key: Key,
+  value: any,
+  tag?: number,
+  version?: string,
+  ttl?: number,
+  size?: number,
+  tags?: readonly string[],
+): boolean;
+export declare function cacheInvalidateTags(id: CacheId, tags: readonly string[]): void;
 export declare function cacheTouch(id: CacheId, key: Key, ttl?: number): boolean;
 export declare function cacheDelete(id: CacheId, key: Key): boolean;
 export declare function cacheClear(id: CacheId): void;

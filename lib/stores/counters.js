@@ -22,12 +22,16 @@ class Counters {
     this.prefix = this.#space.prefix;
   }
 
-  /** @param {string} name @param {number} windowMs @returns {Promise<number>} */
+  /**
+   * @param {string} name
+   * @param {number} windowMs
+   * @returns {Promise<{ value: number, ttl: number }>} the count, and the whole milliseconds that are left of its window
+   */
   async add(name, windowMs) {
-    const count = await this.cache.incr(this.#space.key(name), 1, { ttl: lifetime(windowMs) });
+    const counted = await this.cache.incrWithTtl(this.#space.key(name), 1, { ttl: lifetime(windowMs) });
     // A cache that was made with `failsafe: 'resolve'` was not answered: here it has to be as with 'reject'.
-    if (count === undefined) throw new Error('IPC timeout');
-    return count;
+    if (counted === undefined) throw new Error('IPC timeout');
+    return counted;
   }
 
   /**

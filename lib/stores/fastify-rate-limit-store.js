@@ -68,18 +68,24 @@ function fastifyRateLimitStore(options = {}) {
 
     /** @param {string} name @param {number} timeWindow @param {number} max @returns {Promise<Count>} */
     async #count(name, timeWindow, max) {
-      const current = await counters.add(name, timeWindow);
-      if (current > max) await this.#exceeded(name, timeWindow, current - max);
-      return { current, ttl: await counters.left(name) };
+      const { value: current, ttl } = await counters.add(name, timeWindow);
+      const extended = current > max && (await this.#exceeded(name, timeWindow, current - max));
+      return { current, ttl: extended ? await counters.left(name) : ttl };
     }
 
-    /** @param {string} name @param {number} timeWindow @param {number} by how many the limit is exceeded */
+    /**
+     * @param {string} name
+     * @param {number} timeWindow
+     * @param {number} by how many the limit is exceeded
+     * @returns {Promise<boolean>} whether the window begins anew
+     */
     async #exceeded(name, timeWindow, by) {
       const { continueExceeding, exponentialBackoff } = this.#manner;
       if (continueExceeding) await counters.extend(name, timeWindow);
       else if (exponentialBackoff) {
         await counters.extend(name, Math.min(timeWindow * 2 ** (by - 1), Number.MAX_SAFE_INTEGER));
       }
+      return Boolean(continueExceeding || exponentialBackoff);
     }
 
     /** @param {string} name @returns {Promise<Count>} */

@@ -10,6 +10,9 @@ const { Counters } = require('./counters.js');
 
 const MINUTE = 60_000;
 
+/** @param {number} left in milliseconds */
+const resetTime = (left) => new Date(Date.now() + left);
+
 class FlotillaRateLimitStore {
   #counters;
   #windowMs = MINUTE;
@@ -34,13 +37,14 @@ class FlotillaRateLimitStore {
   /** @param {string} client */
   async get(client) {
     const totalHits = await this.#counters.count(client);
-    return totalHits === undefined ? undefined : { totalHits, resetTime: await this.#resetTime(client) };
+    if (totalHits === undefined) return undefined;
+    return { totalHits, resetTime: resetTime(await this.#counters.left(client)) };
   }
 
   /** @param {string} client */
   async increment(client) {
-    const totalHits = await this.#counters.add(client, this.#windowMs);
-    return { totalHits, resetTime: await this.#resetTime(client) };
+    const { value, ttl } = await this.#counters.add(client, this.#windowMs);
+    return { totalHits: value, resetTime: resetTime(ttl) };
   }
 
   /** @param {string} client */
@@ -55,11 +59,6 @@ class FlotillaRateLimitStore {
 
   async resetAll() {
     await this.#counters.clear();
-  }
-
-  /** @param {string} client */
-  async #resetTime(client) {
-    return new Date(Date.now() + (await this.#counters.left(client)));
   }
 }
 

@@ -80,6 +80,8 @@ pub struct Header {
     pub repairs: Word64,
     pub memory_evictions: Word64,
     pub lease_tokens: Word64,
+    /// The next version; the first is a random one.
+    pub versions: Word64,
     pub wake: [Word32; WAKE_WORDS],
 }
 

@@ -59,6 +59,9 @@ impl Segment {
         header.maker_started.put(maker.started);
         header.committed_bytes.put(FIXED_COMMIT);
         header.lease_tokens.put(1);
+        header
+            .versions
+            .put((identity >> 17) as u64 ^ 0xc2b2_ae3d_27d4_eb4f);
         self.pool.fresh.put(1);
         lock::prepare(&self.directory.lock);
         lock::prepare(&self.pool.lock);

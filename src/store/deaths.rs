@@ -7,6 +7,7 @@
 mod copies;
 mod extras;
 mod flights;
+mod one_step;
 mod runs;
 
 use std::sync::Arc;

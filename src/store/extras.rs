@@ -187,13 +187,25 @@ impl Held<'_> {
 
     /// For another value of the same entry, which is another version.
     pub(super) fn record_without_version(&self, found: &Found) -> Step<Vec<u8>> {
+        if found.entry.has_extras() {
+            self.record_with_version(found, 0)
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    pub(super) fn record_with_version(&self, found: &Found, version: u64) -> Step<Vec<u8>> {
         if !found.entry.has_extras() {
-            return Ok(Vec::new());
+            let traits = Traits {
+                version,
+                ..Traits::default()
+            };
+            return Ok(traits.write(&[]));
         }
         let record = self.inscription(found.id, found.entry)?;
         let head = Head::read(&record, record.len())?;
         let traits = Traits {
-            version: 0,
+            version,
             ..head.traits(&record)
         };
         Ok(traits.write(record.get(head.fixed_len()..).unwrap_or_default()))

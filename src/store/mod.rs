@@ -23,6 +23,7 @@ mod glance;
 mod held;
 mod lease;
 mod near;
+mod one_step;
 mod options;
 mod pressure;
 mod process;

@@ -70,7 +70,7 @@ impl Held<'_> {
     }
 
     /// The value of an entry that is stale and no worse, for those who take such.
-    fn read_stale(
+    pub(super) fn read_stale(
         &self,
         found: &Found,
         life: Life,

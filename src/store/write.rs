@@ -7,6 +7,7 @@
 
 use super::chain::{Chain, First};
 use super::entry::{EXTRAS_TAG, Found, Sought};
+use super::extras::Extras;
 use super::held::Held;
 use super::options::SetOptions;
 use super::stop::{Step, Stop};
@@ -120,7 +121,7 @@ impl Held<'_> {
         o: &SetOptions,
     ) -> Step<bool> {
         let size = self.check_size(o.size)?;
-        if size != 0 && size > self.limits().largest_entry() {
+        if self.is_too_large(size) {
             self.discard(sought)?;
             return Ok(false);
         }
@@ -153,6 +154,39 @@ impl Held<'_> {
         self.count_set();
         self.trim()?;
         Ok(true)
+    }
+
+    /// What `set` would refuse, or not store.
+    pub(super) fn check_storable(&self, o: &SetOptions) -> Step<()> {
+        if self.is_too_large(self.check_size(o.size)?) {
+            return Err(refused(
+                "the `size` is larger than that of any entry of this cache may be",
+            ));
+        }
+        Ok(o.extras.map_or(Ok(()), Extras::check)?)
+    }
+
+    #[inline(always)]
+    fn is_too_large(&self, size: u64) -> bool {
+        size != 0 && size > self.limits().largest_entry()
+    }
+
+    /// Stores an entry that is there once more, with another record. Its value is given, for it may have to move.
+    pub(super) fn replace_record(&mut self, sought: &Sought, record: &[u8], value: Value) -> Step<()> {
+        let draft_of = |found: &Found| Draft {
+            sought: *sought,
+            value,
+            record,
+            start: found.entry.start.get_f64(),
+            ttl: found.entry.ttl.get_f64(),
+            size: found.entry.counted_size(),
+        };
+        let found = self.find(sought)?.ok_or(Stop::Damaged)?;
+        self.make_room(&draft_of(&found))?;
+        // Making room may have let it go, if it is the last one there is.
+        let found = self.find(sought)?.ok_or(Stop::NoRoom(1))?;
+        self.update(&draft_of(&found), found, false)?;
+        self.trim()
     }
 
     /// When a TTL begins, for a caller that left the time to us in a namespace that had no TTLs until now.

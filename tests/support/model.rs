@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use flotilla::error::Code;
 use flotilla::store::{
-    Cache, Content, Extras, GetOptions, HasOptions, Key, NearReader, Options, PeekOptions, SetOptions,
+    Borne, Cache, Content, Extras, GetOptions, HasOptions, Key, NearReader, Options, PeekOptions, SetOptions,
     SnapshotOptions, Stale, Store, Value,
 };
 
@@ -49,6 +49,9 @@ struct Item {
     extras: Extras<'static>,
     /// One of its tags was invalidated.
     gone: bool,
+    /// Whether it has a version, and which, if that was told.
+    versioned: bool,
+    version: Option<u64>,
 }
 
 impl Item {
@@ -214,14 +217,22 @@ impl Model {
                 size,
                 extras: extras_of(o),
                 gone: false,
+                versioned: false,
+                version: None,
             });
             return Ok(true);
         };
         self.freshen(at);
         let last = self.items.len() - 1;
+        self.items[last].version = None;
+        let versioned = std::mem::take(&mut self.items[last].versioned);
         let plain = o.extras.is_none_or(|extras| *extras == Extras::default());
         let plain = plain && self.items[last].extras == Extras::default();
-        let same = plain && o.primitive && self.counts_sizes() && same(&self.items[last].value, &value);
+        let same = plain
+            && !versioned
+            && o.primitive
+            && self.counts_sizes()
+            && same(&self.items[last].value, &value);
         if !same {
             self.items[last].size = 0;
             while self.options.max_size != 0 && self.total() + size > self.options.max_size {
@@ -335,6 +346,10 @@ impl Model {
     }
 }
 
+fn borne(extras: Extras) -> (f64, f64, Vec<String>) {
+    (extras.grace, extras.delta, extras.tags.to_vec())
+}
+
 fn extras_of(o: &SetOptions) -> Extras<'static> {
     let wanted = o.extras.copied().unwrap_or_default();
     let known = EXTRAS.iter().find(|extras| **extras == wanted);
@@ -425,12 +440,14 @@ struct Pair {
     model: Model,
     now: f64,
     out: Vec<u8>,
+    /// Every version that was told, and of which key.
+    versions: Vec<((u8, Vec<u8>), u64)>,
 }
 
 impl Pair {
     /// Does the next thing on both sides. `None` at the end of the bytes.
     fn step(&mut self, bytes: &mut Bytes) -> Option<()> {
-        match bytes.below(27)? {
+        match bytes.below(32)? {
             0..=6 => self.set(bytes)?,
             7..=10 => self.get(bytes)?,
             11 => self.peek(bytes)?,
@@ -457,6 +474,9 @@ impl Pair {
             22 => self.pop(),
             23 => self.touch(bytes)?,
             24 | 25 => self.invalidate(bytes)?,
+            26 => self.take(bytes)?,
+            27 | 28 => self.get_with_version(bytes)?,
+            29 | 30 => self.set_if_version(bytes)?,
             _ => self.compare(),
         }
         Some(())
@@ -479,6 +499,76 @@ impl Pair {
         self.model.tidy(self.now);
         let got = self.cache.touch(borrow(&key), self.now, ttl).unwrap();
         assert_eq!(got, self.model.touch(&key, self.now, ttl));
+        Some(())
+    }
+
+    fn take(&mut self, bytes: &mut Bytes) -> Option<()> {
+        let key = read_key(bytes)?;
+        self.model.tidy(self.now);
+        let tag = self.cache.take(borrow(&key), self.now, &mut self.out).unwrap();
+        let should = self.model.get(&key, self.now, &GetOptions::default());
+        self.model.deletes += u64::from(should.is_some());
+        self.model.items.retain(|item| item.key != key);
+        assert_eq!(tag.map(|tag| (tag, self.out.clone())), should);
+        Some(())
+    }
+
+    fn get_with_version(&mut self, bytes: &mut Bytes) -> Option<()> {
+        let key = read_key(bytes)?;
+        self.model.tidy(self.now);
+        let got = self
+            .cache
+            .get_with_version(borrow(&key), self.now, &mut self.out)
+            .unwrap();
+        let fresh = GetOptions {
+            allow_stale: Some(false),
+            ..GetOptions::default()
+        };
+        let should = self.model.get(&key, self.now, &fresh);
+        assert_eq!(got.map(|(tag, _)| (tag, self.out.clone())), should);
+        let Some((_, version)) = got else { return Some(()) };
+        let item = self.model.items.last_mut().unwrap();
+        item.versioned = true;
+        if let Some(known) = item.version.replace(version) {
+            assert_eq!(known, version);
+        } else {
+            assert!(self.versions.iter().all(|(_, told)| *told != version));
+            self.versions.push((key, version));
+        }
+        Some(())
+    }
+
+    fn set_if_version(&mut self, bytes: &mut Bytes) -> Option<()> {
+        let (mut key, value) = (read_key(bytes)?, read_value(bytes)?);
+        let o = read_set_options(bytes, self.model.counts_sizes())?;
+        let which = usize::from(bytes.next()?);
+        let mut version = None;
+        if let Some((of, told)) = self.versions.get(which) {
+            version = Some(*told);
+            if bytes.below(8)? != 0 {
+                key.clone_from(of);
+            }
+        }
+        self.model.tidy(self.now);
+        let got = self
+            .cache
+            .set_if_version(borrow(&key), lend(&value), version, self.now, &o);
+        let there = self.model.position(&key).map(|at| &self.model.items[at]);
+        let there = there.filter(|item| item.lives(self.now));
+        let stands = match version {
+            None => there.is_none(),
+            Some(_) => there.is_some_and(|item| item.version == version),
+        };
+        let should = match self.model.size(o.size) {
+            Err(refusal) => Err(refusal),
+            Ok(size) if size > self.model.largest() => Err(Refusal::Size),
+            Ok(_) if !stands => Ok(false),
+            Ok(_) => self.model.set(key, value, self.now, &o),
+        };
+        if should == Ok(true) {
+            self.model.items.last_mut().unwrap().versioned = true;
+        }
+        assert_eq!(got.map_err(refusal), should);
         Some(())
     }
 
@@ -658,9 +748,7 @@ impl Pair {
                     item.start,
                     item.ttl,
                     item.size,
-                    item.borne
-                        .as_deref()
-                        .map(|borne| (borne.grace, borne.delta, borne.tags.clone())),
+                    borne(item.borne.as_deref().map(Borne::extras).unwrap_or_default()),
                 )
             })
             .collect();
@@ -677,8 +765,7 @@ impl Pair {
                     item.start,
                     item.ttl,
                     item.size,
-                    (item.extras != Extras::default())
-                        .then(|| (item.extras.grace, item.extras.delta, item.extras.tags.to_vec())),
+                    borne(item.extras),
                 )
             })
             .collect();
@@ -760,6 +847,7 @@ pub(crate) fn run(store: &Arc<Store>, bytes: &[u8]) {
         model: Model::new(options),
         now: 1000.0,
         out: Vec::new(),
+        versions: Vec::new(),
     };
     while pair.step(&mut bytes).is_some() {}
     pair.compare();

@@ -10,6 +10,7 @@
 mod flight;
 mod keys;
 mod near;
+mod one_step;
 mod operations;
 mod segment;
 mod snapshot;
@@ -74,9 +75,14 @@ fn add_functions<'call>(js: Js<'call>, exports: Value<'call>) -> Outcome<()> {
         c"cacheHas" 3 operations::has;
         c"cacheInfo" 2 operations::info;
         c"cachePut" 3 operations::put;
-        c"cacheSet" 8 operations::set;
-        c"cacheSetIfAbsent" 6 operations::set_if_absent;
-        c"cacheIncr" 5 operations::incr;
+        c"cacheSet" 9 operations::set;
+        c"cacheSetIfAbsent" 7 operations::set_if_absent;
+        c"cacheIncr" 6 operations::incr;
+        c"cacheIncrWithTtl" 6 one_step::incr_with_ttl;
+        c"cacheTake" 2 one_step::take;
+        c"cacheGetWithVersion" 2 one_step::get_with_version;
+        c"cacheSetIfVersion" 8 one_step::set_if_version;
+        c"cacheInvalidateTags" 2 one_step::invalidate_tags;
         c"cacheTouch" 3 operations::touch;
         c"cacheDelete" 2 operations::delete;
         c"cacheClear" 1 operations::clear;

@@ -5,7 +5,8 @@ use super::thread::{Buffers, instant, note, now, with_buffers, with_cache};
 use super::{keys, values};
 use crate::error::{Code, Error};
 use crate::store::{
-    Cache, Far, GetOptions, HasOptions, Info, Key, Memo, PeekOptions, SetOptions, Value as Payload,
+    Borne, Cache, Extras, Far, GetOptions, HasOptions, Info, Key, Memo, PeekOptions, SetOptions,
+    Value as Payload,
 };
 
 /// An option that is true or false, or left to the cache.
@@ -17,7 +18,7 @@ fn flag<const N: usize>(js: Js<'_>, arguments: &Arguments<'_, N>, at: usize) -> 
 /// The shape of what is done with one key: the cache and the key are read from the first two arguments, the store is
 /// called once, and what it answered, with the value it found, is made into JavaScript's.
 #[inline(always)]
-fn with_key<'call, T, const N: usize>(
+pub(super) fn with_key<'call, T, const N: usize>(
     js: Js<'call>,
     arguments: &Arguments<'call, N>,
     call: impl FnOnce(&Cache, Key<'_>, &mut Vec<u8>) -> crate::error::Result<T>,
@@ -126,8 +127,7 @@ pub(super) fn optional_number<'call>(
     if js.type_of(value)? == napi::sys::ValueType::napi_undefined {
         return Ok(None);
     }
-    let message = format!("{name} must be a number, where it is given");
-    Err(Failure::from(Error::new(Code::InvalidArgument, message)))
+    Err(invalid(&format!("{name} must be a number, where it is given")))
 }
 
 /// `cachePut(id, key, value)`: stores a plain value as `cacheSet` does without options; nothing, or false for an entry that is
@@ -146,10 +146,13 @@ pub(super) fn put<'call>(js: Js<'call>, arguments: &Arguments<'call, 3>) -> Outc
     }
 }
 
-/// `cacheSet(id, key, value, tag?, ttl?, size?, age?, noUpdateTTL?)`: false for an entry that is too large. `age` is
+/// `cacheSet(id, key, value, tag?, ttl?, size?, age?, noUpdateTTL?, tags?)`: false for an entry that is too large. `age` is
 /// how long ago the entry's lifetime began.
-pub(super) fn set<'call>(js: Js<'call>, arguments: &Arguments<'call, 8>) -> Outcome<Value<'call>> {
+pub(super) fn set<'call>(js: Js<'call>, arguments: &Arguments<'call, 9>) -> Outcome<Value<'call>> {
     let mut options = write_options(js, arguments.given(4), arguments.given(5))?;
+    let borne = read_tags(js, arguments.given(8))?;
+    let extras = borne.extras();
+    options.extras = given_extras(&extras);
     let mut now = now();
     if let Some(age) = optional_number(js, arguments.given(6), "start")? {
         now = instant();
@@ -164,7 +167,7 @@ pub(super) fn set<'call>(js: Js<'call>, arguments: &Arguments<'call, 8>) -> Outc
 
 /// The shape of storing one entry: the cache, its key and its value are read from the first four arguments.
 #[inline(always)]
-fn with_entry<'call, const N: usize>(
+pub(super) fn with_entry<'call, const N: usize>(
     js: Js<'call>,
     arguments: &Arguments<'call, N>,
     options: &mut SetOptions,
@@ -200,33 +203,80 @@ pub(super) fn write_options<'call>(
     })
 }
 
-/// `cacheSetIfAbsent(id, key, value, tag?, ttl?, size?)`
-pub(super) fn set_if_absent<'call>(js: Js<'call>, arguments: &Arguments<'call, 6>) -> Outcome<Value<'call>> {
+/// `cacheSetIfAbsent(id, key, value, tag?, ttl?, size?, tags?)`
+pub(super) fn set_if_absent<'call>(js: Js<'call>, arguments: &Arguments<'call, 7>) -> Outcome<Value<'call>> {
     let mut options = write_options(js, arguments.given(4), arguments.given(5))?;
+    let borne = read_tags(js, arguments.given(6))?;
+    let extras = borne.extras();
+    options.extras = given_extras(&extras);
     let stored = with_entry(js, arguments, &mut options, |cache, key, value, options| {
         cache.set_if_absent(key, value, now(), options)
     })?;
     js.make_boolean(stored)
 }
 
-/// `cacheIncr(id, key, amount, ttl?, size?)`
-pub(super) fn incr<'call>(js: Js<'call>, arguments: &Arguments<'call, 5>) -> Outcome<Value<'call>> {
+/// `cacheIncr(id, key, amount, ttl?, size?, tags?)`
+pub(super) fn incr<'call>(js: Js<'call>, arguments: &Arguments<'call, 6>) -> Outcome<Value<'call>> {
+    counting(
+        js,
+        arguments,
+        |cache, key, amount, options| cache.incr(key, amount, now(), options),
+        |sum| js.make_number(sum),
+    )
+}
+
+/// The shape of counting: by how much, and what a counter gets that is made.
+#[inline(always)]
+pub(super) fn counting<'call, T>(
+    js: Js<'call>,
+    arguments: &Arguments<'call, 6>,
+    count: impl FnOnce(&Cache, Key<'_>, f64, &SetOptions) -> crate::error::Result<T>,
+    answer: impl FnOnce(T) -> Outcome<Value<'call>>,
+) -> Outcome<Value<'call>> {
     let amount = js
         .number(arguments.at(2))
         .filter(|amount| amount.is_finite())
-        .ok_or_else(|| {
-            Failure::from(Error::new(
-                Code::InvalidArgument,
-                "amount must be a finite number",
-            ))
-        })?;
-    let options = write_options(js, arguments.given(3), arguments.given(4))?;
+        .ok_or_else(|| invalid("amount must be a finite number"))?;
+    let mut options = write_options(js, arguments.given(3), arguments.given(4))?;
+    let borne = read_tags(js, arguments.given(5))?;
+    let extras = borne.extras();
+    options.extras = given_extras(&extras);
     with_key(
         js,
         arguments,
-        |cache, key, _| cache.incr(key, amount, now(), &options),
-        |sum, _| js.make_number(sum),
+        |cache, key, _| count(cache, key, amount, &options),
+        |counted, _| answer(counted),
     )
+}
+
+fn invalid(message: &str) -> Failure {
+    Failure::from(Error::new(Code::InvalidArgument, message))
+}
+
+/// The tags that an entry is to bear, as strings of JavaScript's in an array, where they are given.
+#[inline(always)]
+pub(super) fn read_tags<'call>(js: Js<'call>, tags: Option<Value<'call>>) -> Outcome<Borne> {
+    match tags {
+        None => Ok(Borne::default()),
+        Some(tags) => Ok(Borne {
+            tags: read_texts(js, tags)?,
+            ..Borne::default()
+        }),
+    }
+}
+
+/// An array of strings; nothing where there is none.
+pub(super) fn read_texts<'call>(js: Js<'call>, array: Value<'call>) -> Outcome<Vec<String>> {
+    if js.is_nullish(array)? {
+        return Ok(Vec::new());
+    }
+    let count = js.array_length(array)?;
+    (0..count).map(|at| js.text(js.element(array, at)?)).collect()
+}
+
+#[inline(always)]
+pub(super) fn given_extras<'a>(extras: &'a Extras<'a>) -> Option<&'a Extras<'a>> {
+    (!extras.tags.is_empty() || extras.version != 0).then_some(extras)
 }
 
 /// `cacheTouch(id, key, ttl?)`

@@ -4,10 +4,11 @@
 //! them. The most recently used comes first.
 
 use super::super::js::{Arguments, Js, Outcome, Value};
-use super::operations::write_options;
+use super::one_step::{make_version, read_version};
+use super::operations::{given_extras, read_tags, write_options};
 use super::thread::{instant, with_buffers, with_cache};
 use super::{keys as keys_of, values as values_of};
-use crate::store::{Content, Item, LoadEntry, SetOptions, Snapshot, SnapshotOptions, Stale};
+use crate::store::{Borne, Content, Item, LoadEntry, SetOptions, Snapshot, SnapshotOptions, Stale};
 
 /// Puts a field of one item into its place.
 type Put<'put, 'call> = dyn FnMut(usize, Value<'call>) -> Outcome<()> + 'put;
@@ -106,15 +107,15 @@ pub(super) fn entries<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> 
     list(js, arguments, Content::Entries)
 }
 
-/// `cacheDump(id)`: `[key, tag, payload, ttl, age, size, ...]`, with holes for what is not tracked. The age is
-/// `undefined` for an entry without a lifetime.
+/// `cacheDump(id)`: `[key, tag, payload, ttl, age, size, tags, version, ...]`, with holes for what is not tracked, and
+/// where there is none. The age is `undefined` for an entry without a lifetime.
 pub(super) fn dump<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
     let want = SnapshotOptions {
         content: Content::Entries,
         stale: Stale::Include,
     };
     let lifetime_and_size = More {
-        fields: 3,
+        fields: 5,
         put: |js, snapshot, item, put, now| {
             if snapshot.ttl_tracked {
                 put(3, js.make_number(item.ttl)?)?;
@@ -123,10 +124,26 @@ pub(super) fn dump<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Out
             if snapshot.size_tracked {
                 put(5, js.make_number(item.size as f64)?)?;
             }
-            Ok(())
+            item.borne
+                .as_deref()
+                .map_or(Ok(()), |borne| put_borne(js, borne, put))
         },
     };
     copy_out(js, arguments.at(0), &want, &lifetime_and_size)
+}
+
+fn put_borne<'call>(js: Js<'call>, borne: &Borne, put: &mut Put<'_, 'call>) -> Outcome<()> {
+    if !borne.tags.is_empty() {
+        let tags = js.make_array(borne.tags.len())?;
+        for (at, tag) in borne.tags.iter().enumerate() {
+            js.set_element(tags, at, js.make_text(tag)?)?;
+        }
+        put(6, tags)?;
+    }
+    if borne.version != 0 {
+        put(7, make_version(js, borne.version)?)?;
+    }
+    Ok(())
 }
 
 /// An entry to be loaded, in memory of its own.
@@ -134,27 +151,40 @@ struct Owned {
     key: (u8, Vec<u8>),
     value: (u8, Vec<u8>),
     options: SetOptions<'static>,
+    borne: Borne,
 }
 
-/// `cacheLoad(id, [key, payload, tag, ttl, age, size, ...])`: all of it is read before anything is changed.
+/// `cacheLoad(id, [key, payload, tag, ttl, age, size, tags, version, ...])`: all of it is read before anything is changed.
 pub(super) fn load<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Outcome<Value<'call>> {
-    const WIDTH: u32 = 6;
+    const WIDTH: u32 = 8;
     let (id, array, now) = (js.index(arguments.at(0))?, arguments.at(1), instant());
     let count = js.array_length(array)? / WIDTH;
     let mut entries = Vec::with_capacity(count as usize);
     for entry in 0..count {
         entries.push(js.scoped(|js| read_entry(js, array, entry * WIDTH, now))?);
     }
+    let extras: Vec<_> = entries.iter().map(|entry| entry.borne.extras()).collect();
     let borrowed: Vec<_> = entries
         .iter()
-        .map(|Owned { key, value, options }| LoadEntry {
-            key: keys_of::key(key.0, &key.1),
-            value: crate::store::Value {
-                tag: value.0,
-                bytes: &value.1,
+        .zip(&extras)
+        .map(
+            |(
+                Owned {
+                    key, value, options, ..
+                },
+                extras,
+            )| LoadEntry {
+                key: keys_of::key(key.0, &key.1),
+                value: crate::store::Value {
+                    tag: value.0,
+                    bytes: &value.1,
+                },
+                options: SetOptions {
+                    extras: given_extras(extras),
+                    ..*options
+                },
             },
-            options: *options,
-        })
+        )
         .collect();
     with_cache(id, |cache| cache.load(now, &borrowed))?;
     js.undefined()
@@ -164,6 +194,10 @@ fn read_entry<'call>(js: Js<'call>, array: Value<'call>, at: u32, now: f64) -> O
     let field = |field| js.element(array, at + field);
     let mut options = write_options(js, Some(field(3)?), Some(field(5)?))?;
     options.start = js.number(field(4)?).map(|age| now - age);
+    let borne = Borne {
+        version: read_version(js, Some(field(7)?))?.unwrap_or(0),
+        ..read_tags(js, Some(field(6)?))?
+    };
     with_buffers(|buffers| {
         let tag = keys_of::read(js, field(0)?, buffers)?;
         let key = (tag, buffers.key.clone());
@@ -176,6 +210,11 @@ fn read_entry<'call>(js: Js<'call>, array: Value<'call>, at: u32, now: f64) -> O
         )?;
         options.primitive = read.is_primitive();
         let value = (read.tag, read.value(&buffers.value).bytes.to_vec());
-        Ok(Owned { key, value, options })
+        Ok(Owned {
+            key,
+            value,
+            options,
+            borne,
+        })
     })
 }
