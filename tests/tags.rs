@@ -101,6 +101,18 @@ fn what_is_invalidated_misses_and_goes_and_what_is_stored_after_it_stays() {
 
 /// More tags than the table of a small segment holds: none of them is missed, whatever else has to go.
 #[test]
+fn what_is_invalidated_is_not_there_to_be_deleted() {
+    let cache = open(&segment(), "deleted");
+    let tags = names("tag", 1);
+    put(&cache, "gone", &tags);
+    cache.invalidate_tags(&tags).unwrap();
+    put(&cache, "there", &tags);
+    assert!(!cache.delete(key("gone"), NOW).unwrap());
+    assert!(cache.delete(key("there"), NOW).unwrap());
+    assert_eq!(cache.stats().unwrap().deletes, 1);
+}
+
+#[test]
 fn a_tag_that_had_to_be_forgotten_takes_its_entries_with_it() {
     let store = segment();
     let cache = open(&store, "many");

@@ -46,13 +46,13 @@ impl Held<'_> {
     }
 
     /// Takes out what is under a key, because somebody wants it gone: flights on it are void, also where there is
-    /// nothing. True if there was something.
+    /// nothing. True if there was something that no tag had made gone.
     #[inline(always)]
     pub(super) fn discard(&mut self, sought: &Sought) -> Step<bool> {
         let found = self.find(sought)?;
-        if found.is_none() && self.ns.lease_count.get() == 0 {
+        let Some(there) = self.was_there(found.as_ref())? else {
             return Ok(false);
-        }
+        };
         let mut change = self.begin();
         self.void_flights(&mut change, sought)?;
         if let Some(found) = &found {
@@ -60,7 +60,25 @@ impl Held<'_> {
         }
         change.commit()?;
         self.trim()?;
-        Ok(found.is_some())
+        Ok(there)
+    }
+
+    /// Whether something is there for those who ask; `None` where there is nothing to change either.
+    #[inline(always)]
+    fn was_there(&self, found: Option<&Found>) -> Step<Option<bool>> {
+        match found {
+            None if self.ns.lease_count.get() == 0 => Ok(None),
+            None => Ok(Some(false)),
+            Some(found) if found.entry.has_extras() => Ok(Some(!self.is_felled(found)?)),
+            Some(_) => Ok(Some(true)),
+        }
+    }
+
+    /// Whether a tag has made it gone.
+    #[cold]
+    fn is_felled(&self, found: &Found) -> Step<bool> {
+        let traits = self.traits(found.id, found.entry)?;
+        self.is_invalidated(&traits)
     }
 
     pub(super) fn delete(&mut self, sought: &Sought) -> Step<bool> {

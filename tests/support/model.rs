@@ -663,11 +663,9 @@ impl Pair {
         let key = read_key(bytes)?;
         self.model.tidy(self.now);
         let at = self.model.position(&key);
-        if let Some(at) = at {
-            self.model.items.remove(at);
-            self.model.deletes += 1;
-        }
-        assert_eq!(self.cache.delete(borrow(&key), self.now).unwrap(), at.is_some());
+        let there = at.is_some_and(|at| !self.model.items.remove(at).gone);
+        self.model.deletes += u64::from(there);
+        assert_eq!(self.cache.delete(borrow(&key), self.now).unwrap(), there);
         Some(())
     }
 
