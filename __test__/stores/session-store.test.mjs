@@ -91,6 +91,31 @@ describe('the methods', () => {
   });
 });
 
+describe('touch', () => {
+  it('renews the expiry of the cookie that is kept, and leaves the rest as it is stored', async () => {
+    const store = new FlotillaStore();
+    await store.set('a', ada());
+    await store.set('a', { ...ada(), visits: 2 });
+    advance(MINUTE / 2);
+    const { cookie } = ada();
+    await store.touch('a', { cookie, name: 'not ada' });
+    expect(await store.get('a')).toEqual({
+      cookie: JSON.parse(JSON.stringify(cookie)),
+      name: 'ada',
+      visits: 2,
+    });
+    expect(await store.cache.getRemainingTTL('sess:a')).toBe(MINUTE);
+    advance(MINUTE - 1);
+    expect(await store.get('a')).toMatchObject({ name: 'ada' });
+  });
+
+  it('brings back no session that is not there', async () => {
+    const store = new FlotillaStore();
+    await store.touch('a', ada());
+    expect([await store.get('a'), await store.length()]).toEqual([undefined, 0]);
+  });
+});
+
 describe('a session lives', () => {
   it('as long as its cookie', async () => {
     const store = new FlotillaStore();

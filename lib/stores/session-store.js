@@ -46,6 +46,10 @@ function checkedTtl(name, ttl) {
   throw invalid(name, 'a time', ttl);
 }
 
+/** What makes of a stored session, if there is one, the same with this cookie. @param {object} cookie */
+const renewed = (cookie) => (/** @type {string | undefined} */ stored) =>
+  stored === undefined ? undefined : JSON.stringify({ ...JSON.parse(stored), cookie });
+
 class FlotillaStore extends EventEmitter {
   #space;
   #ttl;
@@ -146,16 +150,18 @@ class FlotillaStore extends EventEmitter {
   }
 
   /**
-   * The lifetime begins again, and what another worker stored meanwhile stays. One that has been destroyed meanwhile
-   * does not come back.
+   * The lifetime begins again, with the expiry of the cookie that is kept, and what another worker stored meanwhile stays.
+   * One that has been destroyed meanwhile does not come back.
    *
    * @param {string} id
    * @param {SessionData} session
    */
   async #touch(id, session) {
     const ttl = this.#lifetime(session);
-    if (ttl > 0) await this.cache.touch(this.#space.key(id), { ttl });
-    else await this.#destroy(id);
+    const key = this.#space.key(id);
+    if (!(ttl > 0)) await this.#destroy(id);
+    else if (session.cookie?.expires) await this.cache.update(key, renewed(session.cookie), { ttl });
+    else await this.cache.touch(key, { ttl });
   }
 
   async #all() {
