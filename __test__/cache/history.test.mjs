@@ -21,11 +21,18 @@ const gone = (from, to, saw) => at(from, to, 'delete', { saw });
 const claim = (from, to, flight, force = false) => at(from, to, 'claim', { flight, force });
 const finish = (from, to, flight, more) => at(from, to, 'finish', { flight, value: flight, ...more });
 const join = (from, to, saw) => at(from, to, 'join', { saw });
+const swap = (from, to, was, value, saw) => at(from, to, 'swap', { was, value, saw });
+const invalidate = (from, to) => at(from, to, 'invalidate', { tag: 't' });
 const maybe = { maybe: true };
 
 describe('a history that can be', () => {
   it.each([
     ['nothing at all', []],
+    ['a value of another tag', [set(0, 1, 'x'), invalidate(2, 3), read(4, 5, 'x')]],
+    [
+      'a value that one of two replaces',
+      [set(0, 1, 'x'), swap(2, 5, 'x', 'y', true), swap(3, 6, 'x', 'z', false), read(7, 8, 'y')],
+    ],
     ['a value that is read after it is set', [set(0, 1, 'x'), read(2, 3, 'x')]],
     [
       'two writes at once, read in either order',
@@ -65,6 +72,19 @@ describe('a history that can be', () => {
 describe('a history that cannot be', () => {
   it.each([
     ['a value of nobody', [read(0, 1, 'x')]],
+    ['a value after one of its tags', [set(0, 1, 'x#t'), invalidate(2, 3), read(4, 5, 'x#t')]],
+    [
+      'a flight of a tag that stores after it',
+      [claim(0, 1, 'f#t'), invalidate(2, 3), finish(4, 5, 'f#t'), read(6, 7, 'f#t')],
+    ],
+    [
+      'a value that two have taken',
+      [set(0, 1, 'x'), at(2, 5, 'take', { saw: 'x' }), at(3, 6, 'take', { saw: 'x' })],
+    ],
+    [
+      'a value that two have replaced',
+      [set(0, 1, 'x'), swap(2, 5, 'x', 'y', true), swap(3, 6, 'x', 'z', true)],
+    ],
     ['a value after its delete', [set(0, 1, 'x'), gone(2, 3, true), read(4, 5, 'x')]],
     [
       'a read of the old value after one of the new',
