@@ -45,6 +45,7 @@ export type FlotillaErrorCode =
   | 'FLOTILLA_ERR_SEGMENT_MISMATCH'
   | 'FLOTILLA_ERR_SEGMENT_DAMAGED'
   | 'FLOTILLA_ERR_VALUE_NOT_CLONEABLE'
+  | 'FLOTILLA_ERR_FETCH_TIMEOUT'
   | 'FLOTILLA_ERR_FLIGHT_REVOKED'
   | 'FLOTILLA_ERR_SYNC_UNAVAILABLE'
   | 'FLOTILLA_ERR_IPC_UNAVAILABLE'
@@ -104,7 +105,7 @@ export type CacheKey = string | number | boolean | bigint;
  * Options of a cache. Without `max`, `maxSize` and `ttl`, `max` is 1000. The limits have the meaning of
  * lru-cache 11.
  */
-export interface CacheOptions {
+export interface CacheOptions extends LoaderOptions {
   /**
    * The logical name; instances of one name share one cache. Default `'default'`. Options that differ from
    * those of the existing cache are an error that names every mismatch; those that are left out are the ones it has.
@@ -175,8 +176,32 @@ export interface TouchOptions {
   ttl?: number;
 }
 
+/** How `fetch` and `memoize` load: for one call, or in a cache's options for all calls of that instance. */
+export interface LoaderOptions {
+  /**
+   * For so many milliseconds after its TTL a value that `fetch` stored is given at once, while one process of all refreshes
+   * it. Default 0.
+   */
+  staleWhileRevalidate?: number;
+  /** For so many milliseconds after its TTL a value that `fetch` stored is given where the fetcher fails. Default 0. */
+  staleIfError?: number;
+  /**
+   * Refresh a value before it expires, by chance: the likelier the longer it took to compute and the nearer its end is
+   * (XFetch). A number other than 1 makes that earlier or later. Default `false`.
+   */
+  refreshAhead?: boolean | number;
+  /** How long it is remembered that a fetcher brought `undefined` or `null`, which then stands for "there is nothing". */
+  negativeTtl?: number;
+  /** After so many milliseconds a value that is stale is given, if there is one. The fetcher goes on. */
+  softTimeout?: number;
+  /** After so many milliseconds the call rejects with `FLOTILLA_ERR_FETCH_TIMEOUT`. The fetcher goes on, and its value is stored. */
+  hardTimeout?: number;
+  /** Makes each TTL shorter by chance, by up to this fraction of it, so that what came together does not go together. Default 0. */
+  jitter?: number;
+}
+
 /** Options of `fetch` and of `memoize`. */
-export interface FetchOptions extends Omit<WriteOptions, 'tags'>, ReadOptions {
+export interface FetchOptions extends WriteOptions, ReadOptions, LoaderOptions {
   /** Look neither at the cache nor for a fetch under way, and start a new one. Default `false`. */
   forceRefresh?: boolean;
   /**
@@ -185,6 +210,8 @@ export interface FetchOptions extends Omit<WriteOptions, 'tags'>, ReadOptions {
    * Default 30000.
    */
   lease?: number;
+  /** The caller's own: when it fires, the call rejects with its reason. The fetcher goes on, and its value is stored. */
+  signal?: AbortSignal;
 }
 
 /** The name that lru-cache-clustered has for the options of `memoize`. */
@@ -509,6 +536,11 @@ export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any
    * and it is not stored; who asks after the change never sees it. Rejects with the fetcher's own error; a fetcher
    * that brings a nullish value is a `TypeError`.
    */
+  fetch(
+    key: K,
+    fetcher: Fetcher<K, V | null | undefined>,
+    options: FetchOptions & { negativeTtl: number },
+  ): Promise<V | undefined>;
   fetch(key: K, fetcher: Fetcher<K, V>, options?: FetchOptions): Promise<V>;
 
   /**
@@ -595,6 +627,11 @@ export interface WrappedCache<K extends CacheKey, V, S extends {} = any> {
   values(): Promise<V[]>;
   entries(): Promise<[K, V][]>;
   [Symbol.asyncIterator](): AsyncIterableIterator<[K, V]>;
+  fetch(
+    key: K,
+    fetcher: Fetcher<K, V | null | undefined>,
+    options: FetchOptions & { negativeTtl: number },
+  ): Promise<V | undefined>;
   fetch(key: K, fetcher: Fetcher<K, V>, options?: FetchOptions): Promise<V>;
   has(key: K, options?: ReadOptions): Promise<boolean>;
   delete(key: K): Promise<boolean>;

@@ -269,6 +269,17 @@ const table = {
     message: (key, fault) =>
       `The value for key ${key} cannot be stored: ${fault}, which means nothing to another process`,
   },
+  FLOTILLA_ERR_FETCH_TIMEOUT: {
+    fault: 'system',
+    retryCanHelp: true,
+    base: Error,
+    meaning:
+      'A `fetch` took longer than its `hardTimeout`. Its fetcher goes on, and what it brings is stored.',
+    remedy:
+      'Ask again: the value may be there. Where that is too short a time for the fetcher, give it a longer one.',
+    message: (time) =>
+      `The value did not come within hardTimeout, ${time} ms. The fetcher goes on, and what it brings is stored`,
+  },
   FLOTILLA_ERR_FLIGHT_REVOKED: {
     fault: 'system',
     retryCanHelp: true,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use flotilla::error::Code;
 use flotilla::store::{
-    Cache, Claim, ClaimOptions, GetOptions, Key, Lease, Options, Outcome, Revoked, SegmentOptions,
+    Cache, Claim, ClaimOptions, Extras, GetOptions, Key, Lease, Options, Outcome, Revoked, SegmentOptions,
     SetOptions, Store, Value,
 };
 
@@ -90,6 +90,8 @@ fn stored(cache: &Cache) -> Option<Vec<u8>> {
 
 const FORCE: ClaimOptions = ClaimOptions {
     force: true,
+    look: true,
+    join: true,
     lease_ms: 30_000.0,
     get: GetOptions {
         allow_stale: None,
@@ -534,4 +536,79 @@ fn a_destroyed_namespace_is_made_again_with_its_original_options() {
     assert_eq!(cache.max().unwrap(), 10);
     assert_eq!(cache.stats().unwrap().sets, 0);
     assert_eq!(store.namespaces().unwrap(), ["flights"]);
+}
+
+#[test]
+fn who_does_not_want_to_wait_is_told_that_someone_leads() {
+    let (store, cache) = cache();
+    let apart = ClaimOptions {
+        join: false,
+        ..ClaimOptions::default()
+    };
+    let lease = lead(&cache, &apart);
+    assert!(matches!(claim_with(&cache, &apart), Claim::Busy));
+    assert!(finish(&cache, &lease, b"brought"));
+    assert!(matches!(claim_with(&cache, &apart), Claim::Hit(3)));
+    let refresh = ClaimOptions { look: false, ..apart };
+    lead(&cache, &refresh);
+    assert!(matches!(claim_with(&cache, &refresh), Claim::Busy));
+    store.validate().unwrap();
+}
+
+#[test]
+fn that_there_is_nothing_is_remembered_and_told_to_followers() {
+    let (store, cache) = cache();
+    let lease = lead(&cache, &ClaimOptions::default());
+    let told = follow(&cache);
+    let extras = Extras {
+        negative: true,
+        ..Extras::default()
+    };
+    let options = SetOptions {
+        ttl: Some(1e9),
+        extras: Some(&extras),
+        ..set()
+    };
+    assert!(cache.finish(&lease, value(b""), Cache::NOW, &options).unwrap());
+    let nothing = Outcome::Value {
+        tag: Value::NOTHING.tag,
+        bytes: Vec::new(),
+    };
+    assert_eq!(soon(&told), nothing);
+    assert!(matches!(claim(&cache), Claim::Nothing));
+    assert_eq!(stored(&cache), None);
+    cache.set(KEY, value(b"there"), Cache::NOW, &set()).unwrap();
+    assert!(matches!(claim(&cache), Claim::Hit(3)));
+    store.validate().unwrap();
+}
+
+#[test]
+fn a_refresh_is_the_likelier_the_dearer_the_value_and_the_nearer_its_end() {
+    let (_store, cache) = cache();
+    let extras = Extras {
+        delta: 100.0,
+        ..Extras::default()
+    };
+    let options = SetOptions {
+        ttl: Some(1000.0),
+        extras: Some(&extras),
+        ..set()
+    };
+    cache.set(KEY, value(b"x"), 5000.0, &options).unwrap();
+    let due = |now, beta, random| cache.is_refresh_due(KEY, now, beta, random).unwrap();
+    // 100 ms times -ln(random): 69 ms at a half, 921 ms at 0.0001.
+    assert!(!due(5000.0, 1.0, 0.5) && due(5940.0, 1.0, 0.5));
+    assert!(due(5080.0, 1.0, 0.0001) && !due(5070.0, 1.0, 0.0001));
+    assert!(due(5000.0, 20.0, 0.5) && !due(5999.0, 1.0, 1.0));
+    assert!(!due(6500.0, 1.0, 0.5));
+}
+
+#[test]
+fn an_invalidated_tag_voids_the_flights_of_its_namespace() {
+    let (store, cache) = cache();
+    let lease = lead(&cache, &ClaimOptions::default());
+    cache.invalidate_tags(&["news".to_string()]).unwrap();
+    lead(&cache, &ClaimOptions::default());
+    assert!(!finish(&cache, &lease, b"old"));
+    store.validate().unwrap();
 }

@@ -9,6 +9,7 @@ import {
   type FetchContext,
   type Fetcher,
   type FetchOptions,
+  type LoaderOptions,
   type LocalStats,
   LRUCacheClustered,
   type LRUCacheClusterOptions,
@@ -40,21 +41,23 @@ declare const counters: LRUCacheClustered<string, number>;
 
 describe('options', () => {
   test('are the documented ones, each of them optional', () => {
-    expectTypeOf<CacheOptions>().toEqualTypeOf<{
-      namespace?: string;
-      timeout?: number;
-      failsafe?: 'resolve' | 'reject';
-      max?: number;
-      maxSize?: number;
-      maxEntrySize?: number;
-      ttl?: number;
-      allowStale?: boolean;
-      updateAgeOnGet?: boolean;
-      updateAgeOnHas?: boolean;
-      noDeleteOnStaleGet?: boolean;
-      ttlAutopurge?: boolean;
-      localL1?: object;
-    }>();
+    expectTypeOf<CacheOptions>().branded.toEqualTypeOf<
+      {
+        namespace?: string;
+        timeout?: number;
+        failsafe?: 'resolve' | 'reject';
+        max?: number;
+        maxSize?: number;
+        maxEntrySize?: number;
+        ttl?: number;
+        allowStale?: boolean;
+        updateAgeOnGet?: boolean;
+        updateAgeOnHas?: boolean;
+        noDeleteOnStaleGet?: boolean;
+        ttlAutopurge?: boolean;
+        localL1?: object;
+      } & LoaderOptions
+    >();
     expectTypeOf<LRUCacheClusterOptions>().toEqualTypeOf<CacheOptions>();
     expectTypeOf<ConstructorParameters<typeof LRUCacheClustered>>().toEqualTypeOf<[options?: CacheOptions]>();
   });
@@ -98,12 +101,25 @@ describe('options', () => {
 
   test('of a fetch add forceRefresh and the lease', () => {
     expectTypeOf<MemoizeOptions>().toEqualTypeOf<FetchOptions>();
-    expectTypeOf<FetchOptions>().branded.toEqualTypeOf<{
-      ttl?: number;
-      size?: number;
-      bypassL1?: boolean;
-      forceRefresh?: boolean;
-      lease?: number;
+    expectTypeOf<FetchOptions>().branded.toEqualTypeOf<
+      {
+        ttl?: number;
+        size?: number;
+        tags?: readonly string[];
+        bypassL1?: boolean;
+        forceRefresh?: boolean;
+        lease?: number;
+        signal?: AbortSignal;
+      } & LoaderOptions
+    >();
+    expectTypeOf<LoaderOptions>().toEqualTypeOf<{
+      staleWhileRevalidate?: number;
+      staleIfError?: number;
+      refreshAhead?: boolean | number;
+      negativeTtl?: number;
+      softTimeout?: number;
+      hardTimeout?: number;
+      jitter?: number;
     }>();
   });
 });
@@ -253,9 +269,16 @@ describe('methods', () => {
   });
 
   test('fetch', () => {
-    expectTypeOf(cache.fetch).toEqualTypeOf<
-      (key: string, fetcher: Fetcher<string, User>, options?: FetchOptions) => Promise<User>
-    >();
+    expectTypeOf(cache.fetch).toEqualTypeOf<{
+      (
+        key: string,
+        fetcher: Fetcher<string, User | null | undefined>,
+        options: FetchOptions & { negativeTtl: number },
+      ): Promise<User | undefined>;
+      (key: string, fetcher: Fetcher<string, User>, options?: FetchOptions): Promise<User>;
+    }>();
+    const nothing = cache.fetch('a', () => null, { negativeTtl: 5 });
+    expectTypeOf(nothing).toEqualTypeOf<Promise<User | undefined>>();
     expectTypeOf<Fetcher<string, User>>().toEqualTypeOf<
       (key: string, context: FetchContext<User>) => User | PromiseLike<User>
     >();

@@ -9,12 +9,13 @@
 /** @import { Entry, FetchOptions, Fetcher, UpdateOptions, WriteOptions } from '../../index.js' */
 /** @import { OpenNamespace } from './namespace.js' */
 /** @import { Declared } from './options.js' */
+/** @import { Loading } from './loader-options.js' */
 
 const { createError } = require('../errors.js');
 const { describeKey, encode } = require('./codec.js');
+const { readLoading } = require('./loader-options.js');
 const { invalid, isBoundedBySize } = require('./options.js');
 
-const DEFAULT_LEASE = 30_000;
 const DUMPED = '[key, { value }], as dump() gives them';
 
 /** @typedef {[tag: number | undefined, payload: any]} Encoded what native code stores: the value itself has no tag */
@@ -229,19 +230,18 @@ function readDump(namespace, dumped) {
  *
  * @param {OpenNamespace | undefined} namespace
  * @param {Fetcher<any>} fetcher
- * @param {FetchOptions | null} [options]
- * @returns {FetchOptions & { lease: number, forceRefresh: boolean }}
+ * @param {FetchOptions | null | undefined} options
+ * @param {Readonly<Loading>} defaults
+ * @returns {Readonly<Loading>}
  */
-function readFetch(namespace, fetcher, options) {
-  const { lease = DEFAULT_LEASE, ttl, size, forceRefresh } = options ?? {};
+function readFetch(namespace, fetcher, options, defaults) {
   if (typeof fetcher !== 'function') throw invalid('fetcher', 'a function', fetcher);
-  if (typeof lease !== 'number' || !(lease > 0)) {
-    throw invalid('lease', 'a positive number of milliseconds', lease);
-  }
-  checkTtl(ttl);
-  checkSize(size);
-  checkCounted(namespace, size);
-  return { lease, ttl, size, forceRefresh: forceRefresh === true };
+  const how = readLoading(defaults, options);
+  readTags(how.tags);
+  checkTtl(how.ttl);
+  checkSize(how.size);
+  checkCounted(namespace, how.size);
+  return how;
 }
 
 module.exports = {

@@ -25,6 +25,8 @@ const {
   namespaceOf,
   readTransportOptions,
 } = require('./options.js');
+const { keepDefaults, loaderDefaults } = require('./loader-options.js');
+const { patiently } = require('./patience.js');
 const { allCaches, viewOf } = require('./registry.js');
 const { Remote } = require('./remote.js');
 const segment = require('./segment.js');
@@ -57,6 +59,7 @@ const NOT_STORED = Promise.resolve(false);
 
 class LRUCacheClustered extends LocalL1 {
   #namespace;
+  #loading;
   /** In a worker on the IPC transport. @type {InstanceType<typeof Remote> | undefined} */
   #remote;
 
@@ -64,6 +67,7 @@ class LRUCacheClustered extends LocalL1 {
   constructor(options = {}) {
     const name = namespaceOf(options);
     const how = readTransportOptions(options);
+    const loading = loaderDefaults(options);
     const declaration = declare(options);
     super();
     this.#namespace = openNamespace(name, declaration);
@@ -73,6 +77,8 @@ class LRUCacheClustered extends LocalL1 {
       // It only has to be on its way before all others; what is wrong with it, each use says.
       this.#remote.call('healthCheck').catch(() => {});
     }
+    this.#loading = loading;
+    keepDefaults(this, loading);
     this.ready = Promise.resolve();
     this.namespace = name;
     this.timeout = how.timeout;
@@ -127,9 +133,13 @@ class LRUCacheClustered extends LocalL1 {
 
   /** @param {any} key @param {Fetcher<any>} fetcher @param {FetchOptions} [options] */
   async #fetchThere(key, fetcher, options) {
-    const how = given.readFetch(undefined, fetcher, options);
+    const { signal, ...how } = given.readFetch(undefined, fetcher, options, this.#loading);
     given.checkKey(key);
-    return this.#remote?.call('fetch', [key, said(how)], { fetcher });
+    if (signal?.aborted) throw signal.reason;
+    const takesNothing = how.negativeTtl !== undefined;
+    const remote = /** @type {InstanceType<typeof Remote>} */ (this.#remote);
+    const answered = remote.call('fetch', [key, said(how)], { fetcher, takesNothing });
+    return signal === undefined ? answered : patiently(answered, { signal });
   }
 
   /**
@@ -356,7 +366,8 @@ class LRUCacheClustered extends LocalL1 {
   /** @param {any} key @param {Fetcher<any>} fetcher @param {FetchOptions} [options] */
   async fetch(key, fetcher, options) {
     if (this.#remote) return this.#fetchThere(key, fetcher, options);
-    return fetchOnce(this.#namespace, key, fetcher, options);
+    const how = given.readFetch(this.#namespace, fetcher, options, this.#loading);
+    return fetchOnce(this.#namespace, key, fetcher, how);
   }
 
   /** @param {any} key */

@@ -4,6 +4,7 @@
 
 const { createError } = require('../errors.js');
 const { describeKey } = require('./codec.js');
+const { loaderNames } = require('./loader-options.js');
 const { checkNames } = require('./option-names.js');
 
 /** @typedef {[max: number, maxSize: number, maxEntrySize: number, ttl: number, flags: number]} Declared */
@@ -25,7 +26,7 @@ const LEFT_OUT_MAX = 1;
 const optionNames = /** @type {const} */ (['namespace', ...limitNames, ...flagNames]);
 
 /** All that a constructor takes. `localL1` asks for copies in each process, which are there anyway, and never outdated. */
-const constructorNames = [...optionNames, 'timeout', 'failsafe', 'localL1'];
+const constructorNames = [...optionNames, 'timeout', 'failsafe', 'localL1', ...loaderNames];
 
 /**
  * @param {string} name

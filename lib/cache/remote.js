@@ -24,8 +24,8 @@ const tell = debug('lru-cache-clustered-messages');
  * @property {(error: Error) => void} reject
  * @property {Fetcher<any> | undefined} fetcher
  * @property {any} key
- * @property {Promise<Brought> | undefined} own what its fetcher has brought here, if that was run
- * @property {((kind: number) => void) | undefined} fire for the signal of the fetcher that runs
+ * @property {boolean} takesNothing whether its fetcher may bring nothing
+ * @property {Brought | undefined} own what its fetcher has brought here, if that was run to its end
  * @property {() => void} hold stops the clock: the primary has said that it is at it
  */
 
@@ -35,6 +35,8 @@ const tell = debug('lru-cache-clustered-messages');
 const waiting = new Map();
 /** What is sent when the channel has room again, by the request. @type {Map<number, any>} */
 const queue = new Map();
+/** For the signals of fetchers that run. @type {Map<number, (kind: number) => void>} */
+const firing = new Map();
 let full = false;
 let last = 0;
 let listening = false;
@@ -75,37 +77,35 @@ function drain() {
  * @param {number} id
  * @param {Waiting} request
  * @param {any} stale
- * @returns {Promise<Brought>}
  */
 async function run(id, request, stale) {
-  const { fetcher, key } = request;
+  const { fetcher, key, takesNothing } = request;
+  request.own = undefined;
   const context = new FlightContext(
     (fire) => {
-      request.fire = fire;
+      firing.set(id, fire);
       send({ id, op: 'watch' });
     },
     () => stale,
   );
   /** @type {any} */
   let frame;
-  /** @type {Brought} */
-  let own;
   try {
     const value = await /** @type {Fetcher<any>} */ (fetcher)(key, context);
-    own = { value };
-    if (!['string', 'number', 'boolean', 'bigint'].includes(typeof value)) encode(value, key);
+    request.own = { value };
+    const isNothing = takesNothing && (value === undefined || value === null);
+    if (!isNothing && !['string', 'number', 'boolean', 'bigint'].includes(typeof value)) encode(value, key);
     frame = { id, op: 'ran', ...pack([value]) };
   } catch (thrown) {
-    own = { error: asError(thrown) };
+    request.own = { error: asError(thrown) };
     frame = { id, op: 'ran', error: portable(thrown, 0) };
   }
-  request.fire = undefined;
+  firing.delete(id);
   try {
     send(frame);
   } catch {
     // As in `drain`.
   }
-  return own;
 }
 
 /** @param {any} message */
@@ -115,9 +115,9 @@ function heed(message) {
   const request = waiting.get(id);
   if (event === 'run') {
     request?.hold();
-    if (request?.fetcher !== undefined) request.own = run(id, request, unpack(message)[0]);
+    if (request?.fetcher !== undefined) run(id, request, unpack(message)[0]);
     else if (process.connected) send({ id, op: 'ran', gone: true });
-  } else if (event === 'revoked') request?.fire?.(message.kind);
+  } else if (event === 'revoked') firing.get(id)?.(message.kind);
   else if (event === undefined) request?.answer(message);
   else request?.hold();
 }
@@ -131,7 +131,7 @@ function heed(message) {
  */
 function ending(own, frame) {
   if (own?.error !== undefined) return frame.error === undefined ? frame : { thrown: own.error };
-  return own === undefined || frame.error !== undefined ? frame : { own: own.value };
+  return own === undefined || frame.error !== undefined ? frame : { own: own.value ?? undefined };
 }
 
 /** @param {any} answer @returns {any} what it brings; throws what it tells of */
@@ -187,10 +187,10 @@ class Remote {
   /**
    * @param {string} op
    * @param {any[]} [list] what the operation is given
-   * @param {{ always?: boolean, fetcher?: Fetcher<any> }} [how]
+   * @param {{ always?: boolean, fetcher?: Fetcher<any>, takesNothing?: boolean }} [how]
    * @returns {Promise<any>}
    */
-  call(op, list = [], { always = false, fetcher } = {}) {
+  call(op, list = [], { always = false, fetcher, takesNothing = false } = {}) {
     return new Promise((resolve, reject) => {
       if (waiting.size >= MOST) throw unavailable(`${MOST} requests wait for the primary already`);
       const id = ++last;
@@ -210,19 +210,19 @@ class Remote {
       waiting.set(id, {
         fetcher,
         key: list[0],
+        takesNothing,
         own: undefined,
-        fire: undefined,
         hold: () => clearTimeout(timer),
         reject: (error) => {
           end();
           reject(error);
         },
-        answer: async (frame) => {
+        answer: (frame) => {
           const own = waiting.get(id)?.own;
           end();
           tell?.('response', id, op, frame.error === undefined ? 'ok' : frame.error.message);
           try {
-            resolve(valueIn(own === undefined ? frame : ending(await own, frame)));
+            resolve(valueIn(ending(own, frame)));
           } catch (error) {
             reject(error);
           }

@@ -7,23 +7,42 @@
  *
  * Whatever changes the key on purpose voids the flight: what its leader brings is for those who had asked before. A
  * fetcher that heeds its signal and gives up then has not failed; its callers ask anew.
+ *
+ * A value that is stale, and may be given for a while, or that is worth refreshing early, is given at once: who leads then
+ * leads in the background, and the others do not wait.
  */
 
-/** @import { FetchOptions, Fetcher } from '../../index.js' */
+/** @import { Fetcher } from '../../index.js' */
+/** @import { Loading } from './loader-options.js' */
 /** @import { OpenNamespace } from './namespace.js' */
 
 const { brief, debug } = require('../debug.js');
 const { asError, errorFromText, errorToText } = require('./error-text.js');
 const { contextOf, endContext, FlightContext, isPassed } = require('./flight-context.js');
-const { encoded, readFetch } = require('./given.js');
+const { encoded } = require('./given.js');
 const { addon, followers, takeReply } = require('./native.js');
 const { peek, restored } = require('./operations.js');
+const { isPatient, patiently } = require('./patience.js');
 
 const tell = debug('flotilla:cache');
 
-/** What the reply says of a number that `cacheClaim` returns. */
+/** What the reply says of what `cacheClaim` returns. */
+const NOTHING = 252;
+const BUSY = 253;
 const LEADER = 254;
 const FOLLOWER = 255;
+const words = new Map([
+  [NOTHING, 'finds that there is nothing'],
+  [BUSY, 'finds it being refreshed'],
+  [LEADER, 'leads'],
+  [FOLLOWER, 'follows'],
+]);
+
+/** How `cacheClaim` is to go about it. */
+const PLAIN = 0;
+const FORCE = 1;
+const WITHOUT_WAITING = 2;
+const REFRESH = 3;
 
 /** How a flight that was followed ended. */
 const LOST = 0;
@@ -53,22 +72,50 @@ function failed(flight, thrown) {
 }
 
 /**
+ * Stores what a fetcher has brought.
+ *
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {number} flight
+ * @param {any} value
+ * @param {Readonly<Loading>} how
+ * @param {number} began
+ */
+function finish(namespace, key, flight, value, how, began) {
+  const { ttl, size, tags, jitter, negativeTtl, staleWhileRevalidate, staleIfError } = how;
+  if ((value === undefined || value === null) && negativeTtl !== undefined) {
+    addon.cacheFinish(flight, false, undefined, negativeTtl, size, undefined, undefined, true, tags);
+    namespace.purger?.arm();
+    return undefined;
+  }
+  const [tag, payload] = encoded(value, key);
+  const lives = jitter > 0 ? spread(ttl ?? addon.cacheTtl(namespace.id), jitter) : ttl;
+  const grace = Math.max(staleWhileRevalidate, staleIfError);
+  const delta = how.refreshAhead > 0 ? performance.now() - began : 0;
+  addon.cacheFinish(flight, payload, tag, lives, size, grace, delta, false, tags);
+  namespace.purger?.arm();
+  return value;
+}
+
+/** A lifetime, shorter by chance. @param {number} ttl @param {number} jitter */
+const spread = (ttl, jitter) => (ttl > 0 ? Math.max(1, Math.round(ttl * (1 - jitter * Math.random()))) : ttl);
+
+/**
  * @param {OpenNamespace} namespace
  * @param {any} key
  * @param {number} flight
  * @param {Fetcher<any>} fetcher
- * @param {FetchOptions} options
+ * @param {Readonly<Loading>} how
+ * @param {boolean} refreshes whether there is a value
  * @param {boolean} mayAskAnew
  */
-async function lead(namespace, key, flight, fetcher, { ttl, size, forceRefresh }, mayAskAnew) {
-  const readStale = forceRefresh ? () => peek(namespace, key, { allowStale: true }) : undefined;
+async function lead(namespace, key, flight, fetcher, how, refreshes, mayAskAnew) {
+  const readStale = refreshes ? () => peek(namespace, key, { allowStale: true }) : undefined;
   const context = contextOf(flight, readStale);
+  const began = performance.now();
   try {
     const value = await fetcher(key, context);
-    const [tag, payload] = encoded(value, key);
-    addon.cacheFinish(flight, payload, tag, ttl, size);
-    namespace.purger?.arm();
-    return value;
+    return finish(namespace, key, flight, value, how, began);
   } catch (thrown) {
     // As an error, for what was thrown may throw in turn when it is looked at.
     const error = asError(thrown);
@@ -84,6 +131,21 @@ async function lead(namespace, key, flight, fetcher, { ttl, size, forceRefresh }
   } finally {
     endContext(flight);
   }
+}
+
+/**
+ * Leads while its caller has a value already. What goes wrong is for those who follow.
+ *
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {number} flight
+ * @param {Fetcher<any>} fetcher
+ * @param {Readonly<Loading>} how
+ */
+function leadBehind(namespace, key, flight, fetcher, how) {
+  lead(namespace, key, flight, fetcher, how, true, true).catch((error) => {
+    tell?.('refresh of', brief(key), 'failed:', String(error?.message));
+  });
 }
 
 /**
@@ -104,43 +166,127 @@ function follow(flight) {
   });
 }
 
-/** @param {number} said */
-function tellsHow(said) {
-  if (said === LEADER) return 'leads';
-  return said === FOLLOWER ? 'follows' : 'finds it';
+/**
+ * The value that is there, if it expired no longer ago than that.
+ *
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {number} longest
+ * @returns {{ value: any } | undefined}
+ */
+function staleWithin(namespace, key, longest) {
+  if (-addon.cacheRemainingTtl(namespace.id, key) > longest) return undefined;
+  const value = peek(namespace, key, { allowStale: true });
+  return value === undefined ? undefined : { value };
+}
+
+/**
+ * A value was found. It may be worth refreshing early.
+ *
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {Fetcher<any>} fetcher
+ * @param {Readonly<Loading>} how
+ */
+function refreshAhead(namespace, key, fetcher, how) {
+  if (!addon.cacheRefreshDue(namespace.id, key, how.refreshAhead, Math.random())) return;
+  const flight = addon.cacheClaim(namespace.id, key, REFRESH, how.lease);
+  if (takeReply() === LEADER) leadBehind(namespace, key, flight, fetcher, how);
+}
+
+/**
+ * What the caller is given, whose part in a flight this is: nothing where it is to ask anew.
+ *
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {Fetcher<any>} fetcher
+ * @param {Readonly<Loading>} how
+ * @param {{ flight: number, said: number, mode: number, mayAskAnew: boolean }} part
+ * @returns {Promise<{ value: any } | undefined>}
+ */
+async function takePart(namespace, key, fetcher, how, { flight, said, mode, mayAskAnew }) {
+  if (said === FOLLOWER) {
+    const end = await follow(flight);
+    if (end.lost) tell?.('fetch of', brief(key), 'lost its leader');
+    return end.lost ? undefined : end;
+  }
+  const stale = mode === WITHOUT_WAITING ? staleWithin(namespace, key, how.staleWhileRevalidate) : undefined;
+  if (said === BUSY) return stale;
+  if (stale !== undefined) {
+    leadBehind(namespace, key, flight, fetcher, how);
+    return stale;
+  }
+  const refreshes = mode === FORCE || how.staleIfError > 0;
+  const value = await lead(namespace, key, flight, fetcher, how, refreshes, mayAskAnew);
+  return value === AGAIN ? undefined : { value };
+}
+
+/** @param {Readonly<Loading>} how */
+function firstMode({ forceRefresh, staleWhileRevalidate }) {
+  if (forceRefresh) return FORCE;
+  return staleWhileRevalidate > 0 ? WITHOUT_WAITING : PLAIN;
 }
 
 /**
  * @param {OpenNamespace} namespace
  * @param {any} key
  * @param {Fetcher<any>} fetcher
- * @param {FetchOptions} [options]
+ * @param {Readonly<Loading>} how
  * @returns {Promise<any>}
  */
-async function fetchOnce(namespace, key, fetcher, options) {
-  const how = readFetch(namespace, fetcher, options);
+async function flyOnce(namespace, key, fetcher, how) {
+  let mode = firstMode(how);
   for (let round = 1; ; round++) {
-    const near = how.forceRefresh ? undefined : namespace.near;
-    const copy = near?.read(key);
-    if (near !== undefined && copy !== undefined) return near.give(copy);
-    const claimed = addon.cacheClaim(namespace.id, key, how.forceRefresh, how.lease);
+    const found = addon.cacheClaim(namespace.id, key, mode, how.lease);
     const said = takeReply();
-    tell?.('fetch of', brief(key), tellsHow(said));
-    if (said === LEADER) {
-      const brought = await lead(namespace, key, claimed, fetcher, how, round < MOST_ROUNDS);
-      if (brought !== AGAIN) return brought;
-      // What voided the flight is newer than the call.
-      how.forceRefresh = false;
-      continue;
+    tell?.('fetch of', brief(key), words.get(said) ?? 'finds it');
+    if (said === NOTHING) return undefined;
+    if (said < NOTHING) {
+      namespace.wasRead(key, found, said);
+      if (how.refreshAhead > 0) refreshAhead(namespace, key, fetcher, how);
+      return restored(said, found);
     }
-    if (said !== FOLLOWER) {
-      namespace.wasRead(key, claimed, said);
-      return restored(said, claimed);
-    }
-    const end = await follow(claimed);
-    if (!end.lost) return end.value;
-    tell?.('fetch of', brief(key), 'lost its leader');
+    const part = { flight: found, said, mode, mayAskAnew: round < MOST_ROUNDS };
+    const given = await takePart(namespace, key, fetcher, how, part);
+    if (given !== undefined) return given.value;
+    // What voided a flight of one's own is newer than the call: it is looked for again, and waited for.
+    mode = PLAIN;
   }
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {Fetcher<any>} fetcher
+ * @param {Readonly<Loading>} how
+ * @returns {Promise<any>}
+ */
+async function flyOrGiveStale(namespace, key, fetcher, how) {
+  try {
+    return await flyOnce(namespace, key, fetcher, how);
+  } catch (error) {
+    const stale = staleWithin(namespace, key, how.staleIfError);
+    if (stale !== undefined) return stale.value;
+    throw error;
+  }
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {Fetcher<any>} fetcher
+ * @param {Readonly<Loading>} how
+ * @returns {any} the value, or a promise of it
+ */
+function fetchOnce(namespace, key, fetcher, how) {
+  if (how.signal?.aborted) return Promise.reject(how.signal.reason);
+  const near = how.forceRefresh ? undefined : namespace.near;
+  const copy = near?.read(key);
+  if (near !== undefined && copy !== undefined) return near.give(copy);
+  const fly = how.staleIfError > 0 ? flyOrGiveStale : flyOnce;
+  const flight = fly(namespace, key, fetcher, how);
+  if (isPatient(how)) return flight;
+  return patiently(flight, how, () => staleWithin(namespace, key, Number.POSITIVE_INFINITY));
 }
 
 module.exports = { LeaderLeft, fetchOnce };

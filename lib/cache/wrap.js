@@ -8,6 +8,7 @@
 
 const { FlightContext } = require('./flight-context.js');
 const { checkPair, readList } = require('./given.js');
+const { takesNothing } = require('./loader-options.js');
 const { invalid } = require('./options.js');
 
 class WrappedCache {
@@ -130,7 +131,9 @@ class WrappedCache {
     const bring = async (fetched, beneath) => {
       const stale = await this.#decoded(beneath.stale);
       const context = FlightContext.over(beneath, stale);
-      return this.#codec.encode(await fetcher(fetched, context));
+      const value = await fetcher(fetched, context);
+      const isNothing = (value === undefined || value === null) && takesNothing(this.cache, options);
+      return isNothing ? value : this.#codec.encode(value);
     };
     return this.#decoded(await this.cache.fetch(key, bring, options));
   }

@@ -293,13 +293,18 @@ export declare function cacheEntries(id: CacheId): any[];
 export declare function cacheDump(id: CacheId): any[];
 export declare function cacheLoad(id: CacheId, flat: any[]): void;
 
-export declare function cacheClaim(id: CacheId, key: Key, force: boolean, lease: number): any;
+export declare function cacheClaim(id: CacheId, key: Key, mode: number, lease: number): any;
+export declare function cacheRefreshDue(id: CacheId, key: Key, beta: number, random: number): boolean;
 export declare function cacheFinish(
   flight: number,
   payload: any,
   tag?: number,
   ttl?: number,
   size?: number,
+  grace?: number,
+  delta?: number,
+  nothing?: boolean,
+  tags?: readonly string[],
 ): boolean;
 export declare function cacheFail(flight: number, error: string): void;
 export declare function cacheRelease(flight: number): void;

@@ -71,6 +71,10 @@ impl Lease {
 pub enum Claim {
     /// The value was there; this is its tag.
     Hit(u8),
+    /// It is known that there is nothing.
+    Nothing,
+    /// Someone else computes the value, and the caller did not want to wait.
+    Busy,
     /// The caller computes the value, then calls `finish`, `fail` or `release`.
     Leader(Lease),
     /// Someone else does; `follow` tells when.
@@ -143,12 +147,15 @@ impl Cache {
         let now = clock(now);
         let stripe = store.stripe();
         let taken = self.with(|held| {
-            if !options.force {
+            if options.look && !options.force {
                 let now = held.tidy(now)?;
                 let got = held.get(&sought, now, &options.get, out, memo, Some(&mut *far))?;
                 held.count_lookup(stripe, got.is_some());
                 if let Some(tag) = got {
                     return Ok(Taken::Hit(tag));
+                }
+                if held.says_nothing(&sought, now)? {
+                    return Ok(Taken::Nothing);
                 }
             }
             held.claim(store, &sought, now, options, me)
@@ -161,6 +168,8 @@ impl Cache {
         };
         Ok(match taken {
             Taken::Hit(tag) => Claim::Hit(tag),
+            Taken::Nothing => Claim::Nothing,
+            Taken::Busy => Claim::Busy,
             Taken::Leader(named) => Claim::Leader(lease(named)),
             Taken::Follower(named) => Claim::Follower(lease(named)),
         })
@@ -184,7 +193,9 @@ impl Cache {
             } else {
                 held.set(&sought, value, now, options)?
             };
-            Ok((stored, held.settle(&sought, lease.token, DONE, value, now)?))
+            let nothing = options.extras.is_some_and(|extras| extras.negative);
+            let told = if nothing { Value::NOTHING } else { value };
+            Ok((stored, held.settle(&sought, lease.token, DONE, told, now)?))
         })?;
         self.store().wake(waiters);
         Ok(stored)
@@ -273,6 +284,8 @@ impl Cache {
 #[derive(Debug)]
 enum Taken {
     Hit(u8),
+    Nothing,
+    Busy,
     Leader(Named),
     Follower(Named),
 }
@@ -330,6 +343,9 @@ impl Held<'_> {
         if store.lives(leader_of(lease)) && now <= lease.deadline.get_f64() {
             if o.force {
                 return self.new_lease(sought, now, o, me);
+            }
+            if !o.join {
+                return Ok(Taken::Busy);
             }
             lease.waiters.put(lease.waiters.get() | (1 << me.bit()));
             return Ok(Taken::Follower(named(lease)));

@@ -28,6 +28,7 @@ mod options;
 mod pressure;
 mod process;
 mod read;
+mod refresh;
 mod remove;
 mod repair;
 mod snapshot;

@@ -190,8 +190,12 @@ pub struct SetOptions<'a> {
 
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimOptions {
-    /// Takes the lease from whoever has it, and does not look for a value first.
+    /// Begins a flight beside one that runs, and does not look for a value first.
     pub force: bool,
+    /// Looks for a value first.
+    pub look: bool,
+    /// Follows a flight that runs; else the caller is only told that there is one.
+    pub join: bool,
     /// How long a leader may take before another may lead.
     pub lease_ms: f64,
     /// For the lookup that comes first.
@@ -202,6 +206,8 @@ impl Default for ClaimOptions {
     fn default() -> Self {
         Self {
             force: false,
+            look: true,
+            join: true,
             lease_ms: 30_000.0,
             get: GetOptions::default(),
         }

@@ -80,6 +80,8 @@ impl Held<'_> {
         let time = self.ns.tag_clock.get().wrapping_add(1);
         let row = leaf.row(hash).or_else(|| leaf.oldest()).ok_or(Stop::Damaged)?;
         let mut change = self.begin();
+        // What a flight will bring bears tags that nobody knows yet.
+        self.void_all_flights(&mut change);
         if row.hash.get() != hash {
             change.adjust64(&leaf.floor, row.time.get());
             change.set64(&row.hash, hash);

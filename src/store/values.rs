@@ -23,6 +23,8 @@ pub struct Value<'a> {
 impl Value<'_> {
     /// The tag of a number: eight bytes, an f64, little endian. The one kind of value that the store itself reads.
     pub const NUMBER: u8 = 1;
+    /// What followers get where there is nothing to be had; never stored.
+    pub const NOTHING: Value<'static> = Value { tag: 127, bytes: &[] };
 }
 
 /// What is known of an entry beside its value.

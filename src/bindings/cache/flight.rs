@@ -8,10 +8,10 @@
 //! If the thread ends, its leases are released as its table is dropped; if the process dies, the store frees them.
 
 use super::super::js::{Arguments, Failure, Js, Outcome, Value, called_back, internal};
-use super::operations::write_options;
+use super::operations::{read_tags, write_options};
 use super::thread::{Buffers, note, now, outcome_taker, reply, with_buffers, with_cache, with_flights};
 use super::{keys, values};
-use crate::store::{self, Cache, Claim, ClaimOptions, Far, Lease, Memo};
+use crate::store::{self, Cache, Claim, ClaimOptions, Extras, Far, Lease, Memo, SetOptions};
 use napi::sys;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -20,8 +20,15 @@ use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the reply byte says of the number that `cacheClaim` returns. No value has one of these tags.
+const NOTHING: u8 = 252;
+const BUSY: u8 = 253;
 const LEADER: u8 = 254;
 const FOLLOWER: u8 = 255;
+
+/// How `cacheClaim` is to go about it.
+const FORCE: f64 = 1.0;
+const WITHOUT_WAITING: f64 = 2.0;
+const REFRESH: f64 = 3.0;
 
 const LOST: f64 = 0.0;
 const VALUE: f64 = 1.0;
@@ -85,11 +92,14 @@ impl Flights {
     }
 }
 
-/// `cacheClaim(id, key, force, lease)`: the value, or the number of a flight; the reply byte says which.
+/// `cacheClaim(id, key, mode, lease)`: the value, or the number of a flight; the reply byte says which.
 pub(super) fn claim<'call>(js: Js<'call>, arguments: &Arguments<'call, 4>) -> Outcome<Value<'call>> {
     let id = js.index(arguments.at(0))?;
+    let mode = js.number(arguments.at(2)).unwrap_or_default();
     let options = ClaimOptions {
-        force: js.boolean(arguments.at(2)).unwrap_or(false),
+        force: mode == FORCE,
+        look: mode != REFRESH,
+        join: mode != WITHOUT_WAITING && mode != REFRESH,
         lease_ms: js
             .number(arguments.at(3))
             .ok_or_else(|| internal("A lease must be a number"))?,
@@ -120,6 +130,14 @@ fn try_claim<'call>(
         note(memo)?;
         let (lease, leading) = match claim {
             Claim::Hit(tag) => return values::answer_seen(js, (id, key), tag, &far, found),
+            Claim::Nothing => {
+                reply(NOTHING)?;
+                return js.undefined().map(Some);
+            }
+            Claim::Busy => {
+                reply(BUSY)?;
+                return js.undefined().map(Some);
+            }
             Claim::Leader(lease) => (lease, true),
             Claim::Follower(lease) => (lease, false),
         };
@@ -149,11 +167,38 @@ fn led<'call>(js: Js<'call>, number: Value<'call>) -> Outcome<Flight> {
     Ok(flight)
 }
 
-/// `cacheFinish(flight, value, tag?, ttl?, size?)`: stores the value, unless a newer flight has begun, and gives it
-/// to the followers. Where it cannot be stored the flight goes on, for `cacheFail` to end it.
-pub(super) fn finish<'call>(js: Js<'call>, arguments: &Arguments<'call, 5>) -> Outcome<Value<'call>> {
+/// `cacheRefreshDue(id, key, beta, random)`: whether a value is worth computing again before it expires.
+pub(super) fn refresh_due<'call>(js: Js<'call>, arguments: &Arguments<'call, 4>) -> Outcome<Value<'call>> {
+    let id = js.index(arguments.at(0))?;
+    let (beta, random) = (
+        js.number(arguments.at(2)).unwrap_or_default(),
+        js.number(arguments.at(3)).unwrap_or(1.0),
+    );
+    let due = with_buffers(|buffers| {
+        let tag = keys::read(js, arguments.at(1), buffers)?;
+        with_cache(id, |cache| {
+            cache.is_refresh_due(keys::key(tag, &buffers.key), now(), beta, random)
+        })
+    })?;
+    js.make_boolean(due)
+}
+
+/// `cacheFinish(flight, value, tag?, ttl?, size?, grace?, delta?, nothing?, tags?)`: stores the value, unless the flight is void
+/// or was replaced, and gives it to the followers. Where it cannot be stored the flight goes on, for `cacheFail` to end it.
+pub(super) fn finish<'call>(js: Js<'call>, arguments: &Arguments<'call, 9>) -> Outcome<Value<'call>> {
     let number = js.index(arguments.at(0))?;
-    let options = write_options(js, arguments.given(3), arguments.given(4))?;
+    let borne = read_tags(js, arguments.given(8))?;
+    let extras = Extras {
+        grace: js.number(arguments.at(5)).unwrap_or_default(),
+        delta: js.number(arguments.at(6)).unwrap_or_default(),
+        negative: js.boolean(arguments.at(7)).unwrap_or(false),
+        tags: &borne.tags,
+        ..Extras::default()
+    };
+    let options = SetOptions {
+        extras: Some(&extras).filter(|extras| **extras != Extras::default()),
+        ..write_options(js, arguments.given(3), arguments.given(4))?
+    };
     with_buffers(|buffers| {
         let Buffers { units, value, .. } = buffers;
         let read = values::read(js, arguments.at(1), arguments.given(2), units, value)?;
@@ -377,6 +422,7 @@ fn shown<'call>(js: Js<'call>, outcome: &store::Outcome) -> Outcome<(f64, Value<
     Ok(match outcome {
         store::Outcome::Lost => (LOST, js.undefined()?, 0),
         store::Outcome::Failed(error) => (FAILED, js.make_text(&String::from_utf8_lossy(error))?, 0),
+        store::Outcome::Value { tag, .. } if *tag == store::Value::NOTHING.tag => (VALUE, js.undefined()?, 0),
         store::Outcome::Value { tag, bytes } => {
             let (payload, decode) = values::make(js, *tag, bytes)?;
             (VALUE, payload, decode)

@@ -105,7 +105,8 @@ fn add_functions<'call>(js: Js<'call>, exports: Value<'call>) -> Outcome<()> {
         c"cacheLoad" 2 snapshot::load;
 
         c"cacheClaim" 4 flight::claim;
-        c"cacheFinish" 5 flight::finish;
+        c"cacheRefreshDue" 4 flight::refresh_due;
+        c"cacheFinish" 9 flight::finish;
         c"cacheFail" 2 flight::fail;
         c"cacheRelease" 1 flight::release;
         c"cacheFollow" 1 flight::follow;
