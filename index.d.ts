@@ -201,7 +201,9 @@ export interface LoaderOptions {
 }
 
 /** Options of `fetch` and of `memoize`. */
-export interface FetchOptions extends WriteOptions, ReadOptions, LoaderOptions {
+export interface FetchOptions extends Omit<WriteOptions, 'tags'>, ReadOptions, LoaderOptions {
+  /** Those of `set`, or a function that names them for the value that was fetched. */
+  tags?: readonly string[] | ((value: any) => readonly string[] | undefined);
   /** Look neither at the cache nor for a fetch under way, and start a new one. Default `false`. */
   forceRefresh?: boolean;
   /**

@@ -39,7 +39,7 @@ describe('frames of a worker', () => {
         await cache.incr('n', 2, { ttl: 5000, ...more });
         await cache.touch('a', { ttl: 5000, ...more });
         await cache.load([['a', { value: 1, ttl: 5000, ...more }]]);
-        await cache.fetch('a', () => 1, { ttl: 5000, ...more });
+        await cache.fetch('a', () => 1, { ttl: 5000 });
         await cache.get('a', more);
         process.send = send;
         return [new Set(sent.map(({ options }) => JSON.stringify(options))).size, sent[0].options, sent.slice(1).map(({ op, list }) => [op, ...list])];

@@ -75,6 +75,7 @@ describe('the guide', () => {
     ['Stale while it is refreshed', 3],
     ['Where the origin fails, or is slow', 5],
     ['Early, spread, and nothing at all', 5],
+    ['Tags of what was fetched', 2],
     ['A caller that stops waiting', 2],
     ['Several keys, and all of them', 3],
     ['Sizes', 2],

@@ -43,6 +43,34 @@ describe.each(['shared', 'ipc'])('loading on %s', (transport) => {
     expect(seen).toEqual(['value 1', Array(3).fill('value 1'), 'value 2', 2, [null, 'value 1'], 'new']);
   });
 
+  it('asks a function for the tags of what was fetched, and stores nothing that it cannot tag', async () => {
+    const seen = await both(`
+      export async function primary() {
+        const { memoize, wrap } = require('../../index.js');
+        const cache = cacheOf('tagged', {});
+        const tags = ({ author }) => ['user:' + author];
+        await cache.fetch('post', () => ({ author: 'ada' }), { tags });
+        await memoize(cache, () => ({ author: 'bob' }), String, { tags })(2);
+        await cache.fetch('untagged', () => 1, { tags: () => undefined });
+        const dates = wrap(cache, { encode: (date) => ({ at: Number(date) }), decode: ({ at }) => new Date(at) });
+        await dates.fetch('day', () => new Date(5), { tags: (date) => ['day:' + date.getTime()] });
+        const borne = (await cache.dump()).map(([key, entry]) => [key, entry.tags ?? null]);
+        await cache.invalidateTags(['user:ada', 'day:5']);
+        const wrong = [() => 'text', () => [''], () => Array.from({ length: 129 }, String), () => { throw new Error('no tags'); }];
+        const refused = [];
+        for (const each of wrong) refused.push(await codeOf(cache.fetch('bad', () => 1, { tags: each })));
+        return [borne, await cache.keys(), refused];
+      }`);
+    const borne = [
+      ['post', ['user:ada']],
+      ['2', ['user:bob']],
+      ['untagged', null],
+      ['day', ['day:5']],
+    ];
+    const refused = [...Array(3).fill('FLOTILLA_ERR_INVALID_ARGUMENT'), 'Error: no tags'];
+    expect(seen).toEqual([borne, ['untagged', '2'], refused]);
+  });
+
   it('keeps the stale value where a refresh fails, and gives it where the fetcher does, for as long as staleIfError says', async () => {
     const seen = await both(`
       export async function primary() {

@@ -105,7 +105,7 @@ describe('options', () => {
       {
         ttl?: number;
         size?: number;
-        tags?: readonly string[];
+        tags?: readonly string[] | ((value: any) => readonly string[] | undefined);
         bypassL1?: boolean;
         forceRefresh?: boolean;
         lease?: number;

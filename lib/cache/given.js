@@ -117,6 +117,14 @@ function readTags(tags) {
   return names.length === 0 ? undefined : names;
 }
 
+/**
+ * What a fetched value is to bear, by names or by a function of it.
+ *
+ * @param {FetchOptions['tags']} tags
+ * @param {unknown} value
+ */
+const tagsOf = (tags, value) => readTags(typeof tags === 'function' ? tags(value) : tags);
+
 /** @param {unknown} version @returns {string | undefined} */
 function readVersion(version) {
   if (version === undefined || version === null) return undefined;
@@ -237,7 +245,7 @@ function readDump(namespace, dumped) {
 function readFetch(namespace, fetcher, options, defaults) {
   if (typeof fetcher !== 'function') throw invalid('fetcher', 'a function', fetcher);
   const how = readLoading(defaults, options);
-  readTags(how.tags);
+  if (typeof how.tags !== 'function') readTags(how.tags);
   checkTtl(how.ttl);
   checkSize(how.size);
   checkCounted(namespace, how.size);
@@ -262,4 +270,5 @@ module.exports = {
   readUpdate,
   readVersion,
   readWrite,
+  tagsOf,
 };

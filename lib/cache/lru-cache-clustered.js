@@ -133,12 +133,18 @@ class LRUCacheClustered extends LocalL1 {
 
   /** @param {any} key @param {Fetcher<any>} fetcher @param {FetchOptions} [options] */
   async #fetchThere(key, fetcher, options) {
-    const { signal, ...how } = given.readFetch(undefined, fetcher, options, this.#loading);
+    const { signal, tags, ...how } = given.readFetch(undefined, fetcher, options, this.#loading);
+    // A function stays here, and is asked where the fetcher runs.
+    const names = typeof tags === 'function' ? undefined : tags;
     given.checkKey(key);
     if (signal?.aborted) throw signal.reason;
     const takesNothing = how.negativeTtl !== undefined;
     const remote = /** @type {InstanceType<typeof Remote>} */ (this.#remote);
-    const answered = remote.call('fetch', [key, said(how)], { fetcher, takesNothing });
+    const answered = remote.call('fetch', [key, said({ ...how, tags: names })], {
+      fetcher,
+      tags,
+      takesNothing,
+    });
     return signal === undefined ? answered : patiently(answered, { signal });
   }
 

@@ -6,7 +6,7 @@
  * primary is told when the last handle of a cache is no longer used here.
  */
 
-/** @import { CacheOptions, Fetcher } from '../../index.js' */
+/** @import { CacheOptions, Fetcher, FetchOptions } from '../../index.js' */
 
 const { brief, debug } = require('../debug.js');
 const { createError } = require('../errors.js');
@@ -14,6 +14,7 @@ const { encode } = require('./codec.js');
 const { asError, portable, revive } = require('./error-text.js');
 const { FlightContext } = require('./flight-context.js');
 const { KIND, pack, unpack } = require('./frames.js');
+const { tagsOf } = require('./given.js');
 
 const MOST = 65_536;
 const tell = debug('lru-cache-clustered-messages');
@@ -24,6 +25,7 @@ const tell = debug('lru-cache-clustered-messages');
  * @property {(error: Error) => void} reject
  * @property {Fetcher<any> | undefined} fetcher
  * @property {any} key
+ * @property {FetchOptions['tags']} tags of what it brings
  * @property {boolean} takesNothing whether its fetcher may bring nothing
  * @property {Brought | undefined} own what its fetcher has brought here, if that was run to its end
  * @property {() => void} hold stops the clock: the primary has said that it is at it
@@ -79,7 +81,7 @@ function drain() {
  * @param {any} stale
  */
 async function run(id, request, stale) {
-  const { fetcher, key, takesNothing } = request;
+  const { fetcher, key, tags, takesNothing } = request;
   request.own = undefined;
   const context = new FlightContext(
     (fire) => {
@@ -95,7 +97,7 @@ async function run(id, request, stale) {
     request.own = { value };
     const isNothing = takesNothing && (value === undefined || value === null);
     if (!isNothing && !['string', 'number', 'boolean', 'bigint'].includes(typeof value)) encode(value, key);
-    frame = { id, op: 'ran', ...pack([value]) };
+    frame = { id, op: 'ran', ...pack([value, tagsOf(tags, value)]) };
   } catch (thrown) {
     request.own = { error: asError(thrown) };
     frame = { id, op: 'ran', error: portable(thrown, 0) };
@@ -187,10 +189,10 @@ class Remote {
   /**
    * @param {string} op
    * @param {any[]} [list] what the operation is given
-   * @param {{ always?: boolean, fetcher?: Fetcher<any>, takesNothing?: boolean }} [how]
+   * @param {{ always?: boolean, fetcher?: Fetcher<any>, tags?: FetchOptions['tags'], takesNothing?: boolean }} [how]
    * @returns {Promise<any>}
    */
-  call(op, list = [], { always = false, fetcher, takesNothing = false } = {}) {
+  call(op, list = [], { always = false, fetcher, tags, takesNothing = false } = {}) {
     return new Promise((resolve, reject) => {
       if (waiting.size >= MOST) throw unavailable(`${MOST} requests wait for the primary already`);
       const id = ++last;
@@ -210,6 +212,7 @@ class Remote {
       waiting.set(id, {
         fetcher,
         key: list[0],
+        tags,
         takesNothing,
         own: undefined,
         hold: () => clearTimeout(timer),

@@ -77,7 +77,7 @@ function ran(client, frame) {
   client.running.delete(frame.id);
   try {
     if (frame.gone === true) runner?.reject(new LeaderLeft());
-    else if (frame.error === undefined) runner?.resolve(unpack(frame)[0]);
+    else if (frame.error === undefined) runner?.resolve(unpack(frame));
     else runner?.reject(revive(frame.error));
   } catch (error) {
     runner?.reject(error);
@@ -126,9 +126,14 @@ async function perform(LRUCacheClustered, client, worker, frame) {
 /** @param {any} cache @param {Client} client @param {import('node:cluster').Worker} worker @param {number} id @param {any[]} list */
 async function fetchFor(cache, client, worker, id, [key, how]) {
   if (client.running.has(id)) throw new Malformed(`request ${id} is under way already`);
-  const bring = (/** @type {any} */ _key, /** @type {FetchContext} */ context) =>
-    runIn(client, worker, id, context);
-  const end = cache.fetch(key, bring, how ?? {});
+  /** What the worker says of the value that its fetcher brought. @type {any} */
+  let tags = how?.tags;
+  const bring = async (/** @type {any} */ _key, /** @type {FetchContext} */ context) => {
+    const [value, own] = await runIn(client, worker, id, context);
+    tags = own;
+    return value;
+  };
+  const end = cache.fetch(key, bring, { ...how, tags: () => tags });
   const still = setImmediate(() => say(worker, { id, event: 'held' }));
   return end.finally(() => clearImmediate(still));
 }

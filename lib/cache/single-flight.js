@@ -19,7 +19,7 @@
 const { brief, debug } = require('../debug.js');
 const { asError, errorFromText, errorToText } = require('./error-text.js');
 const { contextOf, endContext, FlightContext, isPassed } = require('./flight-context.js');
-const { encoded } = require('./given.js');
+const { encoded, tagsOf } = require('./given.js');
 const { addon, followers, takeReply } = require('./native.js');
 const { peek, restored } = require('./operations.js');
 const { isPatient, patiently } = require('./patience.js');
@@ -82,7 +82,8 @@ function failed(flight, thrown) {
  * @param {number} began
  */
 function finish(namespace, key, flight, value, how, began) {
-  const { ttl, size, tags, jitter, negativeTtl, staleWhileRevalidate, staleIfError } = how;
+  const { ttl, size, jitter, negativeTtl, staleWhileRevalidate, staleIfError } = how;
+  const tags = tagsOf(how.tags, value);
   if ((value === undefined || value === null) && negativeTtl !== undefined) {
     addon.cacheFinish(flight, false, undefined, negativeTtl, size, undefined, undefined, true, tags);
     namespace.purger?.arm();

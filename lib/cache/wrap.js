@@ -127,15 +127,20 @@ class WrappedCache {
   /** @param {any} key @param {Fetcher<any>} fetcher @param {FetchOptions} [options] */
   async fetch(key, fetcher, options) {
     if (typeof fetcher !== 'function') throw invalid('fetcher', 'a function', fetcher);
+    const tags = options?.tags;
+    /** @type {readonly string[] | undefined} */
+    let names;
+    const beside = typeof tags === 'function' ? { ...options, tags: () => names } : options;
     /** @type {Fetcher<any>} */
     const bring = async (fetched, beneath) => {
       const stale = await this.#decoded(beneath.stale);
       const context = FlightContext.over(beneath, stale);
       const value = await fetcher(fetched, context);
+      if (typeof tags === 'function') names = tags(value);
       const isNothing = (value === undefined || value === null) && takesNothing(this.cache, options);
       return isNothing ? value : this.#codec.encode(value);
     };
-    return this.#decoded(await this.cache.fetch(key, bring, options));
+    return this.#decoded(await this.cache.fetch(key, bring, beside));
   }
 
   /** @param {any} key */
