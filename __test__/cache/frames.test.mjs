@@ -47,6 +47,8 @@ describe('frames of a worker', () => {
       { workers: 1, env: ipc },
     );
     const ttl = { ttl: 5000 };
+    // The defaults of the instance.
+    const loading = { staleWhileRevalidate: 0, staleIfError: 0, refreshAhead: 0, jitter: 0 };
     const ops = [
       ['set', 'a', 1, ttl],
       ['set', 'a', 1],
@@ -60,7 +62,7 @@ describe('frames of a worker', () => {
       ['incr', 'n', 2, ttl],
       ['touch', 'a', ttl],
       ['load', [['a', { value: 1, ttl: 5000 }]]],
-      ['fetch', 'a', { lease: 30_000, ttl: 5000, forceRefresh: false }],
+      ['fetch', 'a', { lease: 30_000, ttl: 5000, forceRefresh: false, ...loading }],
       ['get', 'a'],
     ];
     expect(answers).toEqual([

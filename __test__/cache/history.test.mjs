@@ -74,8 +74,8 @@ describe('a history that cannot be', () => {
     ['a value of nobody', [read(0, 1, 'x')]],
     ['a value after one of its tags', [set(0, 1, 'x#t'), invalidate(2, 3), read(4, 5, 'x#t')]],
     [
-      'a flight of a tag that stores after it',
-      [claim(0, 1, 'f#t'), invalidate(2, 3), finish(4, 5, 'f#t'), read(6, 7, 'f#t')],
+      'a flight that stores after a tag was invalidated',
+      [claim(0, 1, 'f'), invalidate(2, 3), finish(4, 5, 'f'), read(6, 7, 'f')],
     ],
     [
       'a value that two have taken',
