@@ -13,7 +13,7 @@ export default {
   contestants: cacheContestants,
   rows: [
     { subject: 'worker-awaited-get', reference: 'lru-awaited-get', bar: 'at most 3.0' },
-    { subject: 'worker-sync-get', reference: 'lru-get', bar: 'at most 3.5' },
+    { subject: 'worker-sync-get', reference: 'lru-get', bar: 'at most 3.0' },
     { subject: 'worker-sync-get', reference: 'lmdb-get', bar: 'at least 2x faster' },
     { subject: 'worker-awaited-get', reference: 'peer-get', bar: 'at least 150x faster' },
     { subject: 'worker-messages-get', reference: 'peer-get' },
