@@ -329,7 +329,15 @@ it('does not store over IPC what it was not told of', async () => {
     export async function worker() {
       const cache = new LRUCacheClustered({ namespace: 'slow', timeout: 0 });
       let runs = 0;
+      // The answer finds a worker whose time is up already.
+      const { send } = process;
+      process.send = (...message) => {
+        const isSent = send.apply(process, message);
+        for (const until = performance.now() + 20; performance.now() < until; );
+        return isSent;
+      };
       const message = await cache.update('a', () => ++runs).catch((error) => error.message);
+      process.send = send;
       return [message, runs];
     }`,
     { workers: 1, env: { FLOTILLA_TRANSPORT: 'ipc' } },
