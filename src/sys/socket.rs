@@ -327,16 +327,29 @@ mod tests {
     use super::*;
     use crate::sys::poll::{Events, Poll};
 
-    fn wait_for(socket: &Socket) {
+    fn wait_for_an_event(poll: &Poll) {
+        let mut events = Events::with_room_for(1);
+        while events.is_empty() {
+            poll.wait(&mut events, None).unwrap();
+        }
+    }
+
+    /// Until the connection stands, or has failed: it can be written to.
+    fn wait_until_connected(socket: &Socket) {
         let poll = Poll::new().unwrap();
         poll.add_stream(socket, 0).unwrap();
-        poll.wait(&mut Events::with_room_for(1), None).unwrap();
+        wait_for_an_event(&poll);
+    }
+
+    /// Until there are bytes, an end, a failure or a connection to accept.
+    fn wait_until_readable(socket: &Socket) {
+        let poll = Poll::new().unwrap();
+        poll.add_source(socket, 0).unwrap();
+        wait_for_an_event(&poll);
     }
 
     fn accepted(listener: &Socket) -> Socket {
-        let poll = Poll::new().unwrap();
-        poll.add_source(listener, 0).unwrap();
-        poll.wait(&mut Events::with_room_for(1), None).unwrap();
+        wait_until_readable(listener);
         listener.accept().unwrap()
     }
 
@@ -344,7 +357,7 @@ mod tests {
         let listener = Socket::listen(&Address::Tcp(address.parse().unwrap()), 16).unwrap();
         let client = Socket::connect(&Address::Tcp(listener.local().unwrap())).unwrap();
         let served = accepted(&listener);
-        wait_for(&client);
+        wait_until_connected(&client);
         client.error().unwrap();
         (client, served)
     }
@@ -388,7 +401,7 @@ mod tests {
         assert_eq!(listener.local(), address);
         let client = Socket::connect(&Address::Tcp(address.unwrap())).unwrap();
         accepted(&listener).send(b"x").unwrap();
-        wait_for(&client);
+        wait_until_readable(&client);
         assert!(Socket::listen(&Address::Passed(i32::MAX), 16).is_err());
         assert!(Socket::connect(&Address::Passed(0)).is_err());
     }
@@ -407,7 +420,7 @@ mod tests {
     fn an_aborted_connection_is_reset() {
         let (client, served) = pair("127.0.0.1:0");
         served.abort();
-        wait_for(&client);
+        wait_until_readable(&client);
         let error = client.receive(&mut [0; 4]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
@@ -421,7 +434,7 @@ mod tests {
             Socket::connect(&address).unwrap(),
             Socket::connect(&address).unwrap(),
         ];
-        clients.iter().for_each(wait_for);
+        clients.iter().for_each(wait_until_connected);
         // A client may know of its connection before the listener does.
         while listener.waiting() != Some(2) {
             std::thread::yield_now();
@@ -439,7 +452,7 @@ mod tests {
         let (client, served) = pair("127.0.0.1:0");
         assert_eq!(served.consumed(), Some(0));
         client.send(&[0; 100]).unwrap();
-        wait_for(&served);
+        wait_until_readable(&served);
         assert_eq!(served.consumed(), Some(0));
         served.receive(&mut [0; 40]).unwrap();
         let same = Socket::from(served.as_fd().try_clone_to_owned().unwrap());
@@ -469,7 +482,7 @@ mod tests {
             listener.local().unwrap()
         };
         let outcome = Socket::connect(&Address::Tcp(address)).and_then(|client| {
-            wait_for(&client);
+            wait_until_readable(&client);
             client.error()
         });
         assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
