@@ -1,6 +1,6 @@
 /** The public door. What stands behind each name is documented in `index.d.ts`. */
 
-const library = require('./lib/library.js');
+const library = require('./lib/doors/library.js');
 
 module.exports = library;
 // The same again, for tools that read this file alone and would miss that there is a default export.

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { startProgram } from '../fixtures/cache.mjs';
 
-const { brief, isWanted } = createRequire(import.meta.url)('../../lib/debug.js');
+const { brief, isWanted } = createRequire(import.meta.url)('../../lib/base/debug.js');
 
 /** A worker that uses the cache, under one setting of `DEBUG`: what all its processes wrote to stderr. */
 async function lines(DEBUG, transport = 'ipc') {

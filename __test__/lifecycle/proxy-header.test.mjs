@@ -5,9 +5,9 @@ import { createRequire } from 'node:module';
 import net from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-const { Connection } = createRequire(import.meta.url)('../../lib/lifecycle/connection.js');
-const { readHeader } = createRequire(import.meta.url)('../../lib/lifecycle/cluster/proxy-header.js');
-const { proxyHeader } = createRequire(import.meta.url)('../../lib/server/portable/proxy-header.js');
+const { Connection } = createRequire(import.meta.url)('../../lib/http/connection.js');
+const { readHeader } = createRequire(import.meta.url)('../../lib/http/proxy-header.js');
+const { proxyHeader } = createRequire(import.meta.url)('../../lib/cluster/fronts/proxy-header.js');
 
 const client = (remoteAddress, localAddress = remoteAddress) => ({
   remoteAddress,

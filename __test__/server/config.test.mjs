@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 
 const require = createRequire(import.meta.url);
 const { leastLoadedLoadBalancer, noopTelemetrySink, roundRobinLoadBalancer } = require('flotilla');
-const { quota, usableCores } = require('../../lib/server/cores.js');
+const { quota, usableCores } = require('../../lib/cluster/cores.js');
 
 const variables = ['HOST', 'LISTEN_HOST', 'PORT', 'LISTEN_PORT', 'WORKER_HOST', 'BASE_WORKER_PORT'];
 let getServerConfig;
@@ -17,7 +17,7 @@ let setServerConfig;
 beforeEach(() => {
   for (const name of variables) vi.stubEnv(name, '');
   // A fresh copy: what one test sets, another must not find.
-  const file = require.resolve('../../lib/server/config.js');
+  const file = require.resolve('../../lib/cluster/config.js');
   delete require.cache[file];
   ({ getServerConfig, setServerConfig } = require(file));
 });

@@ -10,7 +10,7 @@ import { handoffFront } from '../fixtures/handoff-front.mjs';
 import { descriptorsOf, megabytesOf } from '../fixtures/resources.mjs';
 
 const require = createRequire(import.meta.url);
-const { leastLoadedLoadBalancer: loadBalancer } = require('../../lib/server/load-balancers.js');
+const { leastLoadedLoadBalancer: loadBalancer } = require('../../lib/cluster/strategies.js');
 
 /** The processor time of the threads of that name in this process, in milliseconds. */
 function busyMs(name) {

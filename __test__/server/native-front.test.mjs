@@ -16,9 +16,9 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { handoffFront } from '../fixtures/handoff-front.mjs';
 
 const require = createRequire(import.meta.url);
-const { NativeBack } = require('../../lib/server/native/back.js');
-const { Traffic } = require('../../lib/server/traffic.js');
-const { leastConnectionsLoadBalancer } = require('../../lib/server/load-balancers.js');
+const { NativeBack } = require('../../lib/cluster/back.js');
+const { Traffic } = require('../../lib/http/traffic.js');
+const { leastConnectionsLoadBalancer } = require('../../lib/cluster/strategies.js');
 
 const onLinux = describe.skipIf(process.platform !== 'linux');
 /** How many requests are sent in two parts while their connection moves. */

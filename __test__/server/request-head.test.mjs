@@ -7,7 +7,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-const { lookAtHead, parseRequestHead } = createRequire(import.meta.url)('../../lib/server/request-head.js');
+const { lookAtHead, parseRequestHead } = createRequire(import.meta.url)('../../lib/cluster/request-head.js');
 
 const bytes = (text) => Buffer.from(text, 'latin1');
 

@@ -12,7 +12,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 const require = createRequire(import.meta.url);
 const { createOpenTelemetrySink, noopTelemetrySink } = require('flotilla');
-const { harmlessSink } = require('../../lib/server/telemetry.js');
+const { harmlessSink } = require('../../lib/cluster/telemetry.js');
 
 /** A meter, and what the SDK has collected of it by name. */
 function realMeter() {

@@ -1,6 +1,6 @@
 // The front in proxy mode, in a process of its own. Arguments: the ports of the workers.
 
-const { ProxyFront } = require('../../lib/server/native/proxy-front.js');
+const { ProxyFront } = require('../../lib/cluster/fronts/proxy.js');
 
 const front = new ProxyFront({
   config: /** @type {any} */ ({

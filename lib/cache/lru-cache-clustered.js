@@ -8,7 +8,7 @@
 /** @import { BootstrapOptions, CacheOptions, Entry, FetchOptions, Fetcher, TouchOptions, UpdateOptions, WriteOptions } from '../../index.js' */
 
 const { isMainThread } = require('node:worker_threads');
-const { brief, debug } = require('../debug.js');
+const { brief, debug } = require('../base/debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
 const given = require('./given.js');

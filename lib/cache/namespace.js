@@ -7,7 +7,7 @@
 
 /** @import { Declaration, Declared } from './options.js' */
 
-const { brief, debug } = require('../debug.js');
+const { brief, debug } = require('../base/debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
 const { closeNear, openNear, tuning } = require('./near.js');

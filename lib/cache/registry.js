@@ -1,6 +1,6 @@
 /** All namespaces of the segment as a live `Map`: `LRUCacheClustered.getAllCaches()`. In the primary only. */
 
-const { brief, debug } = require('../debug.js');
+const { brief, debug } = require('../base/debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
 const { lookupNamespace } = require('./namespace.js');

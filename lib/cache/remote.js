@@ -8,7 +8,7 @@
 
 /** @import { CacheOptions, Fetcher, FetchOptions } from '../../index.js' */
 
-const { brief, debug } = require('../debug.js');
+const { brief, debug } = require('../base/debug.js');
 const { createError } = require('../errors.js');
 const { encode } = require('./codec.js');
 const { asError, portable, revive } = require('./error-text.js');

@@ -16,7 +16,7 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (
 const { readFileSync } = require('node:fs');
 const { totalmem } = require('node:os');
 const { isMainThread } = require('node:worker_threads');
-const { debug } = require('../debug.js');
+const { debug } = require('../base/debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
 

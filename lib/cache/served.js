@@ -9,7 +9,7 @@
 const cluster = /** @type {import('node:cluster').Cluster} */ (
   /** @type {unknown} */ (require('node:cluster'))
 );
-const { brief, debug } = require('../debug.js');
+const { brief, debug } = require('../base/debug.js');
 const { portable, revive } = require('./error-text.js');
 const { FlightContext } = require('./flight-context.js');
 const { KIND, isDense, pack, unpack } = require('./frames.js');

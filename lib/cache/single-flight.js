@@ -16,7 +16,7 @@
 /** @import { Loading } from './loader-options.js' */
 /** @import { OpenNamespace } from './namespace.js' */
 
-const { brief, debug } = require('../debug.js');
+const { brief, debug } = require('../base/debug.js');
 const { asError, errorFromText, errorToText } = require('./error-text.js');
 const { contextOf, endContext, FlightContext, isPassed } = require('./flight-context.js');
 const { encoded, tagsOf } = require('./given.js');

@@ -1,7 +1,7 @@
 /** A part of the library as an object of its own, which loads what is asked of it. */
 
-const { lazily } = require('../lazy.js');
-const library = require('../library.js');
+const { lazily } = require('../base/lazy.js');
+const library = require('./library.js');
 
 /** @type {(names: (keyof typeof library | '__esModule')[]) => any} */
 const door = (names) =>

@@ -1,5 +1,5 @@
 /** `flotilla/express-rate-limit`: a store for express-rate-limit. */
 
-const { FlotillaRateLimitStore } = require('../stores/rate-limit-store.js');
+const { FlotillaRateLimitStore } = require('../adapters/rate-limit-store.js');
 
 module.exports = { FlotillaRateLimitStore, default: FlotillaRateLimitStore, __esModule: true };

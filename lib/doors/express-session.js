@@ -1,5 +1,5 @@
 /** `flotilla/express-session`: a store for express-session and @fastify/session. */
 
-const { FlotillaStore } = require('../stores/session-store.js');
+const { FlotillaStore } = require('../adapters/session-store.js');
 
 module.exports = { FlotillaStore, default: FlotillaStore, __esModule: true };

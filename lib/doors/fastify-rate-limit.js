@@ -1,5 +1,5 @@
 /** `flotilla/fastify-rate-limit`: a store for @fastify/rate-limit. */
 
-const { fastifyRateLimitStore } = require('../stores/fastify-rate-limit-store.js');
+const { fastifyRateLimitStore } = require('../adapters/fastify-rate-limit-store.js');
 
 module.exports = { fastifyRateLimitStore, default: fastifyRateLimitStore, __esModule: true };

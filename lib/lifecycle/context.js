@@ -9,8 +9,8 @@
 
 /** @import { Resource } from '../../index.js' */
 
-const check = require('./check.js');
-const { seat } = require('./cluster/seat.js');
+const check = require('../base/check.js');
+const { seat } = require('../cluster/seat.js');
 const { createError } = require('../errors.js');
 
 /** @typedef {{ config: any, generation: number, destroy(): Promise<void>, [resource: string]: any }} AnyContext */

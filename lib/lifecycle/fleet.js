@@ -12,8 +12,8 @@ const { createError } = require('../errors.js');
 const { freshContext, retire, usableContext } = require('./context.js');
 const signals = require('./signals.js');
 const systemd = require('./systemd.js');
-const { Turns } = require('./turns.js');
-const within = require('./within.js');
+const { Turns } = require('../base/turns.js');
+const within = require('../base/within.js');
 
 /** @param {PromiseSettledResult<unknown>[]} results */
 function throwFirst(results) {

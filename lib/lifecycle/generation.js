@@ -7,13 +7,13 @@
  */
 
 /** @import { IncomingMessage } from 'node:http' */
-/** @import { Instance as Exchange } from './exchange.js' */
+/** @import { Instance as Exchange } from '../http/exchange.js' */
 /** @import { Duplex } from 'node:stream' */
 /** @import { AnyContext } from './context.js' */
-/** @import { Application } from './application.js' */
+/** @import { Application } from '../http/application.js' */
 
 const { lifetimeOf } = require('./context.js');
-const { endEventStream, endWhen, isEventStream, sendCloseFrame } = require('./farewell.js');
+const { endEventStream, endWhen, isEventStream, sendCloseFrame } = require('../http/farewell.js');
 const { Health } = require('./health.js');
 
 /** @typedef {{ webSocket: boolean, writtenBefore: number, isQuiet?: (socket: any) => boolean }} Upgrade */

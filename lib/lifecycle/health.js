@@ -9,7 +9,7 @@
 /** @import { HealthReport } from '../../index.js' */
 /** @import { Check } from './context.js' */
 
-const within = require('./within.js');
+const within = require('../base/within.js');
 
 class Health {
   /** @type {Map<string, Promise<boolean>>} checks under way */

@@ -4,7 +4,7 @@
 /** @import { Options } from './options.js' */
 
 const { EventEmitter } = require('node:events');
-const { debug } = require('../debug.js');
+const { debug } = require('../base/debug.js');
 
 const tellDebug = debug('flotilla:lifecycle');
 

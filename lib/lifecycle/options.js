@@ -3,8 +3,8 @@
 /** @import { LoggerLike, ResolvedServerConfig } from '../../index.js' */
 /** @import { AnyContext } from './context.js' */
 
-const { checked, serverConfig } = require('../server/config.js');
-const check = require('./check.js');
+const { checked, serverConfig } = require('../cluster/config.js');
+const check = require('../base/check.js');
 
 /**
  * @typedef {object} Options

@@ -3,17 +3,17 @@
 const cluster = /** @type {import('node:cluster').Cluster} */ (
   /** @type {unknown} */ (require('node:cluster'))
 );
-const check = require('./check.js');
+const check = require('../base/check.js');
 const { lifetimeOf } = require('./context.js');
 const { createError } = require('../errors.js');
 const { Fleet } = require('./fleet.js');
 const { resolveOptions } = require('./options.js');
 const { Lifecycle, Server } = require('./server.js');
 const { Service } = require('./service.js');
-const { AbsentService } = require('./cluster/absent-service.js');
-const { ClusteredService } = require('./cluster/clustered-service.js');
-const { nextServer, seat } = require('./cluster/seat.js');
-const { WorkerService } = require('./cluster/worker-service.js');
+const { AbsentService } = require('./absent-service.js');
+const { ClusteredService } = require('./clustered-service.js');
+const { nextServer, seat } = require('../cluster/seat.js');
+const { WorkerService } = require('./worker-service.js');
 
 /**
  * A server as this process has it: whole, or its part in a clustered one.

@@ -12,15 +12,15 @@
 
 const { setTimeout: pause } = require('node:timers/promises');
 const { createError } = require('../errors.js');
-const { makeApplication } = require('./application.js');
+const { makeApplication } = require('../http/application.js');
 const { acquire, lifetimeOf, release } = require('./context.js');
-const { Endpoints } = require('./endpoints.js');
+const { Endpoints } = require('../http/endpoints.js');
 const { Generation } = require('./generation.js');
-const { HealthPort } = require('./health-port.js');
+const { HealthPort } = require('../http/health-port.js');
 const { Life } = require('./life.js');
-const { Listener, publicAddress } = require('./listener.js');
-const { Reception } = require('./reception.js');
-const within = require('./within.js');
+const { Listener, publicAddress } = require('../http/listener.js');
+const { Reception } = require('../http/reception.js');
+const within = require('../base/within.js');
 
 const healthPollMs = 100;
 /** Resources get this long to close, also where requests have used the whole grace period up. */
@@ -33,7 +33,7 @@ const isWell = async ({ health }) => Object.values(await health.outcomes()).ever
  * Where connections come from.
  *
  * @typedef {object} Entrance
- * @property {(address: import('./listener.js').Address) => Promise<void>} open
+ * @property {(address: import('../http/listener.js').Address) => Promise<void>} open
  * @property {() => import('node:net').AddressInfo | string | null} address
  * @property {() => Promise<void>} close
  */

@@ -9,7 +9,7 @@
 
 /** @import { LoggerLike } from '../../index.js' */
 
-const { seat } = require('./cluster/seat.js');
+const { seat } = require('../cluster/seat.js');
 
 /**
  * @typedef {object} Listed

@@ -7,7 +7,7 @@
  */
 
 const addon = require('../native/loader.js');
-const { seat } = require('./cluster/seat.js');
+const { seat } = require('../cluster/seat.js');
 
 const firstPassed = 3;
 

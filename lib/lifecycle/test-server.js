@@ -7,7 +7,7 @@
 
 /** @import { TestServer as Contract, TestServerOptions } from '../../index.js' */
 
-const check = require('./check.js');
+const check = require('../base/check.js');
 const { createContext } = require('./context.js');
 const { createError } = require('../errors.js');
 const { Fleet } = require('./fleet.js');

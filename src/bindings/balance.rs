@@ -27,7 +27,7 @@ pub(super) fn seed() -> u64 {
         })
 }
 
-/// The strategy by its number in `lib/server/load-balancers.js`; `weights` are those of the third.
+/// The strategy by its number in `lib/cluster/strategies.js`; `weights` are those of the third.
 pub(super) fn strategy(number: u32, weights: &[f64]) -> Option<Strategy> {
     Some(match (number, weights) {
         (0, _) => Strategy::RoundRobin,
@@ -78,7 +78,7 @@ pub fn choose_backend(
     Ok(chosen.map_or(NOBODY, |index| index as i32))
 }
 
-/// What kind of opening the bytes are, by its place in the list of `lib/server/request-head.js`.
+/// What kind of opening the bytes are, by its place in the list of `lib/cluster/request-head.js`.
 #[napi(catch_unwind)]
 pub fn look_at_head(bytes: &[u8], limit: u32) -> u32 {
     match head::look(bytes, limit as usize) {

@@ -1,4 +1,4 @@
-//! The proxy as an object: what `lib/server/native/proxy-front.js` tells its thread, and reads of its counts.
+//! The proxy as an object: what `lib/cluster/fronts/proxy.js` tells its thread, and reads of its counts.
 //!
 //! Only questions cross from the thread into JavaScript, by a function that Node calls when its loop has time for it
 //! and that keeps no process alive. When the object is collected, or its environment ends, the thread is stopped.
@@ -19,7 +19,7 @@ use std::time::Duration;
 pub(super) type Asked = FnArgs<(f64, Buffer, Option<String>, u32, f64)>;
 pub(super) type Asker = ThreadsafeFunction<Asked, (), Asked, napi::Status, false, true>;
 
-/// How a proxy is to work, as `lib/server/native/proxy-front.js` has checked it.
+/// How a proxy is to work, as `lib/cluster/fronts/proxy.js` has checked it.
 #[napi(object)]
 #[derive(Debug)]
 pub struct ProxyOptions {

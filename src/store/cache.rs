@@ -3,8 +3,9 @@
 //! A handle remembers its name and the options it was made with, so that it can make the namespace again after
 //! someone destroyed it. It may be used from every thread; nothing in it is locked while an operation runs.
 
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::directory::Place;
 use super::entry::Sought;
@@ -71,11 +72,7 @@ impl Cache {
     }
 
     fn lock_declared(&self) -> MutexGuard<'_, Options> {
-        // Nothing panics while it is held; and if it did, the options would be whole.
-        self.shared
-            .declared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.declared.lock()
     }
 
     pub fn store(&self) -> &Arc<Store> {

@@ -1,7 +1,8 @@
 //! The segment as the cache sees it, one for each process.
 
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline, rapidhash_v3_seeded};
 
@@ -69,10 +70,7 @@ impl Store {
 
     /// Begins to offer the segment to this process's children, and gives the line by which they find it.
     pub fn share(&self) -> Result<String> {
-        let mut offered = self
-            .offered
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut offered = self.offered.lock();
         if let Some(line) = &*offered {
             return Ok(line.clone());
         }

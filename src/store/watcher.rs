@@ -4,9 +4,10 @@
 //! a leader's death both wake it. It holds this process's slot: when the process dies, the kernel marks the slot's
 //! lock and wakes one of those who sleep on it, and that one wakes the others. Callbacks run with nothing locked.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
+use std::sync::{Arc, OnceLock, Weak, mpsc};
 
 use super::cache::Cache;
 use super::lease::{Lease, Outcome, Revoked, Sight};
@@ -123,7 +124,7 @@ impl Watcher {
     }
 
     fn led(&self) -> MutexGuard<'_, BTreeMap<u64, Led>> {
-        self.led.lock().unwrap_or_else(PoisonError::into_inner)
+        self.led.lock()
     }
 
     /// Looks at every lease that a leader of this process wants to hear of.
@@ -147,7 +148,7 @@ impl Watcher {
     }
 
     fn followed(&self) -> MutexGuard<'_, HashMap<LeaseName, Followers>> {
-        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.followed.lock()
     }
 
     /// Looks at every lease that is followed. The ones that are over leave the list.

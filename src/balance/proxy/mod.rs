@@ -21,10 +21,11 @@ use crate::balance::score::Strategy;
 use crate::sys::poll::Waker;
 use crate::sys::socket::{Address, Socket};
 use engine::Engine;
+use parking_lot::Mutex;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -109,15 +110,12 @@ struct Shared {
 
 impl Shared {
     fn tell(&self, command: Command) {
-        self.commands
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(command);
+        self.commands.lock().push(command);
         self.waker.wake();
     }
 
     fn take_commands(&self) -> Vec<Command> {
-        std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.commands.lock())
     }
 }
 

@@ -13,11 +13,12 @@ use super::thread::{Buffers, note, now, outcome_taker, reply, with_buffers, with
 use super::{keys, values};
 use crate::store::{self, Cache, Claim, ClaimOptions, Extras, Far, Lease, Memo, SetOptions};
 use napi::sys;
+use parking_lot::{Mutex, MutexGuard};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// What the reply byte says of the number that `cacheClaim` returns. No value has one of these tags.
 const NOTHING: u8 = 252;
@@ -296,7 +297,7 @@ struct Bell(Mutex<Option<Line>>);
 
 impl Bell {
     fn line(&self) -> MutexGuard<'_, Option<Line>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// Passes a message on. The lock is held meanwhile, so that Node cannot take the queue down: putting something

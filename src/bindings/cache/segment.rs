@@ -7,7 +7,8 @@ use super::super::js::{Arguments, Failure, Js, Outcome, Value, internal};
 use super::thread::{add_cache, remove_cache, with_cache};
 use crate::error::{Code, Error};
 use crate::store::{Options, SegmentOptions, Store};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 
 static SEGMENT: Mutex<Option<Arc<Store>>> = Mutex::new(None);
 
@@ -18,8 +19,7 @@ const NO_DELETE_ON_STALE_GET: u32 = 8;
 const TTL_AUTOPURGE: u32 = 16;
 
 fn segment() -> MutexGuard<'static, Option<Arc<Store>>> {
-    // What it guards is replaced as a whole, so a panic elsewhere cannot have left it half done.
-    SEGMENT.lock().unwrap_or_else(PoisonError::into_inner)
+    SEGMENT.lock()
 }
 
 pub(super) fn store() -> Outcome<Arc<Store>> {

@@ -1,4 +1,4 @@
-//! The primary's side: what `lib/server/native/front.js` tells the thread, and reads of its counts.
+//! The primary's side: what `lib/cluster/fronts/handoff.js` tells the thread, and reads of its counts.
 
 use super::super::balance::{seed, strategy};
 use super::super::proxy::{Asked, address, asking, internal, number_of, probes};
@@ -7,7 +7,7 @@ use crate::balance::proxy::{Count, Report};
 use napi::bindgen_prelude::Function;
 use napi_derive::napi;
 
-/// How a hand-off is to work, as `lib/server/native/front.js` has checked it.
+/// How a hand-off is to work, as `lib/cluster/fronts/handoff.js` has checked it.
 #[napi(object)]
 #[derive(Debug)]
 pub struct HandoffOptions {

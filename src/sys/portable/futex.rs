@@ -1,7 +1,7 @@
 //! Sleeping until a word changes, for the threads of one process: one condition variable for all words.
 
+use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::clock::monotonic_ms;
@@ -12,7 +12,7 @@ static GATE: Mutex<()> = Mutex::new(());
 static BELL: Condvar = Condvar::new();
 
 pub fn wait_any(words: &[(&AtomicU32, u32)], deadline: f64) {
-    let gate = GATE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut gate = GATE.lock();
     if words
         .iter()
         .any(|(word, value)| word.load(Ordering::Acquire) != *value)
@@ -20,10 +20,10 @@ pub fn wait_any(words: &[(&AtomicU32, u32)], deadline: f64) {
         return;
     }
     let left = Duration::from_secs_f64(((deadline - monotonic_ms()) / 1e3).clamp(0.0, 86_400.0));
-    drop(BELL.wait_timeout(gate, left));
+    BELL.wait_for(&mut gate, left);
 }
 
 pub fn wake_all(_word: &AtomicU32) {
-    let _gate = GATE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _gate = GATE.lock();
     BELL.notify_all();
 }

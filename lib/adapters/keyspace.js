@@ -1,0 +1,74 @@
+/**
+ * A part of a cache under a prefix: what each store keeps its entries in.
+ *
+ * Nothing is held here: all of it lies in the cache, and outlives any process that uses it.
+ */
+
+/** @import { LRUCacheClustered as Cache } from '../../index.js' */
+
+const { LRUCacheClustered } = require('../doors/library.js');
+const { checkNames } = require('../cache/option-names.js');
+const { invalid } = require('../cache/options.js');
+
+const names = ['cache', 'namespace', 'max', 'prefix'];
+
+class Keyspace {
+  /** @param {Cache<any, any>} cache @param {string} prefix */
+  constructor(cache, prefix) {
+    this.cache = cache;
+    this.prefix = prefix;
+  }
+
+  /** @param {string} name */
+  key(name) {
+    return this.prefix + name;
+  }
+
+  /** @param {unknown} key */
+  #owns(key) {
+    return typeof key === 'string' && key.startsWith(this.prefix);
+  }
+
+  /** @returns {Promise<string[]>} the keys of what is there now */
+  async keys() {
+    return (await this.cache.keys()).filter((key) => this.#owns(key));
+  }
+
+  /** @returns {Promise<[name: string, value: any][]>} what is there now, as one moment saw it */
+  async entries() {
+    const all = await this.cache.entries();
+    return all
+      .filter(([key]) => this.#owns(key))
+      .map(([key, value]) => [key.slice(this.prefix.length), value]);
+  }
+
+  async clear() {
+    await this.cache.mDelete(await this.keys());
+  }
+}
+
+/**
+ * On the IPC transport, a store that is not answered waits, and then says so: `failsafe: 'resolve'` would look like a
+ * visitor who is not logged in, or a request that nobody counts.
+ */
+const TRANSPORT = /** @type {const} */ ({ timeout: 5000, failsafe: 'reject' });
+
+/**
+ * @param {{ cache?: Cache<any, any>, namespace?: string, max?: number, prefix?: string }} options
+ * @param {{ namespace: string, max: number, prefix: string }} defaults
+ * @param {string} store whose options they are
+ * @param {string[]} [more] that it takes beside
+ */
+function keyspace(options, defaults, store, more = []) {
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
+  checkNames(store, options, [...names, ...more]);
+  const { cache, namespace = defaults.namespace, max = defaults.max, prefix = defaults.prefix } = options;
+  if (typeof prefix !== 'string') throw invalid('prefix', 'a string', prefix);
+  if (cache === undefined) {
+    return new Keyspace(new LRUCacheClustered({ namespace, max, ...TRANSPORT }), prefix);
+  }
+  if (typeof cache?.touch !== 'function') throw invalid('cache', 'an LRUCacheClustered', cache);
+  return new Keyspace(cache, prefix);
+}
+
+module.exports = { keyspace };

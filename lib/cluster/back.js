@@ -1,0 +1,269 @@
+/**
+ * What receives connections in a worker: takes them from the queue that the primary fills, and brings each to the HTTP
+ * server in the same turn of the event loop, as if that had accepted it.
+ *
+ * A connection that falls idle can be given back to the primary, which gives it to another worker: the client notices
+ * nothing, and what it sends meanwhile waits in the kernel. Only a plain HTTP/1 connection of which nothing is read,
+ * answered or on its way goes. If this process dies, what it had not taken goes to others, and so do its connections that
+ * had lasted a while and were between two requests (`escrow.js`); if the primary dies, Node ends this process.
+ */
+
+/** @import { BookedLine as Line, Books } from '../http/traffic.js' */
+
+const { Server: HttpServer } = require('node:http');
+const { Socket } = require('node:net');
+const { setTimeout: pause } = require('node:timers/promises');
+const { getSystemErrorName } = require('node:util');
+const { createError } = require('../errors.js');
+const { NativeHandoffWorker } = require('../native/loader.js');
+const { Escrow } = require('./escrow.js');
+
+/** Where the numbers stand that the primary reads: see `src/shm/rows.rs`. */
+const LEFT = 0;
+const IN_FLIGHT = 1;
+const SHED = 2;
+const AWAKE_SINCE = 3;
+
+/** What Node calls a handle of a connection, and not of a listening socket. */
+const TCP_SOCKET = 0;
+
+/** How many connections are taken before those that are there get their turn. */
+const BATCH = 16;
+/** What the addon answers where this process has no descriptor left. */
+const EXHAUSTED = -2;
+/** How long a worker takes no connections then. */
+const REST_MS = 20;
+/** How often a worker that drains looks for connections that have fallen idle unnoticed. */
+const LOOK_MS = 50;
+
+/** @typedef {NativeBack} Instance */
+
+class NativeBack {
+  #worker = new NativeHandoffWorker();
+  /** @type {Float64Array} */
+  #numbers = new Float64Array(4);
+  /** @type {any} */
+  #server;
+  #traffic;
+  /** Those that came from the primary. @type {Set<Socket>} */
+  #sockets = new Set();
+  /** @type {InstanceType<typeof Escrow> | undefined} */
+  #escrow;
+  /**
+   * Whether requests of HTTP/1 may come over the connections themselves: what is below TLS never goes elsewhere, and of a
+   * protocol of one's own nobody knows where its messages end.
+   */
+  #isPlain = false;
+  /** What Node has under a TCP socket. @type {any} */
+  #Tcp;
+  #draining = false;
+  /** @type {(socket: any) => void} */
+  #bring;
+  #allowHalfOpen;
+  /** From the clock of `performance.now()` to the one that all processes share. */
+  #offset = 0;
+
+  /**
+   * @param {Books} traffic of the server that is to be attached
+   * @param {object} [options]
+   * @param {boolean} [options.allowHalfOpen] whether a client that has ended its side is still answered
+   * @param {(socket: Socket) => void} [options.bring] gives a connection to a server that does not listen itself
+   */
+  constructor(traffic, { allowHalfOpen = true, bring = (socket) => this.#bringToServer(socket) } = {}) {
+    this.#traffic = traffic;
+    this.#bring = bring;
+    this.#allowHalfOpen = allowHalfOpen;
+  }
+
+  /**
+   * Begins to receive connections for this server, which listens already: one that does not keeps no books.
+   *
+   * @param {import('node:net').Server} server one of Node's
+   * @param {string | undefined} door
+   */
+  attach(server, door = process.env.FLOTILLA_DOOR) {
+    this.#server = server;
+    this.#isPlain = server instanceof HttpServer;
+    const failure = this.#worker.join(door ?? '', () => this.#receive());
+    if (failure !== 0) {
+      throw createError('FLOTILLA_ERR_HANDOFF_UNREACHABLE', [getSystemErrorName(-failure)]);
+    }
+    this.#numbers = this.#worker.numbers() ?? this.#numbers;
+    this.#offset = this.#worker.clock() - performance.now();
+    this.#escrow = new Escrow(this.#worker, this.#traffic);
+    this.#traffic.watch({
+      began: () => this.#began(),
+      ended: (line, response) => this.#ended(line, response),
+      moves: ({ socket }) => this.#isPlain && this.#sockets.has(socket),
+    });
+  }
+
+  #receive() {
+    for (let count = 0; count < BATCH; count++) {
+      const descriptor = this.#worker.take();
+      if (descriptor === EXHAUSTED) return this.#rest();
+      if (descriptor < 0) return;
+      this.#accept(descriptor);
+    }
+  }
+
+  /** What there is no descriptor for waits, or goes to another worker. */
+  #rest() {
+    this.#worker.listen(false);
+    setTimeout(() => this.#worker.listen(true), REST_MS).unref();
+  }
+
+  /** @param {number} fd */
+  #accept(fd) {
+    /** @type {any} */
+    let socket;
+    try {
+      socket = this.#socketOf(fd);
+    } catch {
+      // The client had gone before anything could be asked of its socket.
+      this.#worker.discard(fd);
+      this.#numbers[LEFT] += 1;
+      return;
+    }
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#forget(socket));
+    const { keepAlive, keepAliveInitialDelay } = this.#server;
+    if (keepAlive) socket.setKeepAlive(true, keepAliveInitialDelay);
+    this.#bring(socket);
+    if (this.#isPlain) this.#escrow?.add(socket);
+  }
+
+  /** @param {any} socket */
+  #bringToServer(socket) {
+    const server = this.#server;
+    if (server.maxConnections != null && server._connections >= server.maxConnections) {
+      const { localAddress, localPort, remoteAddress, remotePort, remoteFamily } = socket;
+      socket.destroy();
+      server.emit('drop', { localAddress, localPort, remoteAddress, remotePort, remoteFamily });
+      return;
+    }
+    // As Node does for a connection that it has accepted itself: so `getConnections` and `close` tell the truth.
+    server._connections += 1;
+    socket.server = server;
+    socket._server = server;
+    server.emit('connection', socket);
+  }
+
+  /** @param {number} fd */
+  #socketOf(fd) {
+    const options = {
+      allowHalfOpen: this.#allowHalfOpen && this.#server.allowHalfOpen,
+      readable: true,
+      writable: true,
+    };
+    if (!this.#Tcp) {
+      /** @type {any} */
+      const socket = new Socket({ fd, ...options });
+      // All come from one listening socket, so they are of one kind: Node need not find out each time.
+      if (socket._handle.constructor.name === 'TCP') this.#Tcp = socket._handle.constructor;
+      return socket;
+    }
+    const handle = new this.#Tcp(TCP_SOCKET);
+    if (handle.open(fd) !== 0)
+      throw createError('FLOTILLA_ERR_INTERNAL', ['A connection could not be opened']);
+    return new Socket(/** @type {any} */ ({ handle, ...options }));
+  }
+
+  /** @param {Socket} socket */
+  #forget(socket) {
+    if (!this.#sockets.delete(socket)) return;
+    this.#numbers[LEFT] += 1;
+    this.#escrow?.delete(socket);
+  }
+
+  #began() {
+    const numbers = this.#numbers;
+    numbers[IN_FLIGHT] = this.#traffic.requests;
+    // Without this, a loop that is blocked by what comes now would look as if it still waited.
+    if (numbers[AWAKE_SINCE] === 0) numbers[AWAKE_SINCE] = performance.now() + this.#offset;
+  }
+
+  /**
+   * @param {Line} [line] whose request was answered
+   * @param {import('node:http').ServerResponse} [response] that answered it
+   */
+  #ended(line, response) {
+    const numbers = this.#numbers;
+    numbers[IN_FLIGHT] = this.#traffic.requests;
+    if (!line) return;
+    if (response) this.#escrow?.answered(line, response);
+    if (numbers[SHED] >= 1) {
+      if (this.#give(line)) numbers[SHED] = Math.max(0, numbers[SHED] - 1);
+    } else if (this.#draining) this.#give(line);
+  }
+
+  /**
+   * Gives a connection back to the primary, if it can go. From then on nothing is read from it here.
+   *
+   * @param {Line} line
+   */
+  #give(line) {
+    const socket = /** @type {any} */ (line.socket);
+    // What TLS carries did not come from the primary: that was the socket below.
+    if (!this.#isPlain || !this.#sockets.has(socket) || !line.isBetweenMessages) return false;
+    const handle = socket._handle;
+    handle.readStop();
+    if (!this.#worker.give(handle.fd, this.#escrow?.placeOf(socket) ?? -1)) {
+      handle.readStart();
+      return false;
+    }
+    // The primary knows by the packet that it holds it no more.
+    this.#escrow?.release(socket);
+    // The packet holds the connection: closing the descriptor here ends nothing.
+    socket.destroy();
+    this.#forget(socket);
+    return true;
+  }
+
+  /**
+   * Gives idle connections back to the primary, for other workers.
+   *
+   * @param {number} most how many
+   */
+  giveBack(most) {
+    let given = 0;
+    for (const line of this.#traffic.lines) {
+      if (given >= most) return given;
+      if (this.#give(line)) given += 1;
+    }
+    return given;
+  }
+
+  /**
+   * Connections go to other workers as they fall idle; those that cannot are the traffic's to end. Resolves when none
+   * is left, or at the deadline.
+   *
+   * @param {{ deadline: number }} options `deadline` in milliseconds of `Date.now()`
+   */
+  async drain({ deadline }) {
+    this.#draining = true;
+    this.#receive();
+    while (this.#sockets.size > 0 && Date.now() < deadline) {
+      this.giveBack(Number.POSITIVE_INFINITY);
+      await pause(LOOK_MS, undefined, { ref: false });
+    }
+  }
+
+  /** Takes no connections any more, and cuts those that are left, whatever they carry. */
+  close() {
+    this.#escrow?.close();
+    this.#worker.leave();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  load() {
+    const since = this.#numbers[AWAKE_SINCE];
+    return {
+      activeConnections: this.#sockets.size,
+      inFlightRequests: this.#traffic.requests,
+      eventLoopLagMs: since > 0 ? Math.max(0, performance.now() + this.#offset - since) : 0,
+    };
+  }
+}
+
+module.exports = { NativeBack };

@@ -1,0 +1,80 @@
+/**
+ * What takes connections in the primary: the shape that all fronts have, and which of them a configuration gets.
+ */
+
+/** @import { BackendCandidate, ResolvedServerConfig } from '../../index.js' */
+
+/**
+ * A worker process's place, for the life of that one process. `seat` is a small integer, free again when the process is
+ * gone.
+ *
+ * @typedef {{ seat: number, id: string, workerIndex: number, host: string, port: number }} Seat
+ */
+/** The answer to requests for one path, such as `/live`. @typedef {{ path: string, status: number, body: string }} Probe */
+/**
+ * @typedef {object} FrontOptions
+ * @property {ResolvedServerConfig} config
+ * @property {number} [fd] a listening socket that was handed to this process, in the place of `host` and `port`
+ * @property {() => BackendCandidate[]} candidates the workers that connections may go to, with what they last reported
+ * @property {(name: string, value: number) => void} count told of the counters `connections` and `proxy_errors`
+ * @property {(name: string, value: number) => void} record told of the histogram `prelude_duration_ms`
+ */
+/**
+ * @typedef {object} Front
+ * @property {() => Promise<{ host: string, port: number, local?: string }>} bind takes the public address, and accepts nothing
+ *   yet; `local` is the address that the system has of it
+ * @property {(seat: Seat) => Record<string, string>} prepare the environment that the worker's process needs
+ * @property {(seat: Seat, pid: number) => void} forked
+ * @property {(seat: Seat) => void | Promise<void>} ready connections may go to it from now on
+ * @property {(seat: Seat) => Promise<void>} drain none go to it any more
+ * @property {(seat: Seat) => void} gone its process has ended
+ * @property {() => void} open begins to accept
+ * @property {(probes: Probe[]) => void} [setProbes] what is answered without a worker, to those whom no worker takes or
+ * answers in time; in the place of what was set before
+ * @property {() => Promise<void>} close stops accepting
+ * @property {() => void} [stop] ends it, when all workers have
+ * @property {(seat: Seat) => { connections: number, inFlightRequests?: number, eventLoopLagMs?: number }} load
+ */
+
+const { invalidArgument } = require('../server/checks.js');
+const { PortableFront } = require('./fronts/portable.js');
+const { NativeFront } = require('./fronts/handoff.js');
+const { ProxyFront } = require('./fronts/proxy.js');
+
+const isPortable = () => process.env.FLOTILLA_BALANCER === 'portable' || process.platform !== 'linux';
+
+/**
+ * Whether connections are forwarded to workers, and not handed over.
+ *
+ * @param {ResolvedServerConfig} config
+ * @param {boolean} takesSockets whether the application is one that sockets can be given to
+ */
+const forwards = ({ mode, proxyProtocol }, takesSockets) =>
+  isPortable() || mode === 'proxy' || !takesSockets || proxyProtocol !== false;
+
+/**
+ * Refuses to hand over what can only be forwarded.
+ *
+ * @param {ResolvedServerConfig} config
+ * @param {boolean} takesSockets
+ */
+function checkMode({ mode }, takesSockets) {
+  const portable = isPortable();
+  if (mode !== 'handoff' || (takesSockets && !portable)) return;
+  const where = portable ? 'here' : 'for an application that can only listen';
+  throw invalidArgument('mode', `'proxy' or 'auto' ${where}`, mode);
+}
+
+/**
+ * @param {FrontOptions} options
+ * @param {boolean} takesSockets whether the application is one that sockets can be given to
+ * @returns {Front}
+ */
+function chooseFront(options, takesSockets) {
+  const { config } = options;
+  checkMode(config, takesSockets);
+  if (isPortable()) return new PortableFront(options);
+  return forwards(config, takesSockets) ? new ProxyFront(options) : new NativeFront(options);
+}
+
+module.exports = { checkMode, chooseFront, forwards };

@@ -1,0 +1,73 @@
+/**
+ * The whole library, as one object: what every door leads to. `tsc` checks it here against the contract; a
+ * file beside a declaration of its own name, as `index.js` is, it would pass over.
+ *
+ * What must be there before anything is used is loaded at once: the addon, so that a broken installation is told of here;
+ * the segment of a primary; and what a worker's environment tells it. All else is loaded when it is asked for.
+ */
+
+const { oneInstance } = require('./instance.js');
+
+/** @type {typeof import('../../index.js')} */
+const library = oneInstance(() => {
+  const { amongLoaded, lazily } = require('../base/lazy.js');
+  const parts = lazily({
+    batch: () => require('../signals/core.js').batch,
+    computed: () => require('../signals/core.js').computed,
+    createScope: () => require('../signals/core.js').createScope,
+    effect: () => require('../signals/core.js').effect,
+    hydrateScope: () => require('../signals/core.js').hydrateScope,
+    runInScope: () => require('../signals/core.js').runInScope,
+    serializeScope: () => require('../signals/core.js').serializeScope,
+    serializeToScript: () => require('../signals/core.js').serializeToScript,
+    signal: () => require('../signals/core.js').signal,
+    untracked: () => require('../signals/core.js').untracked,
+    createServerScope: () => require('../signals/server-scope.js').createServerScope,
+    scopeMiddleware: () => require('../signals/request-scope.js').scopeMiddleware,
+    scopePlugin: () => require('../signals/request-scope.js').scopePlugin,
+    FlotillaError: () => require('../errors.js').FlotillaError,
+    LRUCacheClustered: () => require('../cache/lru-cache-clustered.js').LRUCacheClustered,
+    LRUCacheForClustersAsPromised: () => require('../cache/lru-cache-clustered.js').LRUCacheClustered,
+    memoize: () => require('../cache/memoize.js').memoize,
+    wrap: () => require('../cache/wrap.js').wrap,
+    createOpenTelemetrySink: () => require('../cluster/telemetry.js').createOpenTelemetrySink,
+    noopTelemetrySink: () => require('../cluster/telemetry.js').noopTelemetrySink,
+    createResourceAwareLoadBalancer: () =>
+      require('../cluster/strategies.js').createResourceAwareLoadBalancer,
+    defaultLoadBalancer: () => require('../cluster/strategies.js').defaultLoadBalancer,
+    leastConnectionsLoadBalancer: () => require('../cluster/strategies.js').leastConnectionsLoadBalancer,
+    leastLoadedLoadBalancer: () => require('../cluster/strategies.js').leastLoadedLoadBalancer,
+    resourceAwareLoadBalancer: () => require('../cluster/strategies.js').resourceAwareLoadBalancer,
+    roundRobinLoadBalancer: () => require('../cluster/strategies.js').roundRobinLoadBalancer,
+    getServerConfig: () => require('../cluster/config.js').getServerConfig,
+    setServerConfig: () => require('../cluster/config.js').setServerConfig,
+    restartServer: () => require('../lifecycle/start-server.js').restartServer,
+    startServer: () => require('../lifecycle/start-server.js').startServer,
+    stopServer: () => require('../lifecycle/start-server.js').stopServer,
+    createContext: () => require('../lifecycle/index.js').createContext,
+    createServer: () => require('../lifecycle/index.js').createServer,
+    createServers: () => require('../lifecycle/index.js').createServers,
+    testServer: () => require('../lifecycle/index.js').testServer,
+    versions: () => require('./versions.js'),
+    express: () => require('../adapters/express.js'),
+    expressDefault: () => require('../adapters/express.js'),
+    default: () => require('../adapters/express.js'),
+    __esModule: () => true,
+  });
+  amongLoaded(() => loadAtOnce(parts));
+  return parts;
+});
+
+/** @param {{ LRUCacheClustered: unknown }} parts */
+function loadAtOnce(parts) {
+  require('../cache/segment.js');
+  require('../cluster/server-seat.js');
+  require('../cluster/seat.js');
+  const cluster = /** @type {import('node:cluster').Cluster} */ (
+    /** @type {unknown} */ (require('node:cluster'))
+  );
+  // A worker may ask for a cache that its primary has never used: the class listens for that.
+  cluster.once('fork', () => void parts.LRUCacheClustered);
+}
+
+module.exports = library;

@@ -1,0 +1,11 @@
+/** What is loaded: the first thing to say in a bug report. */
+
+const addon = require('../native/loader.js');
+const { version } = require('../../package.json');
+
+module.exports = Object.freeze({
+  flotilla: version,
+  addon: addon.addonVersion(),
+  napi: String(process.versions.napi),
+  target: addon.addonTarget(),
+});

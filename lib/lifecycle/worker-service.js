@@ -1,0 +1,197 @@
+/**
+ * A clustered server, seen from one of its workers: a server in one process, whose connections come from the primary
+ * and whose end the primary decides.
+ *
+ * When it leaves so that another generation takes its place, its connections go on there as they fall idle. If the
+ * primary dies, Node ends this process.
+ */
+
+/** @import { Socket } from 'node:net' */
+/** @import { AnyContext } from './context.js' */
+/** @import { Seat } from '../cluster/seat.js' */
+
+const { createError } = require('../errors.js');
+const { failed, tellPrimary } = require('../cluster/messages.js');
+const { Reporter, reportEveryMs } = require('../cluster/reporter.js');
+const { Service } = require('./service.js');
+const within = require('../base/within.js');
+const { Door, Port } = require('../cluster/entrances.js');
+const { behindProxy } = require('../http/proxy-header.js');
+const { door } = require('../cluster/seat.js');
+
+class WorkerService extends Service {
+  #seat;
+  #config;
+  /** @type {InstanceType<typeof Door> | InstanceType<typeof Port> | undefined} */
+  #entrance;
+  /** @type {import('../cluster/reporter.js').Instance | undefined} */
+  #reporter;
+  /** @type {NodeJS.Timeout | undefined} */
+  #beat;
+  /** Whether the primary has said that the end is near. */
+  #announced = false;
+  /** Whether it was the primary that told this worker to leave. */
+  #toldToLeave = false;
+  #othersQuiet = () => {};
+  /** @type {Map<number, (report: any) => void>} */
+  #questions = new Map();
+  #ids = 0;
+
+  /**
+   * @param {import('./options.js').Options} options
+   * @param {string | undefined} name
+   * @param {Seat} seat
+   */
+  constructor(options, name, seat) {
+    // The primary waits before it lets its workers end, and has the endpoints' own port.
+    super({ ...options, shutdownDelayMs: 0 }, name);
+    this.#seat = seat;
+    this.#config = /** @type {import('../../index.js').ResolvedServerConfig} */ (options.balance);
+  }
+
+  /** @override */
+  get wantsRequests() {
+    return super.wantsRequests && !this.#announced;
+  }
+
+  /** @override */
+  getPort() {
+    const { address } = this.#seat;
+    return typeof address === 'string' ? this.options.port : address.port;
+  }
+
+  /** @override @param {(socket: Socket) => void} accept */
+  entrance(accept) {
+    const { address } = this.#seat;
+    const { allowHalfOpen, proxyProtocol } = this.#config;
+    const { server, application } = /** @type {import('./generation.js').Instance} */ (this.generation);
+    if (door !== undefined) {
+      this.#entrance = new Door(door, server, { address, allowHalfOpen, books: this.books, bring: accept });
+      return this.#entrance;
+    }
+    // What can only listen reads the header itself, where it was asked for.
+    const keepsHeader = application.carries !== undefined && proxyProtocol !== false;
+    const take = keepsHeader ? accept : (/** @type {Socket} */ socket) => behindProxy(socket, accept);
+    this.#entrance = new Port(this.#seat, take, (error) => this.tell('error', error));
+    return this.#entrance;
+  }
+
+  /** @override */
+  async healthPort() {
+    return undefined;
+  }
+
+  /** @override @returns {Promise<import('../../index.js').HealthReport>} that of all workers */
+  async report() {
+    const id = ++this.#ids;
+    const answer = /** @type {Promise<any>} */ (
+      new Promise((resolve) => {
+        this.#questions.set(id, resolve);
+      })
+    );
+    tellPrimary({ type: 'flotilla:how-is-all', id });
+    // The primary waits for those that do not answer; this is for a primary that does not.
+    const report = await within(2 * this.options.healthCheckTimeoutMs + 1000, answer, () => undefined);
+    this.#questions.delete(id);
+    return report ?? { ...(await super.report()), status: 'unhealthy' };
+  }
+
+  /** @override @param {AnyContext} context */
+  async start(context) {
+    process.on('message', this.#heed);
+    try {
+      await super.start(context);
+    } catch (error) {
+      tellPrimary(failed(error));
+      throw error;
+    }
+    const { books } = this;
+    this.#reporter = new Reporter(() => ({ connections: books.connections, requests: books.requests }));
+    this.#sayHow();
+    tellPrimary({ type: 'flotilla:worker-ready', port: this.#entrance?.port ?? 0 });
+    this.#beat = setInterval(() => this.#sayHow(), reportEveryMs(this.#config)).unref();
+  }
+
+  #sayHow() {
+    if (this.#reporter) tellPrimary({ type: 'flotilla:heartbeat', stats: this.#reporter.take() });
+  }
+
+  /** @override @param {any[]} args */
+  tell(/** @type {any} */ name, ...args) {
+    if (name === 'error' && this.events.listenerCount('error') === 0) {
+      tellPrimary(failed(args[0], 'flotilla:error'));
+    } else super.tell(name, ...args);
+  }
+
+  /** @override @returns {Promise<void>} */
+  async prepare() {
+    throw createError('FLOTILLA_ERR_PRIMARY_ONLY', ['restart()']);
+  }
+
+  /** @override @param {() => void} [part] */
+  async stop(part) {
+    clearInterval(this.#beat);
+    this.#reporter?.stop();
+    // Where it ends of its own accord, another worker takes its place.
+    if (this.started && !this.#toldToLeave) tellPrimary({ type: 'flotilla:leaving' });
+    return super.stop(part);
+  }
+
+  /** @override @param {number} withinMs */
+  async othersQuiet(withinMs) {
+    const told = /** @type {Promise<void>} */ (
+      new Promise((resolve) => {
+        this.#othersQuiet = resolve;
+      })
+    );
+    tellPrimary({ type: 'flotilla:quiet' });
+    await within(withinMs, told, () => {});
+  }
+
+  #heed = (/** @type {any} */ message) => {
+    switch (message?.type) {
+      case 'flotilla:announce':
+        this.#announced = true;
+        return;
+      case 'flotilla:drain':
+        return void this.#drain();
+      case 'flotilla:leave':
+        return void this.#leave(message);
+      case 'flotilla:all-quiet':
+        return this.#othersQuiet();
+      case 'flotilla:how-are-you':
+        return void this.#tellHealth(message.id);
+      case 'flotilla:all-are':
+        return this.#questions.get(message.id)?.(message.report);
+    }
+  };
+
+  async #drain() {
+    this.drain();
+    await this.drained();
+    tellPrimary({ type: 'flotilla:drained' });
+  }
+
+  /** @param {unknown} id */
+  async #tellHealth(id) {
+    tellPrimary({ type: 'flotilla:health', id, report: await super.report() });
+  }
+
+  /** @param {{ moves: boolean, withinMs: number }} message */
+  async #leave({ moves, withinMs }) {
+    if (this.#toldToLeave) return;
+    this.#toldToLeave = true;
+    let answered = false;
+    try {
+      answered = await this.stop(moves ? () => this.#entrance?.part(withinMs) : undefined);
+    } catch (error) {
+      tellPrimary(failed(error, 'flotilla:error'));
+    }
+    // It ends when the primary has heard why, or is not there to hear it.
+    const end = () => process.exit(answered ? 0 : 1);
+    if (!process.connected) end();
+    process.send?.({ type: 'flotilla:left', answered }, undefined, {}, end);
+  }
+}
+
+module.exports = { WorkerService };
