@@ -35,7 +35,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "store",
         may_use: &["error", "sys", "shm", "lru"],
-        may_be_unsafe: true,
+        may_be_unsafe: false,
     },
     Room {
         name: "scope",
@@ -157,13 +157,14 @@ fn every_file_stays_within_the_walls_of_its_room() {
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }
 
-/// The rooms that property tests, fuzzers and Miri run on: the compiler itself refuses unsafe code in them.
+/// What property tests, fuzzers and Miri run on: the compiler itself refuses unsafe code in it.
 #[test]
 fn the_pure_rooms_forbid_unsafe_code() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for room in [
         "error.rs",
         "lru/mod.rs",
+        "store/mod.rs",
         "scope/mod.rs",
         "balance/head.rs",
         "balance/score.rs",
@@ -186,7 +187,7 @@ fn a_broken_wall_is_seen() {
     };
     let broken = |name, source| broken_walls(room(name), source).len();
 
-    assert_eq!(broken("store", "let n = unsafe { libc::getpid() };"), 1);
+    assert_eq!(broken("store", "let n = unsafe { libc::getpid() };"), 2);
     assert_eq!(broken("lru", "unsafe { first.next() }"), 1);
     assert_eq!(broken("scope", "use napi::Env; use napi_derive::napi;"), 2);
     assert_eq!(broken("scope", "use crate::store::Store;"), 1);

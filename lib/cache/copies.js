@@ -4,7 +4,7 @@
  * A copy is true as long as its key's mark in the shared memory has not moved: whoever changes an entry counts its mark
  * up before anyone can see the change. So a copy is never older than what `cacheGet` would bring, in whatever process
  * the change was made. What a read does to recency is left as a touch in this thread's ring, which whoever next
- * takes the namespace's lock carries over (`src/store/near/mod.rs` has the whole protocol); hits are counted there, too.
+ * takes the namespace's lock carries over (`src/store/copies/mod.rs` has the whole protocol); hits are counted there, too.
  *
  * Copies are few, small and primitive (or JSON text, parsed anew for each reader), so they are no second cache: of
  * `MOST_NAMESPACES` at most (`near.js`), `MOST` of each, and `MOST_CHARACTERS`. Where they do not pay, because keys are

@@ -6,52 +6,39 @@
 //!
 //! Invariants are numbered in `docs/shared-memory.md`; `validate` recounts them all. If a process dies anywhere in
 //! here, the next one to need what it held finishes or undoes what it was doing (`repair`), and loses nothing else.
+//!
+//! | layer | what it holds |
+//! | --- | --- |
+//! | `facade` | `Store` and `Cache`: what the rest of the crate sees |
+//! | `copies` | what lets a process read from copies of its own |
+//! | `flights` | single flight: who leads, who follows, which process lives |
+//! | `entries` | reading, writing and removing entries |
+//! | `table` | chains of blocks, the hash table, tags |
+//! | `ground` | taking a namespace's lock, repair, the directory, keys, values and options |
 
-mod cache;
-mod chain;
+#![forbid(unsafe_code)]
+
+mod copies;
 #[cfg(test)]
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
 mod damage;
 #[cfg(test)]
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
 mod deaths;
-mod directory;
-mod entry;
-mod extras;
-mod far;
-mod glance;
-mod held;
-mod lease;
-mod near;
-mod one_step;
-mod options;
-mod pressure;
-mod process;
-mod read;
-mod refresh;
-mod remove;
-mod repair;
-mod snapshot;
-mod stock;
-mod stop;
-#[allow(clippy::module_inception, reason = "the room is named for what it holds")]
-mod store;
+mod entries;
+mod facade;
+mod flights;
+mod ground;
 mod table;
-mod tags;
-mod validate;
-mod values;
-mod voiding;
-mod watcher;
-mod write;
 
-pub use cache::Cache;
-pub use extras::{Extras, MAX_TAG_LENGTH, MAX_TAGS};
-pub use far::Far;
-pub use lease::{Claim, Lease, Outcome, Revoked};
-pub use near::{Memo, NearReader, RingPlace};
-pub use options::{ClaimOptions, GetOptions, HasOptions, LeftOut, Options, PeekOptions, SetOptions};
-pub use store::{MIN_CAPACITY, SegmentOptions, Store};
-pub use values::{
+pub use copies::{Memo, NearReader, RingPlace};
+pub use entries::far::Far;
+pub use facade::cache::Cache;
+pub use facade::store::{MIN_CAPACITY, SegmentOptions, Store};
+pub use flights::flight::{Claim, Lease, Outcome, Revoked};
+pub use ground::options::{ClaimOptions, GetOptions, HasOptions, LeftOut, Options, PeekOptions, SetOptions};
+pub use ground::values::{
     Borne, Content, Info, Item, Key, LoadEntry, MAX_KEY_BYTES, SegmentUsage, Snapshot, SnapshotOptions,
     Stale, Stats, Usage, Value,
 };
+pub use table::extras::{Extras, MAX_TAG_LENGTH, MAX_TAGS};

@@ -1,5 +1,5 @@
 //! Copies of values that JavaScript keeps: the memory by which it sees whether they are still true, and the ring in
-//! which it says that it read them (`store/near.rs`).
+//! which it says that it read them (`store/copies`).
 //!
 //! One thread of a process gets them, the first that asks: marks and rings are lent to it as one `ArrayBuffer`, and
 //! V8 is not to be given the same memory twice. JavaScript asks in the main thread alone, which lives as long as the

@@ -1,0 +1,72 @@
+//! Finding memory for a namespace that has none left to give: from the largest of the others.
+//!
+//! No two namespaces are ever locked at once; the asker lets go of its own before it comes here, and tries again after.
+
+use crate::error::{Code, Error, Result};
+use crate::store::facade::store::Store;
+use crate::store::ground::held::Held;
+use crate::store::ground::repair::hold;
+use crate::store::ground::stop::Step;
+
+impl Store {
+    /// Sees to it that the pool has `want` blocks at hand, if that can be had from namespaces other than `asking`.
+    pub(in crate::store) fn make_room(&self, want: u32, asking: u32) -> Result<()> {
+        let mut emptied = Vec::new();
+        while self.at_hand() < want {
+            let largest = self
+                .live_slots()
+                .filter(|(slot, record)| *slot != asking && record.owned.get() > 0 && !emptied.contains(slot))
+                .max_by_key(|(_, record)| record.owned.get());
+            let Some((slot, _)) = largest else {
+                return Err(full(want));
+            };
+            let mut held = hold(self.segment(), slot)?;
+            let missing = want.saturating_sub(self.at_hand());
+            match held.yield_blocks(missing) {
+                Ok(true) => {}
+                Ok(false) => emptied.push(slot),
+                Err(_) => held.condemn()?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Blocks in the pool that are paid for.
+    fn at_hand(&self) -> u32 {
+        let pool = self.segment().pool();
+        let paid = pool.committed.get().saturating_sub(pool.fresh.get());
+        let free = pool.free_count.get().saturating_add(pool.run_blocks.get());
+        free.saturating_add(paid)
+    }
+}
+
+impl Held<'_> {
+    /// Lets the least recent entries go until `want` blocks can be given to the pool. False when nothing was left.
+    fn yield_blocks(&mut self, want: u32) -> Step<bool> {
+        let front = self.catch_up()?;
+        let gone = |held: &Self| {
+            held.ns
+                .stash_count
+                .get()
+                .saturating_add(held.ns.spent_blocks.get())
+        };
+        while gone(self) < want && self.ns.count.get() > 0 {
+            self.evict()?;
+            self.count_memory_eviction();
+        }
+        self.show_front(front);
+        let gave = gone(self) > 0;
+        self.return_runs()?;
+        self.give_surplus(0)?;
+        Ok(gave)
+    }
+}
+
+fn full(want: u32) -> Error {
+    Error::new(
+        Code::OutOfMemory,
+        format!(
+            "the cache is full, {want} more blocks of 128 bytes are needed and nothing is left to evict; raise `memory`"
+        ),
+    )
+}

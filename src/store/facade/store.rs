@@ -1,0 +1,217 @@
+//! The segment as the cache sees it, one for each process.
+
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline, rapidhash_v3_seeded};
+
+use crate::error::{Code, Error, Result};
+use crate::shm::layout::{BLOCK, STRIPES};
+use crate::shm::segment::Segment;
+use crate::store::facade::cache::Cache;
+use crate::store::flights::watcher::Watcher;
+use crate::store::ground::options::{ALL_LEFT_OUT, LeftOut, Options};
+use crate::store::ground::values::{Key, SegmentUsage};
+use crate::sys::passing::{self, Offer, STRATEGIES};
+use crate::sys::process::{self, Identity};
+
+/// The least a segment can be made with.
+pub const MIN_CAPACITY: u64 = 1 << 20;
+
+/// The first word of the line that names a segment; another form of the line would have another.
+const LINE_FORM: &str = "1";
+
+thread_local! {
+    /// Which of a namespace's counters this thread adds to, so that readers do not write to one cache line.
+    static STRIPE: usize = {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        (std::process::id() as usize).wrapping_add(THREADS.fetch_add(1, Ordering::Relaxed)) % STRIPES
+    };
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct SegmentOptions {
+    /// The most that blocks and their owners may take, in bytes.
+    pub capacity: u64,
+}
+
+#[derive(Debug)]
+pub struct Store {
+    segment: Segment,
+    secrets: RapidSecrets,
+
+    offered: Mutex<Option<String>>,
+    pub(in crate::store) watcher: Watcher,
+}
+
+impl Store {
+    pub fn create(options: &SegmentOptions) -> Result<Arc<Self>> {
+        if options.capacity < MIN_CAPACITY {
+            let message = format!(
+                "`memory` must be at least {MIN_CAPACITY} bytes, not {}",
+                options.capacity
+            );
+            return Err(Error::new(Code::InvalidArgument, message));
+        }
+        Ok(Self::over(Segment::create(options.capacity)?))
+    }
+
+    fn over(segment: Segment) -> Arc<Self> {
+        let secrets = RapidSecrets::seed(segment.header().hash_seed.get());
+
+        Arc::new(Self {
+            segment,
+            secrets,
+            offered: Mutex::new(None),
+            watcher: Watcher::new(),
+        })
+    }
+
+    /// Begins to offer the segment to this process's children, and gives the line by which they find it.
+    pub fn share(&self) -> Result<String> {
+        let mut offered = self.offered.lock();
+        if let Some(line) = &*offered {
+            return Ok(line.clone());
+        }
+        let random = process::random().map_err(|cause| unreachable_because(&cause.to_string()))?;
+        let name = u128::from_le_bytes(random);
+        let socket = format!("flotilla-{name:032x}");
+        let fd = passing::offer(self.segment.memory(), socket.as_bytes())
+            .map_err(|cause| unreachable_because(&cause.to_string()))?;
+        let maker = Identity::of_self();
+        let identity = self.segment.identity();
+        let line = format!(
+            "{LINE_FORM} {} {} {fd} {identity:032x} {socket}",
+            maker.pid, maker.started
+        );
+        *offered = Some(line.clone());
+        Ok(line)
+    }
+
+    /// Whether a line names a segment that this process's own parent made.
+    pub fn is_for_this_process(line: &str) -> bool {
+        Ticket::read(line)
+            .is_some_and(|ticket| ticket.maker.pid == process::parent() && ticket.maker.is_alive())
+    }
+
+    pub fn attach(line: &str) -> Result<Arc<Self>> {
+        let ticket =
+            Ticket::read(line).ok_or_else(|| unreachable_because("the line that names it is not one"))?;
+        if !Self::is_for_this_process(line) {
+            return Err(unreachable_because("it was not made by this process's parent"));
+        }
+        let mut reasons = Vec::new();
+        for (name, strategy) in STRATEGIES {
+            match strategy(&ticket.offer) {
+                Ok(memory) => {
+                    let segment = Segment::adopt(memory)?;
+                    if segment.identity() == ticket.identity {
+                        return Ok(Self::over(segment));
+                    }
+                    reasons.push(format!("{name}: another segment"));
+                }
+                Err(cause) => reasons.push(format!("{name}: {cause}")),
+            }
+        }
+        Err(unreachable_because(&reasons.join("; ")))
+    }
+
+    #[inline(always)]
+    pub(in crate::store) fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    #[inline(always)]
+    pub(in crate::store) fn stripe(&self) -> usize {
+        STRIPE.with(|stripe| *stripe)
+    }
+
+    #[inline(always)]
+    pub(in crate::store) fn key_hash(&self, key: &Key) -> u32 {
+        let hash = rapidhash_v3_nano_inline::<false, false>(key.bytes, &self.secrets);
+        let mixed = (hash ^ u64::from(key.tag)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 32) as u32
+    }
+
+    pub(in crate::store) fn name_hash(&self, name: &str) -> [u64; 2] {
+        let second = RapidSecrets::seed(!self.segment.header().hash_seed.get());
+        [
+            rapidhash_v3_seeded(name.as_bytes(), &self.secrets),
+            rapidhash_v3_seeded(name.as_bytes(), &second),
+        ]
+    }
+
+    /// Makes a namespace, or joins the one of that name if it was made with the same options.
+    pub fn open(self: &Arc<Self>, name: &str, options: &Options) -> Result<Cache> {
+        self.open_saying(name, options, 0)
+    }
+
+    /// The same, where some options were left out: they count only for a namespace that has to be made.
+    pub fn open_saying(self: &Arc<Self>, name: &str, options: &Options, left_out: LeftOut) -> Result<Cache> {
+        options.validate()?;
+        let (place, declared) = self.listing()?.open(name, options, left_out)?;
+        Ok(Cache::new(Arc::clone(self), name, declared, left_out, place))
+    }
+
+    /// Joins a namespace only if it exists.
+    pub fn lookup(self: &Arc<Self>, name: &str) -> Result<Option<Cache>> {
+        let found = self.listing()?.lookup(name)?;
+        Ok(found.map(|(place, declared)| Cache::new(Arc::clone(self), name, declared, ALL_LEFT_OUT, place)))
+    }
+
+    pub fn namespaces(&self) -> Result<Vec<String>> {
+        self.listing()?.names()
+    }
+
+    /// True if it was there.
+    pub fn destroy(&self, name: &str) -> Result<bool> {
+        self.listing()?.destroy(name)
+    }
+
+    pub fn usage(&self) -> Result<SegmentUsage> {
+        let header = self.segment.header();
+        Ok(SegmentUsage {
+            namespaces: self.live_slots().count() as u64,
+            segment_bytes: header.committed_bytes.get(),
+            capacity: u64::from(self.segment.geometry().block_capacity) * BLOCK,
+            free_bytes: u64::from(self.segment.available()) * BLOCK,
+            memory_evictions: header.memory_evictions.get(),
+            recoveries: header.recoveries.get(),
+            repairs: header.repairs.get(),
+        })
+    }
+}
+
+/// What the line in the environment says.
+struct Ticket {
+    maker: Identity,
+    identity: u128,
+    offer: Offer,
+}
+
+impl Ticket {
+    fn read(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        if words.next()? != LINE_FORM {
+            return None;
+        }
+        let pid = words.next()?.parse().ok()?;
+        let started = words.next()?.parse().ok()?;
+        let fd = words.next()?.parse().ok()?;
+        let identity = u128::from_str_radix(words.next()?, 16).ok()?;
+        let name = words.next()?.as_bytes().to_vec();
+        Some(Self {
+            maker: Identity { pid, started },
+            identity,
+            offer: Offer { pid, fd, name },
+        })
+    }
+}
+
+fn unreachable_because(reason: &str) -> Error {
+    Error::new(
+        Code::SegmentUnreachable,
+        format!("the shared segment cannot be reached ({reason}); the transport 'ipc' works without it"),
+    )
+}

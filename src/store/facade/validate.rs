@@ -1,0 +1,396 @@
+//! Recounting every invariant of a segment: what tests and fuzzers call after whatever they did.
+//!
+//! It reads everything and changes nothing. With up to a thousand namespaces it holds all locks at once, so that the
+//! sum over all blocks is exact even while others wait to go on; beyond that each namespace is checked by itself.
+
+use crate::shm::layout::{FANOUT, Lease, NIL, Node, Run};
+use crate::shm::runs::{IN_RUN, run_room};
+use crate::store::facade::store::Store;
+use crate::store::flights::flight::outcome_of;
+use crate::store::ground::held::Held;
+use crate::store::ground::repair::hold;
+use crate::store::ground::stop::Stop;
+use crate::store::table::buckets::bucket_of;
+use crate::store::table::chain::{Chain, First, is_long, tail_of};
+use crate::store::table::entry::LEASE_TAG;
+
+/// Locks that are held at once; the kernel follows 2,048 of a dying thread's.
+const MOST_HELD: usize = 1000;
+
+type Verdict<T> = Result<T, String>;
+
+/// Which blocks were met, and by whom.
+struct Census {
+    seen: Vec<u16>,
+    met: u64,
+}
+
+const UNSEEN: u16 = u16::MAX;
+const POOL: u16 = u16::MAX - 1;
+const POOL_RUN: u16 = u16::MAX - 2;
+
+impl Census {
+    fn meet(&mut self, block: u32, who: u16, what: &str) -> Verdict<()> {
+        let Some(mark) = self.seen.get_mut(block as usize).filter(|_| block != NIL) else {
+            return Err(format!("{what} leads to block {block}, which does not exist"));
+        };
+        if *mark != UNSEEN {
+            return Err(format!("{what} leads to block {block}, which {mark} has already"));
+        }
+        *mark = who;
+        self.met += 1;
+        Ok(())
+    }
+}
+
+impl Store {
+    pub fn validate(&self) -> Verdict<()> {
+        let listing = self.listing().map_err(|error| error.to_string())?;
+        let slots: Vec<u32> = (0..self.segment().directory().slots_used.get()).collect();
+        let mut census = Census {
+            seen: vec![UNSEEN; self.segment().geometry().block_capacity as usize],
+            met: 0,
+        };
+        let mut kept = Vec::new();
+        for &slot in &slots {
+            let held = hold(self.segment(), slot).map_err(|error| error.to_string())?;
+            held.validate(&mut census)
+                .and_then(|()| held.validate_rings())
+                .map_err(|fault| format!("namespace slot {slot}: {fault}"))?;
+            if slots.len() <= MOST_HELD {
+                kept.push(held);
+            }
+        }
+        if slots.len() <= MOST_HELD {
+            self.validate_pool(&mut census)?;
+        }
+        drop(kept);
+        drop(listing);
+        Ok(())
+    }
+
+    fn validate_pool(&self, census: &mut Census) -> Verdict<()> {
+        self.segment()
+            .settle_pool()
+            .map_err(|fault| format!("pool: {fault:?}"))?;
+        let pool = self.segment().pool();
+        let mut block = pool.free_head.get();
+        for _ in 0..pool.free_count.get() {
+            census.meet(block, POOL, "the free list")?;
+            block = self
+                .segment()
+                .link(block)
+                .map_err(|fault| format!("free list: {fault:?}"))?
+                .get();
+        }
+        if block != NIL {
+            return Err(format!(
+                "the free list goes on after its {} blocks",
+                pool.free_count.get()
+            ));
+        }
+        self.validate_runs(census)?;
+        let handed_out = u64::from(pool.fresh.get()) - 1;
+        if census.met != handed_out {
+            return Err(format!(
+                "{} of {handed_out} blocks are accounted for: the rest leaked",
+                census.met
+            ));
+        }
+        if pool.journal.sequence() & 1 != 0 {
+            return Err("the pool's journal is open".into());
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// The free runs: each in the list of its class, with its ends saying the same, and no other block marked as in one.
+    fn validate_runs(&self, census: &mut Census) -> Verdict<()> {
+        let (segment, pool) = (self.segment(), self.segment().pool());
+        let (mut blocks, mut classes) = (0, 0);
+        for (class, head) in pool.runs.iter().enumerate() {
+            let (mut start, mut before) = (head.get(), NIL);
+            while start != NIL {
+                let run: &Run = segment.block(start).ok_or("a free run does not exist")?;
+                let len = run.len.get();
+                if len == 0 || len.ilog2() as usize != class || run.before.get() != before {
+                    return Err(format!(
+                        "the free run at {start} of {len} is not one of class {class}"
+                    ));
+                }
+                for block in start..start.saturating_add(len) {
+                    census.meet(block, POOL_RUN, "a free run")?;
+                }
+                let end: &Run = segment.block(start + len - 1).ok_or("a free run has no end")?;
+                expect(
+                    "start of a free run",
+                    u64::from(end.start.get()),
+                    u64::from(start),
+                )?;
+                (blocks, classes) = (blocks + len, classes | (1u64 << class));
+                (before, start) = (start, run.next.get());
+            }
+        }
+        expect(
+            "blocks in free runs",
+            u64::from(pool.run_blocks.get()),
+            u64::from(blocks),
+        )?;
+        expect("classes of free runs", u64::from(pool.run_classes.get()), classes)?;
+        let marked = |block: u32| segment.owner(block).is_some_and(|owner| owner.get() == IN_RUN);
+        let wrong = (1..pool.fresh.get())
+            .find(|block| marked(*block) && census.seen.get(*block as usize) != Some(&POOL_RUN));
+        match wrong {
+            Some(block) => Err(format!(
+                "block {block} is marked as in a free run, and is in none"
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What walking a list of runs finds.
+#[derive(Default)]
+struct Runs {
+    blocks: u64,
+    room: usize,
+    last_room: usize,
+    end: u32,
+}
+
+/// What walking the table finds.
+#[derive(Default)]
+struct Tally {
+    entries: u32,
+    leases: u32,
+    size: u64,
+    bytes: u64,
+}
+
+impl Held<'_> {
+    fn validate(&self, census: &mut Census) -> Verdict<()> {
+        let before = census.met;
+        let mut tally = Tally::default();
+        if self.ns.table_root.get() != NIL {
+            let buckets = self.ns.buckets.get();
+            self.validate_node(self.ns.table_root.get(), self.ns.table_depth.get(), census)?;
+            for index in 0..buckets {
+                self.validate_bucket(index, buckets, census, &mut tally)?;
+            }
+        }
+        self.validate_list("recency", self.ns.head.get(), self.ns.tail.get(), tally.entries)?;
+        self.validate_list(
+            "lease",
+            self.ns.lease_head.get(),
+            self.ns.lease_tail.get(),
+            tally.leases,
+        )?;
+        if let Some(name) = self.name_chain() {
+            self.validate_chain(&name, census, "the name")?;
+        }
+        for block in self.tag_blocks().map_err(gone)? {
+            self.own(block, census, "the table of tags")?;
+        }
+        self.validate_stash(census)?;
+        let ns = self.ns;
+        expect("count", u64::from(ns.count.get()), u64::from(tally.entries))?;
+        expect(
+            "lease count",
+            u64::from(ns.lease_count.get()),
+            u64::from(tally.leases),
+        )?;
+        expect("calculated size", ns.calculated_size.get(), tally.size)?;
+        expect("bytes", ns.bytes.get(), tally.bytes)?;
+        expect(
+            "owned blocks",
+            u64::from(self.record.owned.get()),
+            census.met - before,
+        )?;
+        expect("pending", u64::from(ns.pending.get()), 0)?;
+        expect("open journal", ns.journal.sequence() & 1, 0)?;
+        let max = ns.limits.max.get();
+        if max != 0 && u64::from(ns.count.get()) > max {
+            return Err(format!("{} entries, and max is {max}", ns.count.get()));
+        }
+        Ok(())
+    }
+
+    /// A node and all below it; `level` one is a leaf, whose links are buckets.
+    fn validate_node(&self, id: u32, level: u32, census: &mut Census) -> Verdict<()> {
+        self.own(id, census, "the table")?;
+        if level <= 1 {
+            return Ok(());
+        }
+        let node: &Node = self.segment.block(id).ok_or("a table node does not exist")?;
+        for link in node.links.iter().filter(|link| link.get() != NIL) {
+            self.validate_node(link.get(), level - 1, census)?;
+        }
+        Ok(())
+    }
+
+    fn validate_bucket(
+        &self,
+        index: u32,
+        buckets: u32,
+        census: &mut Census,
+        tally: &mut Tally,
+    ) -> Verdict<()> {
+        let root = self.ns.table_root.get();
+        let mut id = self
+            .bucket_at(root, index)
+            .map_err(|_| format!("bucket {index} has no node"))?
+            .get();
+        while id != NIL {
+            let entry = self.entry(id).map_err(gone)?;
+            if bucket_of(entry.hash.get(), buckets) != index {
+                return Err(format!("entry {id} is in bucket {index}, which is not its own"));
+            }
+            let chain = if entry.key_tag() & LEASE_TAG != 0 {
+                tally.leases += 1;
+                let lease: &Lease = self.segment.block(id).ok_or("a lease does not exist")?;
+                if let Some(outcome) = outcome_of(lease) {
+                    self.validate_chain(&outcome, census, "an outcome")?;
+                }
+                Chain {
+                    kind: First::Lease,
+                    len: entry.key_len(),
+                    ..entry.chain_from(id)
+                }
+            } else {
+                tally.entries += 1;
+                tally.size += entry.counted_size();
+                tally.bytes += entry.payload_len() as u64;
+                entry.chain_from(id)
+            };
+            self.validate_chain(&chain, census, "an entry")?;
+            id = entry.chain.get();
+        }
+        Ok(())
+    }
+
+    fn validate_chain(&self, chain: &Chain, census: &mut Census, what: &str) -> Verdict<()> {
+        let Chain {
+            kind,
+            len,
+            first,
+            last,
+        } = *chain;
+        if is_long(len) {
+            return self.validate_long(chain, census, what);
+        }
+        let (mut id, mut count, mut end) = (first, 0, NIL);
+        while id != NIL {
+            self.own(id, census, what)?;
+            (end, count) = (id, count + 1);
+            id = self.link(id).map_err(gone)?.get();
+        }
+        if end != last || count != kind.blocks(len) {
+            return Err(format!(
+                "{what} at {first} ends at {end} after {count}, not at {last} after {}",
+                kind.blocks(len)
+            ));
+        }
+        Ok(())
+    }
+
+    /// One block, and as many runs as the bytes need, all but the last of which are full.
+    fn validate_long(&self, chain: &Chain, census: &mut Census, what: &str) -> Verdict<()> {
+        self.own(chain.first, census, what)?;
+        let tail = tail_of(self.segment, chain.first).map_err(gone)?;
+        let head = self.link(chain.first).map_err(gone)?.get();
+        let found = self.validate_list_of_runs(head, census, what)?;
+        expect("blocks of runs", found.blocks, u64::from(tail.blocks.get()))?;
+        let needed = chain.kind.in_runs(chain.len);
+        if found.end != chain.last || found.room < needed || found.room - found.last_room >= needed {
+            return Err(format!(
+                "{what} at {} has room for {} in runs that end at {}, and needs {needed} up to {}",
+                chain.first, found.room, found.end, chain.last
+            ));
+        }
+        Ok(())
+    }
+
+    fn validate_list_of_runs(&self, head: u32, census: &mut Census, what: &str) -> Verdict<Runs> {
+        let mut found = Runs::default();
+        let mut start = head;
+        while start != NIL {
+            let run: &Run = self.segment.block(start).ok_or("a run does not exist")?;
+            let len = run.len.get();
+            if len == 0 {
+                return Err(format!("{what} has a run at {start} without blocks"));
+            }
+            for block in start..start.saturating_add(len) {
+                self.own(block, census, what)?;
+            }
+            found.blocks += u64::from(len);
+            found.last_room = run_room(len);
+            found.room += found.last_room;
+            found.end = start;
+            start = run.next.get();
+        }
+        Ok(found)
+    }
+
+    fn validate_list(&self, what: &str, front: u32, back: u32, count: u32) -> Verdict<()> {
+        let (mut id, mut before, mut met) = (front, NIL, 0);
+        while id != NIL {
+            let entry = self.entry(id).map_err(gone)?;
+            if entry.before.get() != before || entry.is_lease() != (what == "lease") {
+                return Err(format!("the {what} list is broken at {id}"));
+            }
+            met += 1;
+            if met > count {
+                return Err(format!("the {what} list has more than its {count}"));
+            }
+            (before, id) = (id, entry.after.get());
+        }
+        if before != back || met != count {
+            return Err(format!(
+                "the {what} list ends at {before} after {met}, not at {back} after {count}"
+            ));
+        }
+        Ok(())
+    }
+
+    fn validate_stash(&self, census: &mut Census) -> Verdict<()> {
+        for list in [self.stash().drawn, self.stash().spent] {
+            let found = self.validate_list_of_runs(list.head.get(), census, "the stash")?;
+            expect("blocks of loose runs", u64::from(list.blocks.get()), found.blocks)?;
+        }
+        let mut id = self.ns.stash_head.get();
+        for _ in 0..self.ns.stash_count.get() {
+            self.own(id, census, "the stash")?;
+            id = self.link(id).map_err(gone)?.get();
+        }
+        if id == NIL {
+            Ok(())
+        } else {
+            Err("the stash goes on after its blocks".into())
+        }
+    }
+
+    fn own(&self, id: u32, census: &mut Census, what: &str) -> Verdict<()> {
+        census.meet(id, self.slot as u16, what)?;
+        let owner = self.segment.owner(id).map(crate::shm::word::Word16::get);
+        if owner == Some(self.slot as u16) {
+            Ok(())
+        } else {
+            Err(format!("{what}: block {id} bears {owner:?}"))
+        }
+    }
+}
+
+fn expect(what: &str, is: u64, should: u64) -> Verdict<()> {
+    if is == should {
+        Ok(())
+    } else {
+        Err(format!("{what} is {is} and should be {should}"))
+    }
+}
+
+fn gone(_: Stop) -> String {
+    "a link leads to a block that does not exist".into()
+}
+
+const _: () = assert!(FANOUT == 32);

@@ -1,0 +1,5 @@
+//! Single flight: one process computes a value, the others wait for it and are woken.
+
+pub(in crate::store) mod flight;
+pub(in crate::store) mod processes;
+pub(in crate::store) mod watcher;

@@ -1,0 +1,110 @@
+//! The processes that lead or follow leases, each in a slot whose lock it holds for as long as it lives.
+//!
+//! Invariant: a slot's `generation` changes whenever another process takes it, so that slot and generation together
+//! name one process for ever. The kernel marks the lock when its holder dies, whatever the process id is used for
+//! later.
+
+use crate::error::Result;
+use crate::shm::layout::{MAX_PROCESSES, ProcessSlot, WAKE_WORDS};
+use crate::shm::lock::{self, Guard, Locked};
+use crate::store::facade::store::Store;
+use crate::store::ground::repair::unrecoverable;
+use crate::sys::futex;
+use crate::sys::process::Identity;
+
+/// One process for ever; `slot` is `NO_SLOT` for one that found none free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Registration {
+    pub(in crate::store) slot: u32,
+    pub(in crate::store) generation: u32,
+}
+
+pub(in crate::store) const NO_SLOT: u32 = u32::MAX;
+
+impl Registration {
+    pub(in crate::store) const NONE: Self = Self {
+        slot: NO_SLOT,
+        generation: 0,
+    };
+
+    /// Which wake word this process sleeps on.
+    pub(in crate::store) fn bit(self) -> usize {
+        let number = if self.slot == NO_SLOT {
+            std::process::id()
+        } else {
+            self.slot
+        };
+        number as usize % WAKE_WORDS
+    }
+}
+
+impl Store {
+    /// Takes a slot for this process. The calling thread must keep the guard for as long as the process lives.
+    pub(in crate::store) fn register(&self) -> Result<Option<(Registration, Guard)>> {
+        let _listing = self.listing()?;
+        let directory = self.segment().directory();
+        let used = directory.processes_used.get();
+        for slot in 0..used {
+            let process = self.segment().process(slot).ok_or_else(unrecoverable)?;
+            let guard = match lock::try_lock(&process.alive).map_err(|_| unrecoverable())? {
+                None => continue,
+                Some(Locked::Sound(guard)) => guard,
+                Some(Locked::OwnerDied(dead)) => dead.after_repair(),
+            };
+            return Ok(Some((sign(slot, process), guard)));
+        }
+        let Some(process) = self.segment().process(used).filter(|_| used < MAX_PROCESSES) else {
+            return Ok(None);
+        };
+        let at = self.segment().region().offset_of(process);
+        if self
+            .segment()
+            .commit(at.0, size_of::<ProcessSlot>() as u64)
+            .is_err()
+        {
+            return Ok(None);
+        }
+        lock::prepare(&process.alive);
+        let Locked::Sound(guard) = lock::lock(&process.alive).map_err(|_| unrecoverable())? else {
+            return Err(unrecoverable());
+        };
+        let registration = sign(used, process);
+        directory.processes_used.publish(used + 1);
+        Ok(Some((registration, guard)))
+    }
+
+    /// Whether a lease's leader still lives. One without a slot counts as living until its lease runs out.
+    pub(in crate::store) fn lives(&self, leader: Registration) -> bool {
+        if leader.slot == NO_SLOT {
+            return true;
+        }
+        let used = self.segment().directory().processes_used.observe();
+        self.segment()
+            .process(leader.slot)
+            .filter(|_| leader.slot < used)
+            .is_some_and(|process| process.generation.get() == leader.generation && process.alive.is_held())
+    }
+
+    /// Wakes the processes whose bits are set.
+    pub(in crate::store) fn wake(&self, mask: u64) {
+        for (bit, word) in self.segment().header().wake.iter().enumerate() {
+            if mask & (1 << bit) != 0 {
+                word.add(1);
+                futex::wake_all(word.atomic());
+            }
+        }
+    }
+
+    pub(in crate::store) fn wake_everyone(&self) {
+        self.wake(u64::MAX);
+    }
+}
+
+fn sign(slot: u32, process: &ProcessSlot) -> Registration {
+    let generation = process.generation.get().wrapping_add(1).max(1);
+    let me = Identity::of_self();
+    process.generation.put(generation);
+    process.pid.put(me.pid);
+    process.started.put(me.started);
+    Registration { slot, generation }
+}

@@ -1,0 +1,262 @@
+//! The one thread of a process that waits for leases to end, started when the process first leads or follows one.
+//!
+//! It sleeps on the process's wake word and on the locks of the leaders it waits for, so that a leader's `finish` and
+//! a leader's death both wake it. It holds this process's slot: when the process dies, the kernel marks the slot's
+//! lock and wakes one of those who sleep on it, and that one wakes the others. Callbacks run with nothing locked.
+
+use parking_lot::{Mutex, MutexGuard};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, OnceLock, Weak, mpsc};
+
+use crate::shm::word::Word32;
+use crate::store::facade::cache::Cache;
+use crate::store::facade::store::Store;
+use crate::store::flights::flight::{Lease, Outcome, Revoked, Sight};
+use crate::store::flights::processes::Registration;
+use crate::store::ground::values::Key;
+use crate::sys::clock::monotonic_ms;
+use crate::sys::futex::{self, MOST_WORDS};
+
+/// For a sleep that only a wake ends.
+const FOREVER: f64 = 1e12;
+
+/// A leader's death wakes one sleeper only. Should that one be killed in the same moment, the others find out by this.
+const LONGEST_WATCH_MS: f64 = 200.0;
+
+type Done = Box<dyn FnOnce(Outcome) + Send>;
+/// Namespace, the key's tag, the key, and the flight.
+type LeaseName = (String, u8, Arc<[u8]>, u64);
+
+struct Followers {
+    cache: Cache,
+    done: Vec<Done>,
+}
+
+/// A leader of this process that wants to know when its flight is void.
+struct Led {
+    cache: Cache,
+    lease: Lease,
+    done: Box<dyn FnOnce(Revoked) + Send>,
+}
+
+#[derive(Default)]
+pub(in crate::store) struct Watcher {
+    started: OnceLock<Registration>,
+    followed: Mutex<HashMap<LeaseName, Followers>>,
+    /// By the lease's token.
+    led: Mutex<BTreeMap<u64, Led>>,
+}
+
+impl std::fmt::Debug for Watcher {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Watcher")
+            .field("started", &self.started)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What one look at everything that is followed shows.
+struct Round {
+    calls: Vec<(Vec<Done>, Outcome)>,
+    revoked: Vec<(Led, Revoked)>,
+    leaders: Vec<Registration>,
+    deadline: f64,
+    a_leader_died: bool,
+}
+
+impl Watcher {
+    pub(in crate::store) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Who this process is among those that lead and follow. Starts the thread on first use.
+    pub(in crate::store) fn registration(&self, store: &Arc<Store>) -> Registration {
+        *self.started.get_or_init(|| {
+            let (tell, told) = mpsc::channel();
+            let weak = Arc::downgrade(store);
+            let thread = std::thread::Builder::new()
+                .name("flotilla-leases".into())
+                .stack_size(256 << 10);
+            match thread.spawn(move || run(&weak, &tell)) {
+                Ok(_) => told.recv().unwrap_or(Registration::NONE),
+                Err(_) => Registration::NONE,
+            }
+        })
+    }
+
+    pub(in crate::store) fn add(&self, store: &Arc<Store>, cache: &Cache, lease: &Lease, done: Done) {
+        let me = self.registration(store);
+        let (tag, key, flight) = lease.name();
+        let name = (cache.name().to_string(), tag, key, flight);
+        let mut followed = self.followed();
+        followed
+            .entry(name)
+            .or_insert_with(|| Followers {
+                cache: cache.clone(),
+                done: Vec::new(),
+            })
+            .done
+            .push(done);
+        drop(followed);
+        store.wake(1 << me.bit());
+    }
+
+    pub(in crate::store) fn watch(
+        &self,
+        store: &Arc<Store>,
+        cache: &Cache,
+        lease: &Lease,
+        done: Box<dyn FnOnce(Revoked) + Send>,
+    ) {
+        let me = self.registration(store);
+        let led = Led {
+            cache: cache.clone(),
+            lease: lease.clone(),
+            done,
+        };
+        self.led().insert(lease.token(), led);
+        store.wake(1 << me.bit());
+    }
+
+    pub(in crate::store) fn unwatch(&self, lease: &Lease) {
+        self.led().remove(&lease.token());
+    }
+
+    fn led(&self) -> MutexGuard<'_, BTreeMap<u64, Led>> {
+        self.led.lock()
+    }
+
+    /// Looks at every lease that a leader of this process wants to hear of.
+    fn look_at_led(&self, round: &mut Round) {
+        let watched: Vec<(Cache, Lease)> = self
+            .led()
+            .values()
+            .map(|led| (led.cache.clone(), led.lease.clone()))
+            .collect();
+        for (cache, lease) in watched {
+            match cache.look_at_own(&lease, monotonic_ms()) {
+                Ok(Ok(deadline)) => round.deadline = round.deadline.min(deadline + 1.0),
+                Ok(Err(how)) => {
+                    if let Some(led) = self.led().remove(&lease.token()) {
+                        round.revoked.push((led, how));
+                    }
+                }
+                Err(_) => self.unwatch(&lease),
+            }
+        }
+    }
+
+    fn followed(&self) -> MutexGuard<'_, HashMap<LeaseName, Followers>> {
+        self.followed.lock()
+    }
+
+    /// Looks at every lease that is followed. The ones that are over leave the list.
+    fn look_around(&self, me: Registration) -> Round {
+        let mut round = Round {
+            calls: Vec::new(),
+            revoked: Vec::new(),
+            leaders: Vec::new(),
+            deadline: FOREVER,
+            a_leader_died: false,
+        };
+        let names: Vec<LeaseName> = self.followed().keys().cloned().collect();
+        for name in names {
+            let Some(cache) = self
+                .followed()
+                .get(&name)
+                .map(|followers| followers.cache.clone())
+            else {
+                continue;
+            };
+            let key = Key {
+                tag: name.1,
+                bytes: &name.2,
+            };
+            let outcome = match cache.look(key, name.3, monotonic_ms(), me) {
+                Ok(Sight::Running { leader, deadline }) => {
+                    round.leaders.push(leader);
+                    round.deadline = round.deadline.min(deadline + 1.0);
+                    continue;
+                }
+                Ok(Sight::LeaderDied) => {
+                    round.a_leader_died = true;
+                    Outcome::Lost
+                }
+                Ok(Sight::Over(outcome)) => outcome,
+                Err(_) => Outcome::Lost,
+            };
+            if let Some(followers) = self.followed().remove(&name) {
+                round.calls.push((followers.done, outcome));
+            }
+        }
+        self.look_at_led(&mut round);
+        round
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Some(me) = self.watcher.started.get() {
+            self.wake(1 << me.bit());
+        }
+    }
+}
+
+fn run(weak: &Weak<Store>, tell: &mpsc::Sender<Registration>) {
+    // The guard is this process's sign of life: it lives as long as this thread does.
+    let Some(store) = weak.upgrade() else { return };
+    let registered = store.register().ok().flatten();
+    let (me, _alive) = registered.map_or((Registration::NONE, None), |(me, guard)| (me, Some(guard)));
+    let word: &'static Word32 = &store.segment().header().wake[me.bit()];
+    drop(store);
+    let _ = tell.send(me);
+    loop {
+        let seen = word.observe();
+        let Some(store) = weak.upgrade() else { return };
+        let round = store.watcher.look_around(me);
+        if round.a_leader_died {
+            store.wake_everyone();
+        }
+        for (callbacks, outcome) in round.calls {
+            for done in callbacks {
+                done(outcome.clone());
+            }
+        }
+        for (led, how) in round.revoked {
+            (led.done)(how);
+        }
+        let words = words_to_watch(&store, me, word, seen, round.leaders);
+        drop(store);
+        // No words: a leader died since it was looked at.
+        if let Some(words) = words {
+            let deadline = if words.len() > 1 {
+                monotonic_ms() + LONGEST_WATCH_MS
+            } else {
+                FOREVER
+            };
+            futex::wait_any(&words, round.deadline.min(deadline));
+        }
+    }
+}
+
+/// The wake word and the locks of the leaders: whichever moves first ends the sleep.
+fn words_to_watch(
+    store: &Arc<Store>,
+    me: Registration,
+    word: &'static Word32,
+    seen: u32,
+    mut leaders: Vec<Registration>,
+) -> Option<Vec<(&'static AtomicU32, u32)>> {
+    leaders.retain(|leader| leader.slot != me.slot);
+    leaders.sort_unstable_by_key(|leader| leader.slot);
+    leaders.dedup();
+    let processes = leaders
+        .iter()
+        .take(MOST_WORDS - 1)
+        .filter_map(|leader| store.segment().process(leader.slot));
+    let watched = processes
+        .map(|process| process.alive.death_watch())
+        .collect::<Option<Vec<_>>>()?;
+    Some(std::iter::once((word.atomic(), seen)).chain(watched).collect())
+}

@@ -1,0 +1,313 @@
+//! Which namespaces exist: making, joining, listing and destroying them.
+//!
+//! Invariants: a slot is `FREE`, or `LIVE` under one name, or in between (`BUILDING`, `DYING`) while the process that
+//! holds the directory's lock works on it. The slot's generation changes when its namespace is destroyed, so a handle
+//! that remembers another one knows that its namespace is gone. A slot's lock is prepared once and never again. The
+//! directory's lock is taken before any namespace's. A process that dies in here leaves a slot in between, and the
+//! next to take the directory's lock empties that slot.
+
+use crate::error::{Code, Error, Result};
+use crate::shm::layout::{MAX_NAMESPACES, NIL, Namespace, NamespaceRecord};
+use crate::shm::lock::{self, Guard, Locked};
+use crate::shm::region::Offset;
+use crate::store::entries::remove::PENDING_NOTHING;
+use crate::store::facade::store::Store;
+use crate::store::ground::held::Held;
+use crate::store::ground::options::{LeftOut, Options};
+use crate::store::ground::repair::{hold, unrecoverable};
+use crate::store::ground::stop::{Step, Stop};
+use crate::store::table::chain::{Chain, Cursor, First};
+
+const FREE: u32 = 0;
+const BUILDING: u32 = 1;
+const LIVE: u32 = 2;
+const DYING: u32 = 3;
+
+/// The directory's lock is held.
+#[derive(Debug)]
+pub(in crate::store) struct Listing<'s> {
+    store: &'s Store,
+    _guard: Guard,
+}
+
+/// Which namespace, and which of those that had its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Place {
+    pub(in crate::store) slot: u32,
+    pub(in crate::store) generation: u32,
+}
+
+impl Store {
+    pub(in crate::store) fn listing(&self) -> Result<Listing<'_>> {
+        match lock::lock(&self.segment().directory().lock).map_err(|_| unrecoverable())? {
+            Locked::Sound(guard) => Ok(Listing {
+                store: self,
+                _guard: guard,
+            }),
+            Locked::OwnerDied(dead) => {
+                self.finish_interrupted_slots()?;
+                Ok(Listing {
+                    store: self,
+                    _guard: dead.after_repair(),
+                })
+            }
+        }
+    }
+
+    fn finish_interrupted_slots(&self) -> Result<()> {
+        let segment = self.segment();
+        for slot in 0..segment.directory().slots_used.get() {
+            let record = segment.record(slot).ok_or_else(unrecoverable)?;
+            if matches!(record.state.get(), BUILDING | DYING) {
+                self.vacate(slot, record)?;
+            }
+        }
+        segment.header().repairs.add(1);
+        Ok(())
+    }
+
+    /// Empties a slot and sets it free.
+    fn vacate(&self, slot: u32, record: &'static NamespaceRecord) -> Result<()> {
+        let mut held = hold(self.segment(), slot)?;
+        let generation = record.generation.get().wrapping_add(1).max(1);
+        held.ns.generation.put(generation);
+        if held.empty().is_err() {
+            held.condemn()?;
+        }
+        record.generation.put(generation);
+        record.state.put(FREE);
+        Ok(())
+    }
+
+    /// The slots that hold a namespace, without a lock: what is read may be out of date.
+    pub(in crate::store) fn live_slots(&self) -> impl Iterator<Item = (u32, &'static NamespaceRecord)> + '_ {
+        let used = self
+            .segment()
+            .directory()
+            .slots_used
+            .observe()
+            .min(MAX_NAMESPACES);
+        (0..used)
+            .filter_map(|slot| Some((slot, self.segment().record(slot)?)))
+            .filter(|(_, record)| record.state.get() == LIVE)
+    }
+}
+
+impl Listing<'_> {
+    fn find(&self, name: [u64; 2]) -> Option<(u32, &'static NamespaceRecord)> {
+        self.store
+            .live_slots()
+            .find(|(_, record)| record.name[0].get() == name[0] && record.name[1].get() == name[1])
+    }
+
+    /// Joins a namespace that exists, or makes it: its place, and the options that it has.
+    pub(in crate::store) fn open(
+        &self,
+        name: &str,
+        options: &Options,
+        left_out: LeftOut,
+    ) -> Result<(Place, Options)> {
+        let hash = self.store.name_hash(name);
+        if let Some((slot, record)) = self.find(hash) {
+            let held = hold(self.store.segment(), slot)?;
+            let existing = Options::read_from(&held.ns.declared);
+            options.check_against(&existing, left_out, name)?;
+            let generation = record.generation.get();
+            return Ok((Place { slot, generation }, existing));
+        }
+        let (slot, record) = self.vacant()?;
+        record.name[0].put(hash[0]);
+        record.name[1].put(hash[1]);
+        record.state.put(BUILDING);
+        let built = self.build(slot, record, name, options);
+        if built.is_err() {
+            self.store.vacate(slot, record)?;
+        }
+        Ok((built?, options.clone()))
+    }
+
+    /// The place and the declared options of a namespace that exists.
+    pub(in crate::store) fn lookup(&self, name: &str) -> Result<Option<(Place, Options)>> {
+        let Some((slot, record)) = self.find(self.store.name_hash(name)) else {
+            return Ok(None);
+        };
+        let held = hold(self.store.segment(), slot)?;
+        let place = Place {
+            slot,
+            generation: record.generation.get(),
+        };
+        Ok(Some((place, Options::read_from(&held.ns.declared))))
+    }
+
+    /// A slot to build in: one that was used before, else the next one.
+    fn vacant(&self) -> Result<(u32, &'static NamespaceRecord)> {
+        let segment = self.store.segment();
+        let used = segment.directory().slots_used.get();
+        let free = (0..used).filter_map(|slot| Some((slot, segment.record(slot)?)));
+        if let Some(found) = free.into_iter().find(|(_, record)| record.state.get() == FREE) {
+            return Ok(found);
+        }
+        let (Some(ns), Some(record)) = (segment.namespace(used), segment.record(used)) else {
+            return Err(Error::new(
+                Code::TooManyNamespaces,
+                format!("{MAX_NAMESPACES} namespaces exist already; destroy() those that are no longer used"),
+            ));
+        };
+        self.pay_for(ns, record)?;
+        lock::prepare(&ns.lock);
+        segment.directory().slots_used.publish(used + 1);
+        Ok((used, record))
+    }
+
+    fn pay_for(&self, ns: &'static Namespace, record: &'static NamespaceRecord) -> Result<()> {
+        let segment = self.store.segment();
+        let region = segment.region();
+        let ranges: [(Offset, usize); 2] = [
+            (region.offset_of(ns), size_of::<Namespace>()),
+            (region.offset_of(record), size_of::<NamespaceRecord>()),
+        ];
+        for (at, len) in ranges {
+            segment.commit(at.0, len as u64).map_err(|cause| {
+                Error::new(
+                    Code::OutOfMemory,
+                    format!("the system gave no memory for a namespace ({cause})"),
+                )
+            })?;
+            segment.header().committed_bytes.add(len as u64);
+        }
+        Ok(())
+    }
+
+    fn build(
+        &self,
+        slot: u32,
+        record: &'static NamespaceRecord,
+        name: &str,
+        options: &Options,
+    ) -> Result<Place> {
+        loop {
+            let mut held = hold(self.store.segment(), slot)?;
+            match held.furnish(name, options) {
+                Ok(()) => {
+                    let generation = record.generation.get().wrapping_add(1).max(1);
+                    record.generation.put(generation);
+                    held.ns.generation.put(generation);
+                    record.state.put(LIVE);
+                    return Ok(Place { slot, generation });
+                }
+                Err(Stop::NoRoom(blocks)) => {
+                    drop(held);
+                    self.store.make_room(blocks, slot)?;
+                }
+                Err(Stop::Refused(error)) => return Err(error),
+                Err(Stop::Damaged) => held.condemn()?,
+            }
+        }
+    }
+
+    /// True if it was there. Its leases go, too, and whoever follows one is told.
+    pub(in crate::store) fn destroy(&self, name: &str) -> Result<bool> {
+        let Some((slot, record)) = self.find(self.store.name_hash(name)) else {
+            return Ok(false);
+        };
+        record.state.put(DYING);
+        self.store.vacate(slot, record)?;
+        self.store.wake_everyone();
+        Ok(true)
+    }
+
+    pub(in crate::store) fn names(&self) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        for (slot, _) in self.store.live_slots() {
+            let held = hold(self.store.segment(), slot)?;
+            if let Ok(Some(name)) = held.name() {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+}
+
+impl Held<'_> {
+    /// Everything a new namespace starts with.
+    fn furnish(&mut self, name: &str, options: &Options) -> Step<()> {
+        let ns = self.ns;
+        options.write_to(&ns.limits);
+        options.write_to(&ns.declared);
+        for word in [
+            &ns.sets,
+            &ns.deletes,
+            &ns.evictions,
+            &ns.memory_evictions,
+            &ns.purge_after,
+            &ns.void_before,
+        ] {
+            word.put(0);
+        }
+        for stripe in &ns.stripes {
+            stripe.hits.put(0);
+            stripe.misses.put(0);
+        }
+        ns.next_expiry.put_f64(f64::INFINITY);
+        ns.ttl_tracked.put(u32::from(options.ttl != 0.0));
+        ns.pending.put(PENDING_NOTHING);
+        self.keep_name(name.as_bytes())
+    }
+
+    fn keep_name(&mut self, name: &[u8]) -> Step<()> {
+        if self.ns.name_first.get() != NIL {
+            return Ok(());
+        }
+        self.check_fits(First::Plain, name.len())?;
+        self.reserve(First::Plain, name.len())?;
+        let chain = self.write_chain(First::Plain, [name, &[], &[]])?;
+        let mut change = self.begin();
+        let mut stock = self.stock();
+        self.use_up(&mut change, &chain, &mut stock)?;
+        self.store_stock(&mut change, &stock);
+        change.set32(&self.ns.name_first, chain.first);
+        change.set32(&self.ns.name_last, chain.last);
+        change.set32(&self.ns.name_len, name.len() as u32);
+        Ok(change.commit()?)
+    }
+
+    /// The name it was made with; `None` for one that had to be cleared since.
+    pub(in crate::store) fn name(&self) -> Step<Option<String>> {
+        let Some(chain) = self.name_chain() else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        Cursor::at_start(self.segment, chain.first, chain.kind, chain.len)?
+            .append_to(chain.len, &mut bytes)?;
+        String::from_utf8(bytes).map(Some).map_err(|_| Stop::Damaged)
+    }
+
+    /// The chain that holds the name.
+    pub(in crate::store) fn name_chain(&self) -> Option<Chain> {
+        let first = self.ns.name_first.get();
+        (first != NIL).then(|| Chain {
+            kind: First::Plain,
+            len: self.ns.name_len.get() as usize,
+            first,
+            last: self.ns.name_last.get(),
+        })
+    }
+
+    /// Gives every block back.
+    fn empty(&mut self) -> Step<()> {
+        self.drop_leases()?;
+        self.clear()?;
+        if let Some(chain) = self.name_chain() {
+            let mut change = self.begin();
+            let mut stock = self.stock();
+            self.give_up(&mut change, &chain, &mut stock)?;
+            self.store_stock(&mut change, &stock);
+            change.set32(&self.ns.name_first, NIL);
+            change.set32(&self.ns.name_last, NIL);
+            change.set32(&self.ns.name_len, 0);
+            change.commit()?;
+        }
+        self.return_runs()?;
+        self.give_surplus(0)
+    }
+}

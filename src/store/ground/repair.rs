@@ -1,0 +1,129 @@
+//! Taking a namespace's lock, and what is done when its last owner died holding it.
+//!
+//! Repair finishes the pool's transaction first, then the namespace's own, then whatever `pending` names. That is all
+//! there is to do, because nothing is changed in any other way. If the journal holds what no transaction writes, or a
+//! link leads nowhere, the namespace is condemned: emptied without following any of its links, its blocks found by
+//! the owner's number that each one bears, and counted in `recoveries`. No other namespace is touched.
+//!
+//! A process that dies in here leaves the lock with a dead owner again, and the next one begins again from the start.
+
+use crate::error::{Code, Error, Result};
+use crate::shm::layout::NIL;
+use crate::shm::lock::{self, Locked};
+use crate::shm::segment::Segment;
+use crate::store::entries::remove::{PENDING_CLEAR, PENDING_CONDEMNED, PENDING_NOTHING};
+use crate::store::ground::held::Held;
+use crate::store::ground::stop::{Step, Stop};
+
+pub(in crate::store) fn unrecoverable() -> Error {
+    Error::new(
+        Code::SegmentDamaged,
+        "a lock of the segment cannot be had any more; restart the primary and its workers",
+    )
+}
+
+/// Takes the lock of a namespace slot that was prepared before.
+#[inline(always)]
+pub(in crate::store) fn hold(segment: &Segment, slot: u32) -> Result<Held<'_>> {
+    let (Some(ns), Some(record)) = (segment.namespace(slot), segment.record(slot)) else {
+        return Err(unrecoverable());
+    };
+    match lock::lock(&ns.lock).map_err(|_| unrecoverable())? {
+        Locked::Sound(guard) => Ok(Held::new(segment, slot, ns, record, guard)),
+        Locked::OwnerDied(dead) => {
+            // The data is reached before the lock is declared sound: should this process die now, the next taker
+            // must still learn that the owner died.
+            repair(segment, slot)?;
+            segment.header().repairs.add(1);
+            Ok(Held::new(segment, slot, ns, record, dead.after_repair()))
+        }
+    }
+}
+
+/// What a namespace's data can be reached through while its lock still counts as a dead owner's.
+fn repair(segment: &Segment, slot: u32) -> Result<()> {
+    let (Some(ns), Some(record)) = (segment.namespace(slot), segment.record(slot)) else {
+        return Err(unrecoverable());
+    };
+    let mut held = Held::under_repair(segment, slot, ns, record);
+    match held.finish_interrupted() {
+        Ok(()) => Ok(()),
+        Err(_) => held.condemn(),
+    }
+}
+
+impl Held<'_> {
+    fn finish_interrupted(&mut self) -> Step<()> {
+        self.segment.settle_pool()?;
+        self.ns.journal.replay(self.segment.region())?;
+        self.check_ends()?;
+        self.go_on_carrying()?;
+        match self.ns.pending.get() {
+            PENDING_NOTHING => {}
+            PENDING_CLEAR => self.finish_clear()?,
+            _ => return Err(Stop::Damaged),
+        }
+        self.return_runs()?;
+        self.show_unshown_front();
+        Ok(())
+    }
+
+    /// What must hold of any namespace and costs nothing to see.
+    fn check_ends(&self) -> Step<()> {
+        let ns = self.ns;
+        let list = |front: u32, back: u32, count: u32| {
+            (front == NIL) == (count == 0) && (back == NIL) == (count == 0)
+        };
+        let table = (ns.table_root.get() == NIL) == (ns.table_depth.get() == 0);
+        let sound = list(ns.head.get(), ns.tail.get(), ns.count.get())
+            && list(ns.lease_head.get(), ns.lease_tail.get(), ns.lease_count.get())
+            && (ns.stash_head.get() == NIL) == (ns.stash_count.get() == 0)
+            && (ns.drawn.get() == NIL) == (ns.drawn_blocks.get() == 0)
+            && (ns.spent.get() == NIL) == (ns.spent_blocks.get() == 0)
+            && table;
+        if sound { Ok(()) } else { Err(Stop::Damaged) }
+    }
+
+    /// Empties the namespace without believing anything in it.
+    pub(in crate::store) fn condemn(&mut self) -> Result<()> {
+        let ns = self.ns;
+        ns.pending.put(PENDING_CONDEMNED);
+        self.count_all_changes();
+        self.forget_touches();
+        for word in [
+            &ns.count,
+            &ns.head,
+            &ns.tail,
+            &ns.table_root,
+            &ns.table_depth,
+            &ns.buckets,
+            &ns.tags_root,
+        ] {
+            word.put(0);
+        }
+        for word in [
+            &ns.stash_head,
+            &ns.stash_count,
+            &ns.lease_head,
+            &ns.lease_tail,
+            &ns.lease_count,
+        ] {
+            word.put(NIL);
+        }
+        for word in [&ns.drawn, &ns.drawn_blocks, &ns.spent, &ns.spent_blocks] {
+            word.put(NIL);
+        }
+        for word in [&ns.name_first, &ns.name_last, &ns.name_len] {
+            word.put(NIL);
+        }
+        ns.calculated_size.put(0);
+        ns.bytes.put(0);
+        ns.next_expiry.put_f64(f64::INFINITY);
+        ns.journal.abandon();
+        self.moved_runs = false;
+        self.segment.sweep(&self.stash()).map_err(|_| unrecoverable())?;
+        self.segment.header().recoveries.add(1);
+        ns.pending.put(PENDING_NOTHING);
+        Ok(())
+    }
+}

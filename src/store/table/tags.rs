@@ -1,0 +1,167 @@
+//! Tags: making every entry that bears one gone, at once, whatever their number.
+//!
+//! A namespace has a clock that each invalidation moves on by one, and a table of the tags that were invalidated, each
+//! with the clock's time then. An entry remembers the time when it was written: it is gone if one of its tags has a
+//! later one. Nothing goes through entries; whoever comes upon one that is gone removes it.
+//!
+//! The table is a tree of nodes with leaves of seven tags, chosen by a tag's hash; what nobody invalidated takes no
+//! room. A leaf that is full forgets its oldest tag and keeps that tag's time as its floor: of a tag that is not in it,
+//! nobody knows whether it was invalidated up to then, so an entry that is as old is gone.
+//!
+//! Invariants: no time in the table, nor an entry's, is later than the clock; a leaf's floor is not later than any
+//! time in it. Each invalidation is one transaction, and so is each block that the tree gets: a death leaves a tag
+//! invalidated, or not, and at most a leaf without tags.
+
+use crate::shm::layout::{FANOUT, NIL, Node, TagLeaf};
+use crate::shm::word::Word32;
+use crate::store::ground::held::Held;
+use crate::store::ground::stop::{Step, Stop};
+use crate::store::table::buckets::BITS;
+use crate::store::table::extras::{Traits, tag_hash};
+
+/// A segment with fewer blocks than that has a smaller table in each namespace, so that tags do not fill it.
+const MANY_BLOCKS: u32 = 1 << 20;
+
+/// What lies on the way to a leaf.
+enum Way {
+    Leaf(&'static TagLeaf),
+    /// The topmost link that leads nowhere.
+    Gap(&'static Word32),
+}
+
+impl Held<'_> {
+    /// How many nodes lie between the root, which is one of them, and a leaf.
+    fn tag_levels(&self) -> u32 {
+        if self.segment.geometry().block_capacity < MANY_BLOCKS {
+            2
+        } else {
+            3
+        }
+    }
+
+    fn way_to_tag(&self, hash: u64) -> Step<Way> {
+        let mut link = &self.ns.tags_root;
+        for level in (0..self.tag_levels()).rev() {
+            if link.get() == NIL {
+                return Ok(Way::Gap(link));
+            }
+            let node: &Node = self.segment.block(link.get()).ok_or(Stop::Damaged)?;
+            link = &node.links[(hash >> (BITS * level)) as usize % FANOUT];
+        }
+        if link.get() == NIL {
+            return Ok(Way::Gap(link));
+        }
+        self.segment.block(link.get()).map(Way::Leaf).ok_or(Stop::Damaged)
+    }
+
+    /// Whether one of an entry's tags was invalidated after it was written.
+    pub(in crate::store) fn is_invalidated(&self, traits: &Traits) -> Step<bool> {
+        self.any_invalidated_since(&traits.tags, traits.clock)
+    }
+
+    pub(in crate::store) fn any_invalidated_since(&self, tags: &[u64], clock: u64) -> Step<bool> {
+        if clock >= self.ns.tag_clock.get() {
+            return Ok(false);
+        }
+        for &hash in tags {
+            if let Way::Leaf(leaf) = self.way_to_tag(hash)?
+                && leaf.time_of(hash) > clock
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Makes all entries that bear the tag gone.
+    pub(in crate::store) fn invalidate_tag(&mut self, tag: &str) -> Step<()> {
+        let hash = tag_hash(self.segment, tag);
+        let leaf = self.tag_leaf(hash)?;
+        let time = self.ns.tag_clock.get().wrapping_add(1);
+        let row = leaf.row(hash).or_else(|| leaf.oldest()).ok_or(Stop::Damaged)?;
+        let mut change = self.begin();
+        // What a flight will bring bears tags that nobody knows yet.
+        self.void_all_flights(&mut change);
+        if row.hash.get() != hash {
+            change.adjust64(&leaf.floor, row.time.get());
+            change.set64(&row.hash, hash);
+        }
+        change.set64(&row.time, time);
+        change.set64(&self.ns.tag_clock, time);
+        Ok(change.commit()?)
+    }
+
+    /// The leaf of a tag, made if there is none.
+    fn tag_leaf(&mut self, hash: u64) -> Step<&'static TagLeaf> {
+        let mut made = 0;
+        loop {
+            let gap = match self.way_to_tag(hash)? {
+                Way::Leaf(leaf) => return Ok(leaf),
+                Way::Gap(_) if made > self.tag_levels() => return Err(Stop::Damaged),
+                Way::Gap(gap) => gap,
+            };
+            self.reserve_blocks(1)?;
+            let id = self.blank_node()?;
+            let mut change = self.begin();
+            self.pop_node(&mut change, id, NIL)?;
+            change.set32(gap, id);
+            change.commit()?;
+            made += 1;
+        }
+    }
+
+    /// Forgets all invalidations: for a namespace without entries and leases.
+    pub(in crate::store) fn fell_tags(&mut self) -> Step<()> {
+        while self.ns.tags_root.get() != NIL {
+            let (mut link, mut id) = (&self.ns.tags_root, self.ns.tags_root.get());
+            for _ in 0..self.tag_levels() {
+                let node: &Node = self.segment.block(id).ok_or(Stop::Damaged)?;
+                let Some(last) = node.links.iter().rev().find(|link| link.get() != NIL) else {
+                    break;
+                };
+                (link, id) = (last, last.get());
+            }
+            let mut change = self.begin();
+            change.set32(link, NIL);
+            self.push_node(&mut change, id)?;
+            change.commit()?;
+            self.trim()?;
+        }
+        Ok(())
+    }
+
+    /// All blocks of the table, in any order.
+    pub(in crate::store) fn tag_blocks(&self) -> Step<Vec<u32>> {
+        let mut level = vec![self.ns.tags_root.get()];
+        level.retain(|id| *id != NIL);
+        let mut all = level.clone();
+        for _ in 0..self.tag_levels() {
+            let mut below = Vec::new();
+            for id in level {
+                let node: &Node = self.segment.block(id).ok_or(Stop::Damaged)?;
+                below.extend(node.links.iter().map(Word32::get).filter(|id| *id != NIL));
+            }
+            all.extend(&below);
+            level = below;
+        }
+        Ok(all)
+    }
+}
+
+impl TagLeaf {
+    fn row(&self, hash: u64) -> Option<&crate::shm::layout::TagRow> {
+        self.rows
+            .iter()
+            .find(|row| row.time.get() != 0 && row.hash.get() == hash)
+    }
+
+    /// A free row, whose time is 0, or the one that was invalidated the longest ago.
+    fn oldest(&self) -> Option<&crate::shm::layout::TagRow> {
+        self.rows.iter().min_by_key(|row| row.time.get())
+    }
+
+    /// When a tag was invalidated last, or may have been.
+    fn time_of(&self, hash: u64) -> u64 {
+        self.row(hash).map_or(self.floor.get(), |row| row.time.get())
+    }
+}
