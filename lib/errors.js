@@ -488,4 +488,11 @@ function nativeError(code, message) {
   return new CodedError(code, message);
 }
 
-module.exports = { FlotillaError, createError, nativeError, table };
+/**
+ * What somebody else's error says, in whatever shape it was thrown.
+ *
+ * @param {unknown} cause
+ */
+const reasonOf = (cause) => (cause instanceof Error ? cause.message : String(cause));
+
+module.exports = { FlotillaError, createError, nativeError, reasonOf, table };

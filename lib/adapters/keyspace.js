@@ -6,7 +6,7 @@
 
 /** @import { LRUCacheClustered as Cache } from '../../index.js' */
 
-const { LRUCacheClustered } = require('../doors/library.js');
+const { theInstance } = require('../base/instance.js');
 const { checkNames } = require('../cache/option-names.js');
 const { invalid } = require('../cache/options.js');
 
@@ -65,6 +65,7 @@ function keyspace(options, defaults, store, more = []) {
   const { cache, namespace = defaults.namespace, max = defaults.max, prefix = defaults.prefix } = options;
   if (typeof prefix !== 'string') throw invalid('prefix', 'a string', prefix);
   if (cache === undefined) {
+    const { LRUCacheClustered } = theInstance();
     return new Keyspace(new LRUCacheClustered({ namespace, max, ...TRANSPORT }), prefix);
   }
   if (typeof cache?.touch !== 'function') throw invalid('cache', 'an LRUCacheClustered', cache);

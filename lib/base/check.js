@@ -1,7 +1,7 @@
-/** The door of the lifecycle: what an option may be, and the error for what it may not. */
+/** What an option may be, and the error for what it may not. */
 
 const { createError } = require('../errors.js');
-const { describe, invalidArgument: invalid } = require('../signals/graph.js');
+const { describe, invalidArgument: invalid } = require('./argument.js');
 
 const LARGEST_PORT = 65_535;
 /** The longest time that a timer of Node's can wait. */

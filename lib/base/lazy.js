@@ -5,8 +5,9 @@
  * library that are loaded already are found by those that follow.
  */
 
-const { sep } = require('node:path');
+const path = require('node:path');
 
+const lib = path.dirname(__dirname) + path.sep;
 /** The modules of this copy that are loaded, by their files. @type {Map<string, NodeModule>} */
 const loaded = new Map();
 
@@ -23,7 +24,7 @@ function amongLoaded(load) {
     return load();
   } finally {
     for (const [file, module] of Object.entries(cache)) {
-      if (module && file.startsWith(__dirname + sep)) loaded.set(file, module);
+      if (module && file.startsWith(lib)) loaded.set(file, module);
     }
   }
 }

@@ -5,7 +5,7 @@
 
 /** @import { BackendCandidate, LoadBalancerContext, LoadBalancerFunction, LoggerLike } from '../../index.js' */
 
-const { describe } = require('../server/checks.js');
+const { describe } = require('../base/argument.js');
 const within = require('../base/within.js');
 
 /** @typedef {BackendCandidate | undefined} Chosen the candidate, or nothing where the default is to choose */

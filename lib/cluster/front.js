@@ -36,7 +36,7 @@
  * @property {(seat: Seat) => { connections: number, inFlightRequests?: number, eventLoopLagMs?: number }} load
  */
 
-const { invalidArgument } = require('../server/checks.js');
+const { invalidArgument } = require('../base/argument.js');
 const { PortableFront } = require('./fronts/portable.js');
 const { NativeFront } = require('./fronts/handoff.js');
 const { ProxyFront } = require('./fronts/proxy.js');

@@ -7,8 +7,7 @@
 
 /** @import { HealthReport, WorkerRuntimeStats } from '../../index.js' */
 
-const { createError, nativeError, table } = require('../errors.js');
-const { reasonOf } = require('../lifecycle/context.js');
+const { createError, nativeError, reasonOf, table } = require('../errors.js');
 
 /** @typedef {{ type: 'flotilla:worker-ready', port: number }} Ready */
 /** @typedef {{ type: 'flotilla:worker-failed', code: string, text: string }} Failed */

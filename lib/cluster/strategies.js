@@ -7,7 +7,8 @@
  */
 
 const { createError } = require('../errors.js');
-const { checkObject, describe, invalidArgument } = require('../server/checks.js');
+const { describe, invalidArgument } = require('../base/argument.js');
+const check = require('../base/check.js');
 const native = require('../native/loader.js');
 
 /** @import { BackendCandidate, LoadBalancerContext, LoadBalancerFunction, ResourceAwareWeights } from '../../index.js' */
@@ -57,7 +58,7 @@ function fillTable(candidates) {
   const needed = candidates.length * FIGURES_A_ROW;
   if (table.length < needed) table = new Float64Array(needed * 2);
   candidates.forEach((candidate, index) => {
-    checkObject(`candidates[${index}]`, candidate);
+    check.record(`candidates[${index}]`, candidate);
     fillRow(candidate, index * FIGURES_A_ROW);
   });
 }
@@ -68,7 +69,7 @@ function fillTable(candidates) {
  * @returns {BackendCandidate}
  */
 function choose({ number, weights }, context) {
-  checkObject('context', context);
+  check.record('context', context);
   const { candidates, previousIndex } = context;
   if (!Array.isArray(candidates)) {
     throw invalidArgument('candidates', 'an array of workers', candidates);
@@ -99,7 +100,7 @@ function builtIn(name, weights = noWeights) {
  * @returns {LoadBalancerFunction}
  */
 function createResourceAwareLoadBalancer(weights = {}) {
-  checkObject('weights', weights);
+  check.record('weights', weights);
   const given = { ...defaultWeights, ...definedOnly(weights) };
   const values = Object.keys(defaultWeights).map((name) => {
     const value = given[/** @type {keyof typeof defaultWeights} */ (name)];

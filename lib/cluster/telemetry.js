@@ -1,6 +1,7 @@
 /** Where the balancer's metrics go. */
 
-const { checkObject, invalidArgument } = require('../server/checks.js');
+const { invalidArgument } = require('../base/argument.js');
+const check = require('../base/check.js');
 
 /** @import { OpenTelemetrySinkOptions, TelemetryAttributes, TelemetryMeter, TelemetrySink } from '../../index.js' */
 
@@ -21,7 +22,7 @@ function checkOptions({ meter, prefix = '', descriptions = {} }) {
     }
   }
   if (typeof prefix !== 'string') throw invalidArgument('prefix', 'a string', prefix);
-  checkObject('descriptions', descriptions);
+  check.record('descriptions', descriptions);
   for (const [name, text] of Object.entries(descriptions)) {
     if (typeof text !== 'string')
       throw invalidArgument(`descriptions[${JSON.stringify(name)}]`, 'a string', text);
@@ -85,7 +86,7 @@ function lazily(make) {
  * @returns {TelemetrySink}
  */
 function createOpenTelemetrySink(options) {
-  checkObject('options', options);
+  check.record('options', options);
   const { meter, prefix, descriptions } = checkOptions(options);
   const describing = (/** @type {string} */ name) => {
     const description = descriptions.get(name);

@@ -6,7 +6,7 @@
  * the segment of a primary; and what a worker's environment tells it. All else is loaded when it is asked for.
  */
 
-const { oneInstance } = require('./instance.js');
+const { oneInstance } = require('../base/instance.js');
 
 /** @type {typeof import('../../index.js')} */
 const library = oneInstance(() => {

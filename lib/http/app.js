@@ -11,11 +11,10 @@
 const { once } = require('node:events');
 const { createServer: createHttpServer } = require('node:http');
 const net = require('node:net');
-const { createError, FlotillaError } = require('../errors.js');
+const { createError, FlotillaError, reasonOf } = require('../errors.js');
 const { askToListen } = require('./ask-to-listen.js');
-const { reasonOf } = require('../lifecycle/context.js');
 const { makeOwnMessages } = require('./own-messages.js');
-const { invalidArgument } = require('../server/checks.js');
+const { invalidArgument } = require('../base/argument.js');
 
 /**
  * @typedef {object} Served

@@ -4,10 +4,9 @@
 
 const { createServer } = require('node:http');
 const net = require('node:net');
-const { createError, FlotillaError } = require('../errors.js');
+const { createError, FlotillaError, reasonOf } = require('../errors.js');
 const { isBorrowed } = require('./borrowed.js');
 const { bridge } = require('./bridge.js');
-const { reasonOf } = require('../lifecycle/context.js');
 
 /**
  * @typedef {object} Application

@@ -4,9 +4,23 @@
  * Every request pays for this, so it takes one object and one listener, and no function of its own.
  */
 
-/** @import { IncomingMessage, ServerResponse } from 'node:http' */
+/** @import { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http' */
+/** @import { Socket } from 'node:net' */
+/** @import { Duplex } from 'node:stream' */
 /** @import { Instance as Connection } from './connection.js' */
-/** @import { Instance as Generation } from '../lifecycle/generation.js' */
+
+/**
+ * What answers requests: an application of one generation, and what is under way in it.
+ *
+ * @typedef {object} Generation
+ * @property {HttpServer} server
+ * @property {boolean} busy
+ * @property {(exchange: Exchange) => void} begin
+ * @property {(exchange: Exchange) => void} end
+ * @property {(socket: Socket) => boolean} carry takes a connection that brings no requests, and says whether it is one
+ * @property {(request: IncomingMessage, socket: Duplex) => void} upgrade
+ * @property {() => void} windUp tells what would not end by itself to end
+ */
 
 const ofResponse = Symbol('exchange');
 

@@ -1,7 +1,6 @@
 /** The endpoints on a port of their own. */
 
 /** @import { Instance as Endpoints } from './endpoints.js' */
-/** @import { Options } from '../lifecycle/options.js' */
 
 const path = require('node:path');
 const { Borrowed } = require('./borrowed.js');
@@ -26,7 +25,7 @@ class HealthPort {
   /**
    * Opens it, where the options have one.
    *
-   * @param {Options} options
+   * @param {{ host: string, endpoints: { port?: number } }} options
    * @param {Endpoints} endpoints
    * @param {(error: Error) => void} onError
    */

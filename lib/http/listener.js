@@ -7,8 +7,7 @@
 const { once } = require('node:events');
 const { createServer } = require('node:net');
 const path = require('node:path');
-const { createError } = require('../errors.js');
-const { reasonOf } = require('../lifecycle/context.js');
+const { createError, reasonOf } = require('../errors.js');
 
 /** @typedef {{ host: string, port: number, exclusive?: boolean } | { path: string } | { fd: number }} Address */
 

@@ -12,7 +12,7 @@
 /** @import { Duplex } from 'node:stream' */
 /** @import { AddressInfo, Socket } from 'node:net' */
 /** @import { Instance as Endpoints } from './endpoints.js' */
-/** @import { Instance as Generation } from '../lifecycle/generation.js' */
+/** @import { Generation } from './exchange.js' */
 /** @import { Watcher } from './traffic.js' */
 
 const { Server: TlsServer } = require('node:tls');

@@ -11,7 +11,7 @@
 
 const check = require('../base/check.js');
 const { seat } = require('../cluster/seat.js');
-const { createError } = require('../errors.js');
+const { createError, reasonOf } = require('../errors.js');
 
 /** @typedef {{ config: any, generation: number, destroy(): Promise<void>, [resource: string]: any }} AnyContext */
 /** @typedef {{ name: string, run: () => unknown }} Check `run` brings anything but `true` if all is not well */
@@ -19,9 +19,6 @@ const { createError } = require('../errors.js');
 /** Names that a context has by itself. One called `then` could never be awaited. */
 const takenNames = new Set(['config', 'generation', 'destroy', 'then']);
 const defaultPort = 3000;
-
-/** @param {unknown} cause */
-const reasonOf = (cause) => (cause instanceof Error ? cause.message : String(cause));
 
 /** What stands behind a context, which only this room may touch. */
 class Lifetime {
@@ -265,7 +262,6 @@ module.exports = {
   createContext,
   freshContext,
   lifetimeOf,
-  reasonOf,
   release,
   retire,
   usableContext,

@@ -14,6 +14,7 @@
 
 /** @import * as Shape from './shapes.d.ts' */
 
+const { invalidArgument } = require('../base/argument.js');
 const { createError } = require('../errors.js');
 
 /** The target was marked in this wave, so what it feeds is marked too. */
@@ -395,28 +396,6 @@ function requireFunction(name, value) {
   if (typeof value !== 'function') throw invalidArgument(name, 'a function', value);
 }
 
-/**
- * @param {string} name
- * @param {string} expected
- * @param {unknown} actual
- */
-function invalidArgument(name, expected, actual) {
-  return createError('FLOTILLA_ERR_INVALID_ARGUMENT', [name, expected, describe(actual)]);
-}
-
-/**
- * What a value is, in a few words that run none of its code.
- *
- * @param {unknown} value
- */
-function describe(value) {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-  if (typeof value === 'function') return 'a function';
-  if (typeof value === 'object') return Array.isArray(value) ? 'an array' : 'an object';
-  return `${String(value)} (a ${typeof value})`;
-}
-
 module.exports = {
   CUT_SHORT,
   DISPOSED,
@@ -430,11 +409,9 @@ module.exports = {
   Source,
   appendTarget,
   batch,
-  describe,
   dropUnread,
   flush,
   graph,
-  invalidArgument,
   isStale,
   leaveBatch,
   notify,

@@ -6,7 +6,7 @@
  * and body parser runs there.
  */
 
-const { invalidArgument } = require('./graph.js');
+const { invalidArgument } = require('../base/argument.js');
 const { runInScope } = require('./scope.js');
 const serverScopes = require('./server-scope.js');
 

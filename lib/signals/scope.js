@@ -15,7 +15,8 @@
 const { Cell, View } = require('./cell.js');
 const { current, openStorage } = require('#scope-storage');
 const { Derived, callIn } = require('./derived.js');
-const { batch, graph, invalidArgument, requireFunction, runWaiting, track, write } = require('./graph.js');
+const { invalidArgument } = require('../base/argument.js');
+const { batch, graph, requireFunction, runWaiting, track, write } = require('./graph.js');
 const { Computed, Signal, signalNamed } = require('./signal.js');
 
 /** More own values than this are found through a map. */

@@ -6,7 +6,7 @@
  * pages served as XML, and the two line separators that older JavaScript refuses in a string.
  */
 
-const { invalidArgument } = require('./graph.js');
+const { invalidArgument } = require('../base/argument.js');
 const { serializeScope } = require('./scope.js');
 
 const DEFAULT_ID = 'flotilla-scope';

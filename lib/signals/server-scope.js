@@ -16,7 +16,8 @@
 /** @import * as Shape from './shapes.d.ts' */
 
 const { createError } = require('../errors.js');
-const { describe, invalidArgument, requireFunction } = require('./graph.js');
+const { describe, invalidArgument } = require('../base/argument.js');
+const { requireFunction } = require('./graph.js');
 const { Scope } = require('./scope.js');
 const { createScopeManager } = require('../native/loader.js');
 

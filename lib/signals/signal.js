@@ -11,16 +11,8 @@
 const { createError } = require('../errors.js');
 const { current } = require('#scope-storage');
 const { Derived } = require('./derived.js');
-const {
-  Source,
-  graph,
-  invalidArgument,
-  requireFunction,
-  settle,
-  track,
-  untracked,
-  write,
-} = require('./graph.js');
+const { invalidArgument } = require('../base/argument.js');
+const { Source, graph, requireFunction, settle, track, untracked, write } = require('./graph.js');
 const { startReaction } = require('./reaction.js');
 
 /** @typedef {import('../../index.js').SignalOptions<any>} SignalOptions */

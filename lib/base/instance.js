@@ -22,4 +22,11 @@ function oneInstance(make) {
   return /** @type {T} */ (shared[key]);
 }
 
-module.exports = { oneInstance };
+/**
+ * The one instance, for those below it. It is there: whatever door was opened has made it.
+ *
+ * @returns {typeof import('../../index.js')}
+ */
+const theInstance = () => /** @type {any} */ (shared[key]);
+
+module.exports = { oneInstance, theInstance };
