@@ -1,7 +1,7 @@
 /** Remembers what a step was done with, so that it is not done again while nothing has changed. */
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { root } from './run.mjs';
 
@@ -31,6 +31,15 @@ export function fingerprint(places, facts) {
 }
 
 /**
+ * @param {string} stamp the stamp's file
+ * @returns {string | undefined} what the step was done with last
+ */
+export function stampOf(stamp) {
+  const file = path.join(root, stamp);
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+}
+
+/**
  * Does a step unless its stamp says that it was done with the same things. The stamp is written last: a step
  * that was cut off is done again.
  *
@@ -39,9 +48,9 @@ export function fingerprint(places, facts) {
  * @param {() => void} step
  */
 export function onceFor(stamp, value, step) {
-  const file = path.join(root, stamp);
-  if (statSync(file, { throwIfNoEntry: false }) && readFileSync(file, 'utf8') === value) return;
+  if (stampOf(stamp) === value) return;
   step();
+  const file = path.join(root, stamp);
   mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(file, value);
 }

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { builtAddon, root } from '../fixtures/folders.mjs';
+import { root } from '../fixtures/folders.mjs';
 
 const require = createRequire(import.meta.url);
 const { platforms } = require('../../lib/native/platforms.js');
@@ -43,10 +43,6 @@ describe('the platform packages', () => {
 describe('the package', () => {
   it('has the version of the crate', () => {
     expect(read('Cargo.toml')).toContain(`name = "flotilla"\nversion = "${manifest.version}"`);
-  });
-
-  it('carries an addon of at most 1.5 MB', () => {
-    expect(statSync(builtAddon).size).toBeLessThanOrEqual(1.5 * 1024 * 1024);
   });
 
   it('needs nothing at run time, and runs no script when it is installed', () => {

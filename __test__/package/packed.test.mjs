@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { emptyFolder, root } from '../fixtures/folders.mjs';
@@ -103,6 +111,15 @@ describe('the two tarballs in an empty folder', () => {
     const ended = await start(process.execPath, ['--input-type=module', '-e', script], { cwd: folder }).ended;
     expect(ended, ended.stderr).toMatchObject({ code: 0 });
     expect(ended.stdout.trim().split('\n')).toEqual(doors.map((door) => door.replace('.', 'flotilla')));
+  });
+
+  it('carry an addon of at most 1.5 MB', () => {
+    const installed = path.join(unpacked(), 'node_modules');
+    const addons = readdirSync(installed, { recursive: true, encoding: 'utf8' }).filter((file) =>
+      file.endsWith('.node'),
+    );
+    expect(addons).toHaveLength(1);
+    expect(statSync(path.join(installed, addons[0])).size).toBeLessThanOrEqual(1.5 * 1024 * 1024);
   });
 
   it('carry what a user needs, and no test, no source, no binary in the main one', () => {
