@@ -156,7 +156,7 @@ impl Held<'_> {
             if self.ns.stash_count.get() == 0 && self.segment.take(&self.stash(), 1).is_err() {
                 return Ok(false);
             }
-            let depth = self.ns.table_depth.get();
+            let depth = self.ns.table_depth.get().min(DEEPEST);
             if u64::from(index) >> (BITS * depth) != 0 {
                 self.raise_root(depth)?;
                 continue;
