@@ -258,6 +258,15 @@ const table = {
     remedy: 'Restart the primary. If it happens again, report it.',
     message: (text) => text,
   },
+  FLOTILLA_ERR_LOCK_HELD: {
+    fault: 'system',
+    retryCanHelp: true,
+    base: Error,
+    meaning:
+      'Another process has kept a lock of the cache for as long as this one waits: it may be stopped, frozen or writing a core dump. Nothing was changed.',
+    remedy: 'Try again; continue or end the process that the message names.',
+    message: (text) => text,
+  },
   FLOTILLA_ERR_VALUE_NOT_CLONEABLE: {
     fault: 'caller',
     retryCanHelp: false,

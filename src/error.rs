@@ -70,6 +70,8 @@ codes! {
     ValueTooLarge = "FLOTILLA_ERR_VALUE_TOO_LARGE", Caller, retry: false;
     /// The segment is full, and nothing in it can be evicted.
     OutOfMemory = "FLOTILLA_ERR_OUT_OF_MEMORY", System, retry: true;
+    /// Another process has a lock of the segment and does not let it go.
+    LockHeld = "FLOTILLA_ERR_LOCK_HELD", System, retry: true;
     /// As many namespaces exist as a segment can hold.
     TooManyNamespaces = "FLOTILLA_ERR_TOO_MANY_NAMESPACES", Caller, retry: false;
     /// The system gave no shared memory.

@@ -5,6 +5,7 @@
 //! can be begun again from the start.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use super::region::Shared;
 use crate::sys::mutex::{Acquired, SharedMutex};
@@ -37,13 +38,29 @@ pub enum Locked {
     OwnerDied(DeadGuard),
 }
 
-/// The lock cannot be had any more: someone let it go unrepaired.
+/// Why a lock was not had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unrecoverable;
+pub enum Refused {
+    /// Someone let it go unrepaired: it cannot be had any more.
+    Unrecoverable,
+    /// A thread of this number has held it for as long as the taker would wait.
+    Busy(u32),
+}
 
+/// Waits for a lock as long as `patience` lasts.
 #[inline]
-pub fn lock(mutex: &'static SharedMutex) -> Result<Locked, Unrecoverable> {
-    match mutex.lock() {
+pub fn lock(mutex: &'static SharedMutex, patience: Duration) -> Result<Locked, Refused> {
+    locked(mutex, mutex.lock(patience))
+}
+
+/// Takes a lock that is free.
+pub fn try_lock(mutex: &'static SharedMutex) -> Result<Locked, Refused> {
+    locked(mutex, mutex.try_lock())
+}
+
+#[inline(always)]
+fn locked(mutex: &'static SharedMutex, acquired: Acquired) -> Result<Locked, Refused> {
+    match acquired {
         Acquired::Sound => Ok(Locked::Sound(Guard {
             mutex,
             this_thread: PhantomData,
@@ -52,23 +69,8 @@ pub fn lock(mutex: &'static SharedMutex) -> Result<Locked, Unrecoverable> {
             mutex,
             this_thread: PhantomData,
         })),
-        Acquired::Busy | Acquired::Lost => Err(Unrecoverable),
-    }
-}
-
-/// `None` when someone else has it.
-pub fn try_lock(mutex: &'static SharedMutex) -> Result<Option<Locked>, Unrecoverable> {
-    match mutex.try_lock() {
-        Acquired::Sound => Ok(Some(Locked::Sound(Guard {
-            mutex,
-            this_thread: PhantomData,
-        }))),
-        Acquired::OwnerDied => Ok(Some(Locked::OwnerDied(DeadGuard {
-            mutex,
-            this_thread: PhantomData,
-        }))),
-        Acquired::Busy => Ok(None),
-        Acquired::Lost => Err(Unrecoverable),
+        Acquired::Busy => Err(Refused::Busy(mutex.holder())),
+        Acquired::Lost => Err(Refused::Unrecoverable),
     }
 }
 

@@ -9,11 +9,12 @@
 //! A process that dies in here has either moved a run or not; whoever locks the pool next finishes the move.
 
 use super::layout::{COMMIT_BLOCKS, NIL, Node, PoolHeader};
-use super::lock::{self, Guard, Locked};
+use super::lock::{self, Guard, Locked, Refused};
 use super::runs::RunList;
-use super::segment::Segment;
+use super::segment::{REPAIR_PATIENCE, Segment};
 use super::word::Word32;
 use crate::sys::spare;
+use std::time::Duration;
 
 /// The owner number of a block that the sweep of a condemned namespace found in the free list.
 pub(super) const NOBODY: u16 = u16::MAX;
@@ -34,13 +35,28 @@ pub struct Stash {
 pub enum Shortage {
     /// So many blocks were to be had: fewer than asked for, and none was taken.
     Only(u32),
-    /// The free list cannot be followed, or the lock cannot be had.
+    /// A thread of this number holds the pool's lock and does not let it go.
+    Busy(u32),
+    /// The free list cannot be followed, or the lock cannot be had any more.
     Damaged,
 }
 
+impl From<Refused> for Shortage {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Busy(holder) => Self::Busy(holder),
+            Refused::Unrecoverable => Self::Damaged,
+        }
+    }
+}
+
 impl Segment {
-    pub(super) fn lock_pool(&self) -> Result<Guard, Shortage> {
-        match lock::lock(&self.pool().lock).map_err(|_| Shortage::Damaged)? {
+    pub(crate) fn lock_pool(&self) -> Result<Guard, Shortage> {
+        self.lock_pool_within(self.patience())
+    }
+
+    fn lock_pool_within(&self, patience: Duration) -> Result<Guard, Shortage> {
+        match lock::lock(&self.pool().lock, patience)? {
             Locked::Sound(guard) => Ok(guard),
             Locked::OwnerDied(dead) => {
                 if self.pool().journal.replay(self.region()).is_err() {
@@ -53,7 +69,12 @@ impl Segment {
 
     /// Finishes what a dead owner of the pool's lock had begun; a namespace is repaired after this only.
     pub fn settle_pool(&self) -> Result<(), Shortage> {
-        self.lock_pool().map(drop)
+        self.lock_pool_within(REPAIR_PATIENCE).map(drop)
+    }
+
+    /// Whether no change of the pool is half done, at this moment.
+    pub fn is_pool_settled(&self) -> bool {
+        self.pool().journal.sequence() & 1 == 0
     }
 
     /// The last resort: what the list held is lost until the segment ends, and everything else goes on.
@@ -190,7 +211,7 @@ impl Segment {
     /// Takes back every block that bears an owner's number, following none of the owner's own links. The owner's
     /// structures were emptied before. Can be begun again after a death at any point.
     pub fn sweep(&self, stash: &Stash) -> Result<(), Shortage> {
-        let _guard = self.lock_pool()?;
+        let _guard = self.lock_pool_within(REPAIR_PATIENCE)?;
         let pool = self.pool();
         let fresh = pool.fresh.get();
         let mut block = pool.free_head.get();

@@ -5,6 +5,8 @@
 
 use std::io;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use super::layout::{
     Area, Directory, FIXED_COMMIT, Geometry, Header, LAYOUT_VERSION, MAGIC, NEAR_AT, NEAR_LEN, NIL,
@@ -27,7 +29,14 @@ pub struct Segment {
     directory: &'static Directory,
     pool: &'static PoolHeader,
     blocks: Parts<{ super::layout::BLOCK as usize }>,
+    /// How long this process waits for a lock of the segment, in milliseconds.
+    patience: AtomicU32,
 }
+
+/// What a lock is waited for, unless the process says otherwise.
+const PATIENCE_MS: u32 = 250;
+/// A repair cannot be put off: it waits longer for the one lock that it needs beside its own.
+pub(super) const REPAIR_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Segment {
     pub fn create(capacity: u64) -> Result<Self> {
@@ -95,7 +104,18 @@ impl Segment {
             pool: region.at(geometry.pool())?,
             blocks: region.parts(geometry.blocks(), geometry.block_capacity)?,
             memory,
+            patience: AtomicU32::new(PATIENCE_MS),
         })
+    }
+
+    /// How long a lock is waited for whose holder may have been stopped.
+    #[inline(always)]
+    pub fn patience(&self) -> Duration {
+        Duration::from_millis(u64::from(self.patience.load(Ordering::Relaxed)))
+    }
+
+    pub fn wait_at_most(&self, milliseconds: u32) {
+        self.patience.store(milliseconds, Ordering::Relaxed);
     }
 
     pub fn memory(&self) -> &SharedMemory {

@@ -29,6 +29,9 @@ mod entries;
 mod facade;
 mod flights;
 mod ground;
+#[cfg(test)]
+#[cfg(all(target_os = "linux", not(flotilla_portable)))]
+mod stopped;
 mod table;
 
 pub use copies::{Memo, NearReader, RingPlace};

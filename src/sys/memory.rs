@@ -65,6 +65,10 @@ impl SharedMemory {
         if at == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
+        // A core dump reads every page of what it holds, and reading a hole of the file fills it for good. A kernel that
+        // refuses dumps the mapping, no more.
+        // SAFETY: the range is the mapping that was just made; the advice changes nothing that can be read.
+        unsafe { libc::madvise(at, len, libc::MADV_DONTDUMP) };
         let base = NonNull::new(at.cast()).ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
         Ok(Self { fd, base, len })
     }
@@ -143,6 +147,19 @@ mod tests {
         // SAFETY: as above.
         let seen = unsafe { second.base().as_ptr().wrapping_add(5000).read_volatile() };
         assert_eq!(seen, 7);
+    }
+
+    #[test]
+    fn a_core_dump_leaves_the_mapping_out() {
+        let memory = SharedMemory::create(8192).unwrap();
+        let start = format!("{:x}-", memory.base().as_ptr() as usize);
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let from_it = maps.lines().skip_while(|line| !line.starts_with(&start));
+        let flags = from_it
+            .into_iter()
+            .find(|line| line.starts_with("VmFlags:"))
+            .unwrap();
+        assert!(flags.split(' ').any(|flag| flag == "dd"), "{flags}");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 /// What a taker learns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub enum Acquired {
     Sound,
     /// The lock is held, and its last holder died with it.
     OwnerDied,
-    /// Not held: someone else has it (only from `try_lock`).
+    /// Not held: someone else has it, and has had it for as long as the taker would wait.
     Busy,
     /// Not held and never to be: a holder that was told of a death let go without saying it had repaired.
     Lost,
@@ -42,7 +43,7 @@ impl std::fmt::Debug for SharedMutex {
 }
 
 const SPINS: u32 = 60;
-const LONGEST_SLEEP_NS: libc::c_long = 5_000_000;
+const LONGEST_SLEEP: Duration = Duration::from_millis(5);
 
 /// Where each C library keeps the word that names the owner.
 const OWNER_WORD: usize = if cfg!(target_env = "musl") { 4 } else { 0 };
@@ -71,34 +72,31 @@ impl SharedMutex {
         made == 0 && shared == 0 && robust == 0 && ready == 0
     }
 
+    /// Waits for it as long as `patience` lasts: its holder may have been stopped, and nobody knows for how long.
     #[inline]
-    pub fn lock(&self) -> Acquired {
+    pub fn lock(&self, patience: Duration) -> Acquired {
         for _ in 0..SPINS {
             match self.try_lock() {
                 Acquired::Busy => std::hint::spin_loop(),
                 other => return other,
             }
         }
-        self.lock_slowly()
+        self.lock_slowly(patience)
     }
 
     /// Sleeps for it, but never for long at a time. A waiter that is killed after it was woken and before it took the
     /// lock takes the wake-up with it, if a third process got the lock in between: that one does not know of any
     /// sleeper, and nobody wakes the next. The kernel makes up for this only where the lock is free.
     #[cold]
-    fn lock_slowly(&self) -> Acquired {
+    fn lock_slowly(&self, patience: Duration) -> Acquired {
+        let begun = Instant::now();
         loop {
-            let mut until = libc::timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            };
-            // SAFETY: `until` is live and writable. This clock is the one that the call below reads.
-            unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &mut until) };
-            until.tv_nsec += LONGEST_SLEEP_NS;
-            if until.tv_nsec >= 1_000_000_000 {
-                until.tv_sec += 1;
-                until.tv_nsec -= 1_000_000_000;
+            let left = patience.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                // This process may itself have been stopped meanwhile, and the lock be free.
+                return self.try_lock();
             }
+            let until = realtime_in(left.min(LONGEST_SLEEP));
             // SAFETY: `self` is a mutex for as long as it is mapped (the module's invariant), `until` is live.
             let result = unsafe { libc::pthread_mutex_timedlock(self.inner.get(), &until) };
             if result != libc::ETIMEDOUT {
@@ -159,6 +157,11 @@ impl SharedMutex {
         word & libc::FUTEX_TID_MASK != 0 && word & libc::FUTEX_OWNER_DIED == 0
     }
 
+    /// The thread that holds it, by the kernel's number; zero where nobody does.
+    pub fn holder(&self) -> u32 {
+        self.owner_word().load(Ordering::Acquire) & libc::FUTEX_TID_MASK
+    }
+
     /// The word and value to sleep on so as to be woken when the holder dies; `None` when it is dead already.
     pub fn death_watch(&self) -> Option<(&AtomicU32, u32)> {
         let word = self.owner_word();
@@ -172,4 +175,21 @@ impl SharedMutex {
         }
         Some((word, before | libc::FUTEX_WAITERS))
     }
+}
+
+/// A moment on the clock that `pthread_mutex_timedlock` reads.
+fn realtime_in(time: Duration) -> libc::timespec {
+    let mut at = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `at` is live and writable.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &mut at) };
+    at.tv_sec += time.as_secs() as libc::time_t;
+    at.tv_nsec += libc::c_long::from(time.subsec_nanos() as i32);
+    if at.tv_nsec >= 1_000_000_000 {
+        at.tv_sec += 1;
+        at.tv_nsec -= 1_000_000_000;
+    }
+    at
 }

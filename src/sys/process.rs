@@ -44,6 +44,13 @@ pub fn started(pid: u32) -> io::Result<u64> {
         .ok_or_else(broken)
 }
 
+/// The process that a thread belongs to; the thread's own number where the system does not tell.
+pub fn of_thread(thread: u32) -> u32 {
+    let status = std::fs::read_to_string(format!("/proc/{thread}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
+    line.and_then(|id| id.trim().parse().ok()).unwrap_or(thread)
+}
+
 /// The end of a process, to wait for beside other things: readable from then on.
 #[derive(Debug)]
 pub struct Ending(OwnedFd);

@@ -120,7 +120,7 @@ pub(super) fn destroy<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> 
 
 /// `segmentProcessExited()`: a worker has ended; what it led is free, and those who followed it are woken.
 pub(super) fn process_exited<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Value<'call>> {
-    store()?.process_exited()?;
+    store()?.process_exited_for_sure()?;
     js.undefined()
 }
 

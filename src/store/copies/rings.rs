@@ -6,7 +6,7 @@
 //! without rings; both are found by `take_back_rings`.
 
 use super::{BARRED, hits_of};
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::shm::layout::{AREAS, Area, NEAR_AT, NEAR_LEN, NIL, READERS, RINGS, Ring};
 use crate::shm::word::Word32;
 use crate::store::facade::cache::Cache;
@@ -14,6 +14,10 @@ use crate::store::facade::store::Store;
 use crate::store::ground::held::Held;
 use crate::store::ground::repair::{hold, unrecoverable};
 use crate::sys::process::Identity;
+use std::time::Duration;
+
+/// How often a ring is asked for while others have the namespace's lock.
+const MOST_CLAIMS: u32 = 100;
 
 /// A ring that a thread may write to. Places are in words from the start of what `Store::near_memory` lends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +39,26 @@ impl Cache {
         if !store.lay_out_near()? {
             return Ok(None);
         }
-        if let Some(place) = store.claim_ring(self)? {
+        if let Some(place) = self.claim_unless_locked()? {
             return Ok(Some(place));
         }
         store.take_back_rings()?;
-        store.claim_ring(self)
+        self.claim_unless_locked()
+    }
+
+    /// The namespace's lock is waited for with the directory's let go, so that nobody waits for both.
+    fn claim_unless_locked(&self) -> Result<Option<RingPlace>> {
+        let (store, segment) = (self.store(), self.store().segment());
+        for _ in 0..MOST_CLAIMS {
+            match store.claim_ring(self) {
+                Err(error) if error.code == Code::LockHeld => {}
+                claimed => return claimed,
+            }
+            if hold(segment, self.place().slot, segment.patience()).is_err() {
+                break;
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -70,7 +89,7 @@ impl Store {
     fn claim_ring(&self, cache: &Cache) -> Result<Option<RingPlace>> {
         let _listing = self.listing()?;
         let place = cache.place();
-        let held = hold(self.segment(), place.slot)?;
+        let held = hold(self.segment(), place.slot, Duration::ZERO)?;
         if held.ns.generation.get() != place.generation || held.ns.limits.flags.get() & BARRED != 0 {
             return Ok(None);
         }
@@ -107,10 +126,16 @@ impl Store {
         }))
     }
 
-    /// Gives a ring back; what it holds is carried over first.
+    /// Gives a ring back; what it holds is carried over first. One that cannot be given back now is when the next is.
     pub fn release_ring(&self, number: u32) -> Result<()> {
-        let _listing = self.listing()?;
-        self.free_ring(number)
+        self.rings_to_release.lock().push(number);
+        let Ok(_listing) = self.listing_within(Duration::ZERO) else {
+            return Ok(());
+        };
+        let mut waiting = std::mem::take(&mut *self.rings_to_release.lock());
+        waiting.retain(|number| self.free_ring(*number).is_err());
+        self.rings_to_release.lock().append(&mut waiting);
+        Ok(())
     }
 
     /// The directory's lock is held.
@@ -126,7 +151,7 @@ impl Store {
         if let Some(area) = area
             && let Some(slot) = area.slot.get().checked_sub(1)
         {
-            let mut held = hold(self.segment(), slot)?;
+            let mut held = hold(self.segment(), slot, Duration::ZERO)?;
             if held.catch_up().is_err() {
                 held.condemn()?;
             }
@@ -136,12 +161,17 @@ impl Store {
         Ok(())
     }
 
-    /// Frees the rings of processes that are gone, and the areas that nobody uses.
-    pub(in crate::store) fn take_back_rings(&self) -> Result<()> {
+    /// Frees the rings of processes that are gone, and the areas that nobody uses. Waits for nobody: false where a lock
+    /// was not to be had.
+    pub(in crate::store) fn take_back_rings(&self) -> Result<bool> {
         if self.segment().header().near.observe() == 0 {
-            return Ok(());
+            return Ok(true);
         }
-        let _listing = self.listing()?;
+        let _listing = match self.listing_within(Duration::ZERO) {
+            Err(error) if error.code == Code::LockHeld => return Ok(false),
+            listing => listing?,
+        };
+        let mut all = true;
         for number in 0..RINGS {
             let ring = self.segment().ring(number).ok_or_else(unrecoverable)?;
             let owner = Identity {
@@ -149,21 +179,38 @@ impl Store {
                 started: ring.started.get(),
             };
             if ring.area.get() != 0 && !owner.is_alive() {
-                self.free_ring(number)?;
+                all &= unless_held(self.free_ring(number))?;
             }
         }
         for index in 0..AREAS {
             let area = self.segment().area(index).ok_or_else(unrecoverable)?;
-            let unused = area.rings.iter().all(|ring| ring.get() == 0);
-            if let Some(slot) = area.slot.get().checked_sub(1).filter(|_| unused) {
-                let held = hold(self.segment(), slot)?;
-                if held.ns.near.get() == index + 1 {
-                    held.ns.near.put(0);
-                }
-                area.slot.put(0);
+            if area.rings.iter().all(|ring| ring.get() == 0) {
+                all &= unless_held(self.free_area(index, area))?;
             }
         }
+        Ok(all)
+    }
+
+    /// The directory's lock is held.
+    fn free_area(&self, index: u32, area: &'static Area) -> Result<()> {
+        let Some(slot) = area.slot.get().checked_sub(1) else {
+            return Ok(());
+        };
+        let held = hold(self.segment(), slot, Duration::ZERO)?;
+        if held.ns.near.get() == index + 1 {
+            held.ns.near.put(0);
+        }
+        area.slot.put(0);
         Ok(())
+    }
+}
+
+/// Whether it was done, or is left for later because somebody has a lock.
+fn unless_held(done: Result<()>) -> Result<bool> {
+    match done {
+        Ok(()) => Ok(true),
+        Err(error) if error.code == Code::LockHeld => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

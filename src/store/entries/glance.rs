@@ -46,13 +46,19 @@ struct Seen {
 impl Cache {
     #[inline(always)]
     fn glance<R>(&self, look: impl FnOnce(&Glimpse) -> Option<R>) -> Option<R> {
+        self.glance_unless(TTL_AUTOPURGE, look)
+    }
+
+    /// Not where the namespace has one of the flags that are `barred`.
+    #[inline(always)]
+    fn glance_unless<R>(&self, barred: u32, look: impl FnOnce(&Glimpse) -> Option<R>) -> Option<R> {
         let place = self.place();
         let segment = self.store().segment();
         let ns = segment.namespace(place.slot)?;
         let before = ns.journal.sequence();
         let flags = ns.limits.flags.get();
         let settled = before & 1 == 0 && ns.generation.get() == place.generation && ns.pending.get() == 0;
-        if !settled || flags & TTL_AUTOPURGE != 0 {
+        if !settled || flags & barred != 0 {
             return None;
         }
         let answer = look(&Glimpse {
@@ -117,9 +123,47 @@ impl Cache {
         })
     }
 
+    /// For who cannot have the lock: an entry's value, wherever it stands in the order.
+    pub(super) fn glance_anywhere(
+        &self,
+        sought: &Sought,
+        now: f64,
+        allow_stale: Option<bool>,
+        out: &mut Vec<u8>,
+        far: &mut Far,
+    ) -> Option<Option<u8>> {
+        self.glance_unless(0, |glimpse| {
+            let Some(seen) = glimpse.find(sought, now)? else {
+                return Some(None);
+            };
+            if seen.stale && !allow_stale.unwrap_or(glimpse.flags & ALLOW_STALE != 0) {
+                return Some(None);
+            }
+            let tag = if is_long(seen.entry.payload_len()) {
+                *far = Far::of(glimpse.segment, seen.id, seen.entry).ok()?;
+                seen.entry.value_tag()
+            } else {
+                glimpse.read(&seen, out)?
+            };
+            Some(Some(tag))
+        })
+    }
+
+    pub(super) fn count_unheld(&self, hit: bool) {
+        let Some(ns) = self.store().segment().namespace(self.place().slot) else {
+            return;
+        };
+        let stripe = &ns.stripes[self.store().stripe()];
+        if hit {
+            stripe.hits.add(1)
+        } else {
+            stripe.misses.add(1)
+        };
+    }
+
     /// Whether a long value is still the one that was seen.
     pub(in crate::store) fn glance_far(&self, sought: &Sought, far: &Far) -> Option<bool> {
-        self.glance(|glimpse| {
+        self.glance_unless(0, |glimpse| {
             let seen = glimpse.find(sought, f64::INFINITY)?;
             Some(seen.is_some_and(|seen| far.is_at(glimpse.segment, seen.id)))
         })
@@ -127,7 +171,16 @@ impl Cache {
 
     #[inline(always)]
     pub(in crate::store) fn glance_has(&self, sought: &Sought, now: f64, o: &HasOptions) -> Option<bool> {
-        self.glance(|glimpse| match glimpse.find(sought, now)? {
+        self.glance_has_unless(TTL_AUTOPURGE, sought, now, o)
+    }
+
+    pub(super) fn glance_has_anywhere(&self, sought: &Sought, now: f64, o: &HasOptions) -> Option<bool> {
+        self.glance_has_unless(0, sought, now, o)
+    }
+
+    #[inline(always)]
+    fn glance_has_unless(&self, barred: u32, sought: &Sought, now: f64, o: &HasOptions) -> Option<bool> {
+        self.glance_unless(barred, |glimpse| match glimpse.find(sought, now)? {
             Some(seen) if !seen.stale => {
                 let renews = o
                     .update_age_on_has

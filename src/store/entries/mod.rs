@@ -7,4 +7,5 @@ pub(in crate::store) mod read;
 pub(in crate::store) mod refresh;
 pub(in crate::store) mod remove;
 pub(in crate::store) mod snapshot;
+pub(in crate::store) mod unheld;
 pub(in crate::store) mod write;

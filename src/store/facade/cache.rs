@@ -5,19 +5,21 @@
 
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::error::{Code, Error, Result};
 use crate::shm::layout::{BLOCK, MAX_NAMESPACES};
 use crate::store::copies::Memo;
 use crate::store::entries::far::Far;
+use crate::store::entries::unheld::Unmoved;
 use crate::store::facade::store::Store;
 use crate::store::ground::directory::Place;
 use crate::store::ground::held::Held;
 use crate::store::ground::options::{
     GetOptions, HasOptions, LeftOut, Options, PeekOptions, SetOptions, check_ttl,
 };
-use crate::store::ground::repair::{hold, unrecoverable};
+use crate::store::ground::repair::{busy, hold, unrecoverable};
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::{
     Info, Key, LoadEntry, MAX_KEY_BYTES, Snapshot, SnapshotOptions, Stats, Usage, Value,
@@ -37,6 +39,10 @@ struct Shared {
     left_out: LeftOut,
     /// Slot and generation, packed, so that they change together.
     place: AtomicU64,
+    /// The thread that this process has waited for in vain.
+    stuck: AtomicU32,
+    /// Entries that were read without the lock, so that their recency is still to be moved.
+    unmoved: Unmoved,
 }
 
 #[derive(Clone, Debug)]
@@ -60,6 +66,8 @@ impl Cache {
                 declared: Mutex::new(declared),
                 left_out,
                 place,
+                stuck: AtomicU32::new(0),
+                unmoved: Unmoved::default(),
             }),
         }
     }
@@ -79,6 +87,10 @@ impl Cache {
         self.shared.declared.lock()
     }
 
+    pub(in crate::store) fn unmoved(&self) -> &Unmoved {
+        &self.shared.unmoved
+    }
+
     pub fn store(&self) -> &Arc<Store> {
         &self.shared.store
     }
@@ -91,13 +103,14 @@ impl Cache {
         let mut condemned = false;
         for _ in 0..ROUNDS {
             let place = self.place();
-            let mut held = hold(store.segment(), place.slot)?;
+            let mut held = self.hold(place)?;
             if held.ns.generation.get() != place.generation {
                 drop(held);
                 self.reopen()?;
                 continue;
             }
             match held.catch_up().and_then(|front| {
+                self.shared.unmoved.move_in(&mut held)?;
                 let answer = operation(&mut held);
                 held.show_front(front);
                 answer
@@ -111,6 +124,7 @@ impl Cache {
                     return Ok(answer);
                 }
                 Err(Stop::Refused(error)) => return Err(error),
+                Err(Stop::Busy(holder)) => return Err(busy(holder)),
                 Err(Stop::NoRoom(blocks)) => {
                     drop(held);
                     store.make_room(blocks, place.slot)?;
@@ -126,6 +140,43 @@ impl Cache {
             Code::OutOfMemory,
             "other namespaces took all memory that was freed; raise `memory`",
         ))
+    }
+
+    /// Takes the namespace's lock. What this process waited for in vain it does not wait for again, until another
+    /// thread has the lock.
+    #[inline(always)]
+    fn hold(&self, place: Place) -> Result<Held<'_>> {
+        let segment = self.shared.store.segment();
+        let stuck = self.shared.stuck.load(Ordering::Relaxed);
+        if stuck == 0 {
+            let held = hold(segment, place.slot, segment.patience());
+            if held.is_err() {
+                self.note_holder(place);
+            }
+            return held;
+        }
+        let patience = if self.holder(place) == stuck {
+            Duration::ZERO
+        } else {
+            segment.patience()
+        };
+        let held = hold(segment, place.slot, patience);
+        self.shared.stuck.store(0, Ordering::Relaxed);
+        if held.is_err() {
+            self.note_holder(place);
+        }
+        held
+    }
+
+    #[cold]
+    fn note_holder(&self, place: Place) {
+        self.shared.stuck.store(self.holder(place), Ordering::Relaxed);
+    }
+
+    /// The thread that has the namespace's lock.
+    fn holder(&self, place: Place) -> u32 {
+        let ns = self.shared.store.segment().namespace(place.slot);
+        ns.map_or(0, |ns| ns.lock.holder())
     }
 
     #[inline(always)]
@@ -197,12 +248,13 @@ impl Cache {
         }
         *far = Far::default();
         let stripe = self.shared.store.stripe();
-        self.with(|held| {
+        let got = self.with(|held| {
             let now = held.tidy(now)?;
             let got = held.get(&sought, now, options, out, memo, Some(&mut *far))?;
             held.count_lookup(stripe, got.is_some());
             Ok(got)
-        })
+        });
+        got.or_else(|error| self.get_unheld(error, &sought, now, options, out, far))
     }
 
     pub fn peek(&self, key: Key, now: f64, options: &PeekOptions, out: &mut Vec<u8>) -> Result<Option<u8>> {
@@ -225,6 +277,7 @@ impl Cache {
             let now = held.tidy(now)?;
             held.has(&sought, now, options)
         })
+        .or_else(|error| self.has_unheld(error, &sought, now, options))
     }
 
     /// What is known of an entry, stale or not; its value in `out`.

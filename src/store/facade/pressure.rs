@@ -6,7 +6,8 @@ use crate::error::{Code, Error, Result};
 use crate::store::facade::store::Store;
 use crate::store::ground::held::Held;
 use crate::store::ground::repair::hold;
-use crate::store::ground::stop::Step;
+use crate::store::ground::stop::{Step, Stop};
+use std::time::Duration;
 
 impl Store {
     /// Sees to it that the pool has `want` blocks at hand, if that can be had from namespaces other than `asking`.
@@ -20,12 +21,17 @@ impl Store {
             let Some((slot, _)) = largest else {
                 return Err(full(want));
             };
-            let mut held = hold(self.segment(), slot)?;
+            // One that is in use just now may be so for long: others have blocks, too.
+            let Ok(mut held) = hold(self.segment(), slot, Duration::ZERO) else {
+                emptied.push(slot);
+                continue;
+            };
             let missing = want.saturating_sub(self.at_hand());
             match held.yield_blocks(missing) {
                 Ok(true) => {}
                 Ok(false) => emptied.push(slot),
-                Err(_) => held.condemn()?,
+                Err(Stop::Damaged) => held.condemn()?,
+                Err(_) => emptied.push(slot),
             }
         }
         Ok(())

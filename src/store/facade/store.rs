@@ -12,9 +12,11 @@ use crate::shm::segment::Segment;
 use crate::store::facade::cache::Cache;
 use crate::store::flights::watcher::Watcher;
 use crate::store::ground::options::{ALL_LEFT_OUT, LeftOut, Options};
+use crate::store::ground::repair::hold;
 use crate::store::ground::values::{Key, SegmentUsage};
 use crate::sys::passing::{self, Offer, STRATEGIES};
 use crate::sys::process::{self, Identity};
+use std::time::Instant;
 
 /// The least a segment can be made with.
 pub const MIN_CAPACITY: u64 = 1 << 20;
@@ -42,6 +44,8 @@ pub struct Store {
     secrets: RapidSecrets,
 
     offered: Mutex<Option<String>>,
+    /// Rings of this process whose namespace was locked when they were to be given back.
+    pub(in crate::store) rings_to_release: Mutex<Vec<u32>>,
     pub(in crate::store) watcher: Watcher,
 }
 
@@ -64,6 +68,7 @@ impl Store {
             segment,
             secrets,
             offered: Mutex::new(None),
+            rings_to_release: Mutex::new(Vec::new()),
             watcher: Watcher::new(),
         })
     }
@@ -166,7 +171,23 @@ impl Store {
 
     /// True if it was there.
     pub fn destroy(&self, name: &str) -> Result<bool> {
-        self.listing()?.destroy(name)
+        let deadline = Instant::now() + self.segment.patience();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.listing()?.destroy(name) {
+                Err(error) if error.code == Code::LockHeld && !left.is_zero() => {}
+                destroyed => return destroyed,
+            }
+            // Its lock is waited for with the directory's let go, and taken once more from there.
+            if let Some((place, _)) = self.listing()?.lookup(name)? {
+                hold(&self.segment, place.slot, left)?;
+            }
+        }
+    }
+
+    /// How long this process waits for a lock whose holder may have been stopped.
+    pub fn wait_at_most(&self, milliseconds: u32) {
+        self.segment.wait_at_most(milliseconds);
     }
 
     pub fn usage(&self) -> Result<SegmentUsage> {

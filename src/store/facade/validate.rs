@@ -13,9 +13,13 @@ use crate::store::ground::stop::Stop;
 use crate::store::table::buckets::bucket_of;
 use crate::store::table::chain::{Chain, First, is_long, tail_of};
 use crate::store::table::entry::LEASE_TAG;
+use std::time::Duration;
 
 /// Locks that are held at once; the kernel follows 2,048 of a dying thread's.
 const MOST_HELD: usize = 1000;
+
+/// Whoever asks for this can wait.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 type Verdict<T> = Result<T, String>;
 
@@ -45,7 +49,7 @@ impl Census {
 
 impl Store {
     pub fn validate(&self) -> Verdict<()> {
-        let listing = self.listing().map_err(|error| error.to_string())?;
+        let listing = self.listing_within(PATIENCE).map_err(|error| error.to_string())?;
         let slots: Vec<u32> = (0..self.segment().directory().slots_used.get()).collect();
         let mut census = Census {
             seen: vec![UNSEEN; self.segment().geometry().block_capacity as usize],
@@ -53,7 +57,7 @@ impl Store {
         };
         let mut kept = Vec::new();
         for &slot in &slots {
-            let held = hold(self.segment(), slot).map_err(|error| error.to_string())?;
+            let held = hold(self.segment(), slot, PATIENCE).map_err(|error| error.to_string())?;
             held.validate(&mut census)
                 .and_then(|()| held.validate_rings())
                 .map_err(|fault| format!("namespace slot {slot}: {fault}"))?;

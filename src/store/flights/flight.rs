@@ -11,8 +11,10 @@
 //! leaves a lease whose leader is dead, or none.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::lru::{Slot, push_front, unlink};
 use crate::shm::layout::{Entry, Lease as LeaseBlock, NIL};
 use crate::store::copies::Memo;
@@ -34,6 +36,11 @@ const DONE: u32 = 2;
 const FAILED: u32 = 3;
 /// The key was changed: what the leader brings is for those who follow, and is not stored.
 pub(in crate::store) const VOID: u32 = 4;
+
+/// What a dead process left is looked for again after so long where a lock was in the way, and so often. What is left
+/// then is found by the next exit of a process.
+const BETWEEN_TRIES: Duration = Duration::from_millis(50);
+const MOST_TRIES: u32 = 1200;
 
 /// Of one key, so that a change can void them all in its one transaction. One more, and the oldest is void.
 const MOST_RUNNING: usize = 8;
@@ -253,7 +260,8 @@ impl Cache {
     ) -> Result<std::result::Result<f64, Revoked>> {
         let sought = self.sought(lease.key())?;
         let place = self.place();
-        let held = hold(self.store().segment(), place.slot)?;
+        let segment = self.store().segment();
+        let held = hold(segment, place.slot, segment.patience())?;
         // One that was destroyed is not made again for this.
         if held.ns.generation.get() != place.generation {
             return Ok(Err(Revoked::Void));
@@ -628,9 +636,10 @@ pub(in crate::store) fn leader_of(lease: &LeaseBlock) -> Registration {
 }
 
 impl Store {
-    /// Some process is known to have ended: frees what the dead led and wakes those who followed.
-    pub fn process_exited(&self) -> Result<()> {
-        let mut any = false;
+    /// Some process is known to have ended: frees what the dead led and wakes those who followed. Waits for nobody:
+    /// false where a lock was not to be had, and this is to be done once more.
+    pub fn process_exited(&self) -> Result<bool> {
+        let (mut any, mut all) = (false, true);
         for (slot, _) in self.live_slots() {
             let leads = self
                 .segment()
@@ -639,15 +648,47 @@ impl Store {
             if !leads {
                 continue;
             }
-            let mut held = hold(self.segment(), slot)?;
+            let mut held = match hold(self.segment(), slot, Duration::ZERO) {
+                Err(error) if error.code == Code::LockHeld => {
+                    all = false;
+                    continue;
+                }
+                held => held?,
+            };
             match held.drop_dead_leases(self) {
                 Ok(dropped) => any |= dropped,
+                Err(Stop::Busy(_)) => all = false,
                 Err(_) => held.condemn()?,
             }
         }
         if any {
             self.wake_everyone();
         }
-        self.take_back_rings()
+        Ok(self.take_back_rings()? && all)
+    }
+
+    /// The same, and once more by a thread for as long as a lock is in the way.
+    pub fn process_exited_for_sure(self: &Arc<Self>) -> Result<()> {
+        if self.process_exited()? || self.watcher.tidying.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let store = Arc::downgrade(self);
+        let thread = std::thread::Builder::new().name("flotilla-exits".into());
+        let tidy = move || {
+            for _ in 0..MOST_TRIES {
+                std::thread::sleep(BETWEEN_TRIES);
+                let Some(store) = store.upgrade() else { return };
+                if store.process_exited().unwrap_or(true) {
+                    break;
+                }
+            }
+            if let Some(store) = store.upgrade() {
+                store.watcher.tidying.store(false, Ordering::Release);
+            }
+        };
+        if thread.spawn(tidy).is_err() {
+            self.watcher.tidying.store(false, Ordering::Release);
+        }
+        Ok(())
     }
 }

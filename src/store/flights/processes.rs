@@ -6,11 +6,12 @@
 
 use crate::error::Result;
 use crate::shm::layout::{MAX_PROCESSES, ProcessSlot, WAKE_WORDS};
-use crate::shm::lock::{self, Guard, Locked};
+use crate::shm::lock::{self, Guard, Locked, Refused};
 use crate::store::facade::store::Store;
 use crate::store::ground::repair::unrecoverable;
 use crate::sys::futex;
 use crate::sys::process::Identity;
+use std::time::Duration;
 
 /// One process for ever; `slot` is `NO_SLOT` for one that found none free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,9 @@ pub(in crate::store) struct Registration {
     pub(in crate::store) slot: u32,
     pub(in crate::store) generation: u32,
 }
+
+/// A process without a slot is not missed when it dies, so it waits for one, and once.
+const LONG_ENOUGH: Duration = Duration::from_millis(250);
 
 pub(in crate::store) const NO_SLOT: u32 = u32::MAX;
 
@@ -41,15 +45,16 @@ impl Registration {
 impl Store {
     /// Takes a slot for this process. The calling thread must keep the guard for as long as the process lives.
     pub(in crate::store) fn register(&self) -> Result<Option<(Registration, Guard)>> {
-        let _listing = self.listing()?;
+        let _listing = self.listing_within(LONG_ENOUGH)?;
         let directory = self.segment().directory();
         let used = directory.processes_used.get();
         for slot in 0..used {
             let process = self.segment().process(slot).ok_or_else(unrecoverable)?;
-            let guard = match lock::try_lock(&process.alive).map_err(|_| unrecoverable())? {
-                None => continue,
-                Some(Locked::Sound(guard)) => guard,
-                Some(Locked::OwnerDied(dead)) => dead.after_repair(),
+            let guard = match lock::try_lock(&process.alive) {
+                Err(Refused::Busy(_)) => continue,
+                Err(Refused::Unrecoverable) => return Err(unrecoverable()),
+                Ok(Locked::Sound(guard)) => guard,
+                Ok(Locked::OwnerDied(dead)) => dead.after_repair(),
             };
             return Ok(Some((sign(slot, process), guard)));
         }
@@ -65,7 +70,7 @@ impl Store {
             return Ok(None);
         }
         lock::prepare(&process.alive);
-        let Locked::Sound(guard) = lock::lock(&process.alive).map_err(|_| unrecoverable())? else {
+        let Ok(Locked::Sound(guard)) = lock::try_lock(&process.alive) else {
             return Err(unrecoverable());
         };
         let registration = sign(used, process);

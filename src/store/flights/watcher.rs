@@ -6,9 +6,10 @@
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, OnceLock, Weak, mpsc};
 
+use crate::error::Code;
 use crate::shm::word::Word32;
 use crate::store::facade::cache::Cache;
 use crate::store::facade::store::Store;
@@ -23,6 +24,9 @@ const FOREVER: f64 = 1e12;
 
 /// A leader's death wakes one sleeper only. Should that one be killed in the same moment, the others find out by this.
 const LONGEST_WATCH_MS: f64 = 200.0;
+
+/// After so long what was locked is looked at again.
+const LOCKED_FOR_MS: f64 = 50.0;
 
 type Done = Box<dyn FnOnce(Outcome) + Send>;
 /// Namespace, the key's tag, the key, and the flight.
@@ -43,6 +47,8 @@ struct Led {
 #[derive(Default)]
 pub(in crate::store) struct Watcher {
     started: OnceLock<Registration>,
+    /// Whether a thread sees to what a dead process left.
+    pub(in crate::store) tidying: AtomicBool,
     followed: Mutex<HashMap<LeaseName, Followers>>,
     /// By the lease's token.
     led: Mutex<BTreeMap<u64, Led>>,
@@ -63,6 +69,13 @@ struct Round {
     leaders: Vec<Registration>,
     deadline: f64,
     a_leader_died: bool,
+}
+
+impl Round {
+    /// What was to be looked at is locked.
+    fn look_again_soon(&mut self) {
+        self.deadline = self.deadline.min(monotonic_ms() + LOCKED_FOR_MS);
+    }
 }
 
 impl Watcher {
@@ -142,6 +155,7 @@ impl Watcher {
                         round.revoked.push((led, how));
                     }
                 }
+                Err(error) if error.code == Code::LockHeld => round.look_again_soon(),
                 Err(_) => self.unwatch(&lease),
             }
         }
@@ -184,6 +198,10 @@ impl Watcher {
                     Outcome::Lost
                 }
                 Ok(Sight::Over(outcome)) => outcome,
+                Err(error) if error.code == Code::LockHeld => {
+                    round.look_again_soon();
+                    continue;
+                }
                 Err(_) => Outcome::Lost,
             };
             if let Some(followers) = self.followed().remove(&name) {

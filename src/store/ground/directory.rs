@@ -10,13 +10,18 @@ use crate::error::{Code, Error, Result};
 use crate::shm::layout::{MAX_NAMESPACES, NIL, Namespace, NamespaceRecord};
 use crate::shm::lock::{self, Guard, Locked};
 use crate::shm::region::Offset;
+use crate::shm::segment::Segment;
 use crate::store::entries::remove::PENDING_NOTHING;
 use crate::store::facade::store::Store;
 use crate::store::ground::held::Held;
 use crate::store::ground::options::{LeftOut, Options};
-use crate::store::ground::repair::{hold, unrecoverable};
+use crate::store::ground::repair::{busy, hold, refused, unrecoverable};
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::table::chain::{Chain, Cursor, First};
+use std::time::Duration;
+
+/// How long a namespace's lock is waited for with the directory's lock held.
+const BRIEFLY: Duration = Duration::from_millis(4);
 
 const FREE: u32 = 0;
 const BUILDING: u32 = 1;
@@ -39,7 +44,11 @@ pub(in crate::store) struct Place {
 
 impl Store {
     pub(in crate::store) fn listing(&self) -> Result<Listing<'_>> {
-        match lock::lock(&self.segment().directory().lock).map_err(|_| unrecoverable())? {
+        self.listing_within(self.segment().patience())
+    }
+
+    pub(in crate::store) fn listing_within(&self, patience: Duration) -> Result<Listing<'_>> {
+        match lock::lock(&self.segment().directory().lock, patience).map_err(refused)? {
             Locked::Sound(guard) => Ok(Listing {
                 store: self,
                 _guard: guard,
@@ -59,16 +68,24 @@ impl Store {
         for slot in 0..segment.directory().slots_used.get() {
             let record = segment.record(slot).ok_or_else(unrecoverable)?;
             if matches!(record.state.get(), BUILDING | DYING) {
-                self.vacate(slot, record)?;
+                self.vacate_if_unlocked(slot, record)?;
             }
         }
         segment.header().repairs.add(1);
         Ok(())
     }
 
+    /// Sets a slot free that a dead process left in between. One whose lock cannot be had stays as it is.
+    fn vacate_if_unlocked(&self, slot: u32, record: &'static NamespaceRecord) -> Result<()> {
+        match hold(self.segment(), slot, BRIEFLY) {
+            Ok(held) => Self::vacate(held, record),
+            Err(error) if error.code == Code::LockHeld => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Empties a slot and sets it free.
-    fn vacate(&self, slot: u32, record: &'static NamespaceRecord) -> Result<()> {
-        let mut held = hold(self.segment(), slot)?;
+    fn vacate(mut held: Held, record: &'static NamespaceRecord) -> Result<()> {
         let generation = record.generation.get().wrapping_add(1).max(1);
         held.ns.generation.put(generation);
         if held.empty().is_err() {
@@ -109,8 +126,7 @@ impl Listing<'_> {
     ) -> Result<(Place, Options)> {
         let hash = self.store.name_hash(name);
         if let Some((slot, record)) = self.find(hash) {
-            let held = hold(self.store.segment(), slot)?;
-            let existing = Options::read_from(&held.ns.declared);
+            let existing = self.declared(slot)?;
             options.check_against(&existing, left_out, name)?;
             let generation = record.generation.get();
             return Ok((Place { slot, generation }, existing));
@@ -121,9 +137,15 @@ impl Listing<'_> {
         record.state.put(BUILDING);
         let built = self.build(slot, record, name, options);
         if built.is_err() {
-            self.store.vacate(slot, record)?;
+            self.store.vacate_if_unlocked(slot, record)?;
         }
         Ok((built?, options.clone()))
+    }
+
+    /// What a namespace was made with. It changes only where a namespace is made, with the directory's lock held.
+    fn declared(&self, slot: u32) -> Result<Options> {
+        let ns = self.store.segment().namespace(slot).ok_or_else(unrecoverable)?;
+        Ok(Options::read_from(&ns.declared))
     }
 
     /// The place and the declared options of a namespace that exists.
@@ -131,12 +153,11 @@ impl Listing<'_> {
         let Some((slot, record)) = self.find(self.store.name_hash(name)) else {
             return Ok(None);
         };
-        let held = hold(self.store.segment(), slot)?;
         let place = Place {
             slot,
             generation: record.generation.get(),
         };
-        Ok(Some((place, Options::read_from(&held.ns.declared))))
+        Ok(Some((place, self.declared(slot)?)))
     }
 
     /// A slot to build in: one that was used before, else the next one.
@@ -186,7 +207,7 @@ impl Listing<'_> {
         options: &Options,
     ) -> Result<Place> {
         loop {
-            let mut held = hold(self.store.segment(), slot)?;
+            let mut held = hold(self.store.segment(), slot, BRIEFLY)?;
             match held.furnish(name, options) {
                 Ok(()) => {
                     let generation = record.generation.get().wrapping_add(1).max(1);
@@ -200,27 +221,32 @@ impl Listing<'_> {
                     self.store.make_room(blocks, slot)?;
                 }
                 Err(Stop::Refused(error)) => return Err(error),
+                Err(Stop::Busy(holder)) => return Err(busy(holder)),
                 Err(Stop::Damaged) => held.condemn()?,
             }
         }
     }
 
-    /// True if it was there. Its leases go, too, and whoever follows one is told.
+    /// True if it was there. Its leases go, too, and whoever follows one is told. Its lock is not waited for here.
     pub(in crate::store) fn destroy(&self, name: &str) -> Result<bool> {
         let Some((slot, record)) = self.find(self.store.name_hash(name)) else {
             return Ok(false);
         };
+        let held = hold(self.store.segment(), slot, Duration::ZERO)?;
         record.state.put(DYING);
-        self.store.vacate(slot, record)?;
+        Store::vacate(held, record)?;
         self.store.wake_everyone();
         Ok(true)
     }
 
     pub(in crate::store) fn names(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
-        for (slot, _) in self.store.live_slots() {
-            let held = hold(self.store.segment(), slot)?;
-            if let Ok(Some(name)) = held.name() {
+        for (slot, record) in self.store.live_slots() {
+            let ns = self.store.segment().namespace(slot).ok_or_else(unrecoverable)?;
+            // Its own lock is not waited for: nothing but a repair changes a name that is there, and that is seen.
+            if let Ok(Some(name)) = name_of(self.store.segment(), ns)
+                && self.store.name_hash(&name) == [record.name[0].get(), record.name[1].get()]
+            {
                 names.push(name);
             }
         }
@@ -271,26 +297,9 @@ impl Held<'_> {
         Ok(change.commit()?)
     }
 
-    /// The name it was made with; `None` for one that had to be cleared since.
-    pub(in crate::store) fn name(&self) -> Step<Option<String>> {
-        let Some(chain) = self.name_chain() else {
-            return Ok(None);
-        };
-        let mut bytes = Vec::new();
-        Cursor::at_start(self.segment, chain.first, chain.kind, chain.len)?
-            .append_to(chain.len, &mut bytes)?;
-        String::from_utf8(bytes).map(Some).map_err(|_| Stop::Damaged)
-    }
-
     /// The chain that holds the name.
     pub(in crate::store) fn name_chain(&self) -> Option<Chain> {
-        let first = self.ns.name_first.get();
-        (first != NIL).then(|| Chain {
-            kind: First::Plain,
-            len: self.ns.name_len.get() as usize,
-            first,
-            last: self.ns.name_last.get(),
-        })
+        name_chain(self.ns)
     }
 
     /// Gives every block back.
@@ -310,4 +319,24 @@ impl Held<'_> {
         self.return_runs()?;
         self.give_surplus(0)
     }
+}
+
+/// The name it was made with; `None` for one that had to be cleared since.
+fn name_of(segment: &Segment, ns: &'static Namespace) -> Step<Option<String>> {
+    let Some(chain) = name_chain(ns) else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    Cursor::at_start(segment, chain.first, chain.kind, chain.len)?.append_to(chain.len, &mut bytes)?;
+    String::from_utf8(bytes).map(Some).map_err(|_| Stop::Damaged)
+}
+
+fn name_chain(ns: &'static Namespace) -> Option<Chain> {
+    let first = ns.name_first.get();
+    (first != NIL).then(|| Chain {
+        kind: First::Plain,
+        len: ns.name_len.get() as usize,
+        first,
+        last: ns.name_last.get(),
+    })
 }

@@ -9,11 +9,14 @@
 
 use crate::error::{Code, Error, Result};
 use crate::shm::layout::NIL;
-use crate::shm::lock::{self, Locked};
+use crate::shm::lock::{self, Locked, Refused};
+use crate::shm::pool::Shortage;
 use crate::shm::segment::Segment;
 use crate::store::entries::remove::{PENDING_CLEAR, PENDING_CONDEMNED, PENDING_NOTHING};
 use crate::store::ground::held::Held;
 use crate::store::ground::stop::{Step, Stop};
+use crate::sys::process;
+use std::time::Duration;
 
 pub(in crate::store) fn unrecoverable() -> Error {
     Error::new(
@@ -22,13 +25,32 @@ pub(in crate::store) fn unrecoverable() -> Error {
     )
 }
 
-/// Takes the lock of a namespace slot that was prepared before.
+/// Somebody has a lock, and has had it for as long as this process waits.
+#[cold]
+pub(in crate::store) fn busy(holder: u32) -> Error {
+    let process = process::of_thread(holder);
+    Error::new(
+        Code::LockHeld,
+        format!(
+            "process {process} holds a lock of the cache and does not let it go; it may be stopped, frozen or writing a core dump: try again, or end it"
+        ),
+    )
+}
+
+pub(in crate::store) fn refused(refused: Refused) -> Error {
+    match refused {
+        Refused::Busy(holder) => busy(holder),
+        Refused::Unrecoverable => unrecoverable(),
+    }
+}
+
+/// Takes the lock of a namespace slot that was prepared before, if it is to be had within `patience`.
 #[inline(always)]
-pub(in crate::store) fn hold(segment: &Segment, slot: u32) -> Result<Held<'_>> {
+pub(in crate::store) fn hold(segment: &Segment, slot: u32, patience: Duration) -> Result<Held<'_>> {
     let (Some(ns), Some(record)) = (segment.namespace(slot), segment.record(slot)) else {
         return Err(unrecoverable());
     };
-    match lock::lock(&ns.lock).map_err(|_| unrecoverable())? {
+    match lock::lock(&ns.lock, patience).map_err(refused)? {
         Locked::Sound(guard) => Ok(Held::new(segment, slot, ns, record, guard)),
         Locked::OwnerDied(dead) => {
             // The data is reached before the lock is declared sound: should this process die now, the next taker
@@ -48,13 +70,18 @@ fn repair(segment: &Segment, slot: u32) -> Result<()> {
     let mut held = Held::under_repair(segment, slot, ns, record);
     match held.finish_interrupted() {
         Ok(()) => Ok(()),
+        Err(Stop::Busy(holder)) => Err(busy(holder)),
         Err(_) => held.condemn(),
     }
 }
 
 impl Held<'_> {
     fn finish_interrupted(&mut self) -> Step<()> {
-        self.segment.settle_pool()?;
+        match self.segment.settle_pool() {
+            // Whoever has the pool's lock has finished what the dead one had begun there, if no change is half done.
+            Err(Shortage::Busy(_)) if self.segment.is_pool_settled() => {}
+            settled => settled?,
+        }
         self.ns.journal.replay(self.segment.region())?;
         self.check_ends()?;
         self.go_on_carrying()?;

@@ -10,6 +10,8 @@ pub(in crate::store) enum Stop {
     Refused(Error),
     /// So many blocks more are needed, and the namespace has nothing left to give.
     NoRoom(u32),
+    /// A thread of this number holds the pool's lock, and has for as long as this process waits; nothing was changed.
+    Busy(u32),
     /// A link leads where none can lead: the namespace is to be cleared.
     Damaged,
 }
@@ -26,6 +28,7 @@ impl From<Shortage> for Stop {
     fn from(shortage: Shortage) -> Self {
         match shortage {
             Shortage::Only(_) => Self::NoRoom(1),
+            Shortage::Busy(holder) => Self::Busy(holder),
             Shortage::Damaged => Self::Damaged,
         }
     }

@@ -93,7 +93,7 @@ impl Held<'_> {
             let there = match self.segment.take(&self.stash(), want - here) {
                 Ok(()) => return Ok(()),
                 Err(Shortage::Only(there)) => there,
-                Err(Shortage::Damaged) => return Err(Stop::Damaged),
+                Err(shortage) => return Err(shortage.into()),
             };
             while self.ns.stash_count.get().saturating_add(there) < want && self.ns.spent.get() == NIL {
                 if self.ns.count.get() == 0 {
@@ -141,7 +141,7 @@ impl Held<'_> {
         // One block stays, for which the caller has asked before.
         let gave = self.ns.stash_count.get() > 1 || self.ns.spent.get() != NIL;
         self.give_surplus(1)?;
-        self.segment.give_runs(&self.stash(), &self.stash().spent)?;
+        unless_busy(self.segment.give_runs(&self.stash(), &self.stash().spent))?;
         Ok(gave)
     }
 
@@ -174,8 +174,8 @@ impl Held<'_> {
     /// Gives all runs that are part of nothing back to the pool.
     pub(in crate::store) fn return_runs(&mut self) -> Step<()> {
         let stash = self.stash();
-        self.segment.give_runs(&stash, &stash.spent)?;
-        self.segment.give_runs(&stash, &stash.drawn)?;
+        unless_busy(self.segment.give_runs(&stash, &stash.spent))?;
+        unless_busy(self.segment.give_runs(&stash, &stash.drawn))?;
         self.moved_runs = false;
         Ok(())
     }
@@ -190,7 +190,7 @@ impl Held<'_> {
         for _ in 1..surplus {
             last = self.link(last)?.get();
         }
-        Ok(self.segment.give(&self.stash(), last, surplus)?)
+        unless_busy(self.segment.give(&self.stash(), last, surplus))
     }
 
     /// Writes a chain of three parts into the first blocks of the stash and the drawn runs, leaving them there.
@@ -312,5 +312,13 @@ impl Held<'_> {
             change.set32(&ns.spent, head);
             change.set32(&ns.spent_blocks, blocks);
         }
+    }
+}
+
+/// What is to be given back stays where it is while the pool's lock cannot be had: a later operation gives it.
+fn unless_busy(given: Result<(), Shortage>) -> Step<()> {
+    match given {
+        Ok(()) | Err(Shortage::Busy(_)) => Ok(()),
+        Err(shortage) => Err(shortage.into()),
     }
 }

@@ -1,6 +1,7 @@
 //! A lock for one process: a word that spins, then yields. Its holder cannot die without everyone else.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acquired {
@@ -30,15 +31,19 @@ impl SharedMutex {
         true
     }
 
-    pub fn lock(&self) -> Acquired {
-        let mut tries = 0u32;
-        while self.try_lock() == Acquired::Busy {
-            tries += 1;
-            if tries > SPINS {
-                std::thread::yield_now()
-            } else {
-                std::hint::spin_loop()
+    pub fn lock(&self, patience: Duration) -> Acquired {
+        for _ in 0..SPINS {
+            if self.try_lock() == Acquired::Sound {
+                return Acquired::Sound;
             }
+            std::hint::spin_loop();
+        }
+        let begun = Instant::now();
+        while self.try_lock() == Acquired::Busy {
+            if begun.elapsed() >= patience {
+                return Acquired::Busy;
+            }
+            std::thread::yield_now();
         }
         Acquired::Sound
     }
@@ -67,6 +72,11 @@ impl SharedMutex {
 
     pub fn is_held(&self) -> bool {
         self.held.load(Ordering::Acquire) != 0
+    }
+
+    /// All holders are threads of this process, and go on by themselves.
+    pub fn holder(&self) -> u32 {
+        0
     }
 
     /// A holder lives as long as this process: there is no death to watch for.
