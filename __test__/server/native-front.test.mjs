@@ -17,7 +17,7 @@ import { handoffFront } from '../fixtures/handoff-front.mjs';
 
 const require = createRequire(import.meta.url);
 const { NativeBack } = require('../../lib/cluster/back.js');
-const { Traffic } = require('../../lib/http/traffic.js');
+const { ConnectionTable } = require('../../lib/http/connection-table.js');
 const { leastConnectionsLoadBalancer } = require('../../lib/cluster/strategies.js');
 
 const onLinux = describe.skipIf(process.platform !== 'linux');
@@ -241,7 +241,8 @@ onLinux('a front that hands connections over', () => {
   it('lets in no process that was not announced', async () => {
     const { front } = await handoffFront({ workers: 0 });
     const server = http.createServer();
-    expect(() => new NativeBack(new Traffic(server)).attach(server, 'no-such-door')).toThrow(
+    const table = new ConnectionTable({});
+    expect(() => new NativeBack(table).attach(server, 'no-such-door')).toThrow(
       expect.objectContaining({ code: 'FLOTILLA_ERR_HANDOFF_UNREACHABLE' }),
     );
     expect(front.counts().accepted).toBe(0);

@@ -8,7 +8,8 @@
  * had lasted a while and were between two requests (`escrow.js`); if the primary dies, Node ends this process.
  */
 
-/** @import { BookedLine as Line, Books } from '../http/traffic.js' */
+/** @import { Instance as Connection } from '../http/connection.js' */
+/** @import { Instance as ConnectionTable } from '../http/connection-table.js' */
 
 const { Server: HttpServer } = require('node:http');
 const { Socket } = require('node:net');
@@ -44,7 +45,7 @@ class NativeBack {
   #numbers = new Float64Array(4);
   /** @type {any} */
   #server;
-  #traffic;
+  #table;
   /** Those that came from the primary. @type {Set<Socket>} */
   #sockets = new Set();
   /** @type {InstanceType<typeof Escrow> | undefined} */
@@ -64,13 +65,13 @@ class NativeBack {
   #offset = 0;
 
   /**
-   * @param {Books} traffic of the server that is to be attached
+   * @param {ConnectionTable} table of the server that is to be attached
    * @param {object} [options]
    * @param {boolean} [options.allowHalfOpen] whether a client that has ended its side is still answered
    * @param {(socket: Socket) => void} [options.bring] gives a connection to a server that does not listen itself
    */
-  constructor(traffic, { allowHalfOpen = true, bring = (socket) => this.#bringToServer(socket) } = {}) {
-    this.#traffic = traffic;
+  constructor(table, { allowHalfOpen = true, bring = (socket) => this.#bringToServer(socket) } = {}) {
+    this.#table = table;
     this.#bring = bring;
     this.#allowHalfOpen = allowHalfOpen;
   }
@@ -90,10 +91,10 @@ class NativeBack {
     }
     this.#numbers = this.#worker.numbers() ?? this.#numbers;
     this.#offset = this.#worker.clock() - performance.now();
-    this.#escrow = new Escrow(this.#worker, this.#traffic);
-    this.#traffic.watch({
+    this.#escrow = new Escrow(this.#worker, this.#table);
+    this.#table.observe({
       began: () => this.#began(),
-      ended: (line, response) => this.#ended(line, response),
+      ended: (connection, response) => this.#ended(connection, response),
       moves: ({ socket }) => this.#isPlain && this.#sockets.has(socket),
     });
   }
@@ -178,34 +179,34 @@ class NativeBack {
 
   #began() {
     const numbers = this.#numbers;
-    numbers[IN_FLIGHT] = this.#traffic.requests;
+    numbers[IN_FLIGHT] = this.#table.requests;
     // Without this, a loop that is blocked by what comes now would look as if it still waited.
     if (numbers[AWAKE_SINCE] === 0) numbers[AWAKE_SINCE] = performance.now() + this.#offset;
   }
 
   /**
-   * @param {Line} [line] whose request was answered
+   * @param {Connection} [connection] whose request was answered
    * @param {import('node:http').ServerResponse} [response] that answered it
    */
-  #ended(line, response) {
+  #ended(connection, response) {
     const numbers = this.#numbers;
-    numbers[IN_FLIGHT] = this.#traffic.requests;
-    if (!line) return;
-    if (response) this.#escrow?.answered(line, response);
+    numbers[IN_FLIGHT] = this.#table.requests;
+    if (!connection) return;
+    if (response) this.#escrow?.answered(connection, response);
     if (numbers[SHED] >= 1) {
-      if (this.#give(line)) numbers[SHED] = Math.max(0, numbers[SHED] - 1);
-    } else if (this.#draining) this.#give(line);
+      if (this.#give(connection)) numbers[SHED] = Math.max(0, numbers[SHED] - 1);
+    } else if (this.#draining) this.#give(connection);
   }
 
   /**
    * Gives a connection back to the primary, if it can go. From then on nothing is read from it here.
    *
-   * @param {Line} line
+   * @param {Connection} connection
    */
-  #give(line) {
-    const socket = /** @type {any} */ (line.socket);
+  #give(connection) {
+    const socket = /** @type {any} */ (connection.socket);
     // What TLS carries did not come from the primary: that was the socket below.
-    if (!this.#isPlain || !this.#sockets.has(socket) || !line.isBetweenMessages) return false;
+    if (!this.#isPlain || !this.#sockets.has(socket) || !connection.isBetweenMessages) return false;
     const handle = socket._handle;
     handle.readStop();
     if (!this.#worker.give(handle.fd, this.#escrow?.placeOf(socket) ?? -1)) {
@@ -227,15 +228,15 @@ class NativeBack {
    */
   giveBack(most) {
     let given = 0;
-    for (const line of this.#traffic.lines) {
+    for (const connection of this.#table.connections) {
       if (given >= most) return given;
-      if (this.#give(line)) given += 1;
+      if (this.#give(connection)) given += 1;
     }
     return given;
   }
 
   /**
-   * Connections go to other workers as they fall idle; those that cannot are the traffic's to end. Resolves when none
+   * Connections go to other workers as they fall idle; those that cannot are the reception's to end. Resolves when none
    * is left, or at the deadline.
    *
    * @param {{ deadline: number }} options `deadline` in milliseconds of `Date.now()`
@@ -260,7 +261,7 @@ class NativeBack {
     const since = this.#numbers[AWAKE_SINCE];
     return {
       activeConnections: this.#sockets.size,
-      inFlightRequests: this.#traffic.requests,
+      inFlightRequests: this.#table.requests,
       eventLoopLagMs: since > 0 ? Math.max(0, performance.now() + this.#offset - since) : 0,
     };
   }

@@ -4,7 +4,7 @@
  */
 
 /** @import { Socket } from 'node:net' */
-/** @import { Books } from '../http/traffic.js' */
+/** @import { Instance as ConnectionTable } from '../http/connection-table.js' */
 /** @import { PublicAddress, Seat } from './seat.js' */
 
 const { FlotillaError } = require('../errors.js');
@@ -50,11 +50,11 @@ class Door extends Entrance {
   /**
    * @param {string} door
    * @param {object} server that reads what comes over them
-   * @param {{ address: PublicAddress, allowHalfOpen: boolean, books: Books, bring: (socket: Socket) => void }} options
+   * @param {{ address: PublicAddress, allowHalfOpen: boolean, table: ConnectionTable, bring: (socket: Socket) => void }} options
    */
-  constructor(door, server, { address, allowHalfOpen, books, bring }) {
+  constructor(door, server, { address, allowHalfOpen, table, bring }) {
     super(address);
-    const back = new NativeBack(books, { allowHalfOpen, bring });
+    const back = new NativeBack(table, { allowHalfOpen, bring });
     this.#back = back;
     this.#attach = () => back.attach(/** @type {any} */ (server), door);
   }

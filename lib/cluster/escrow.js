@@ -9,7 +9,8 @@
  */
 
 /** @import { Socket } from 'node:net' */
-/** @import { BookedLine as Line, Books } from '../http/traffic.js' */
+/** @import { Instance as Connection } from '../http/connection.js' */
+/** @import { Instance as ConnectionTable } from '../http/connection-table.js' */
 
 /** A connection is sent when it has lasted for one to two times as long. */
 const LOOK_MS = 100;
@@ -46,7 +47,7 @@ function begin() {
 
 class Escrow {
   #worker;
-  #books;
+  #table;
   #marks;
   /** Places that were used and are free again. @type {number[]} */
   #free = [];
@@ -62,11 +63,11 @@ class Escrow {
 
   /**
    * @param {import('../native/addon').NativeHandoffWorker} worker
-   * @param {Books} books of the connections
+   * @param {ConnectionTable} table
    */
-  constructor(worker, books) {
+  constructor(worker, table) {
     this.#worker = worker;
-    this.#books = books;
+    this.#table = table;
     this.#marks = worker.marks() ?? new Float64Array();
   }
 
@@ -108,18 +109,18 @@ class Escrow {
   /**
    * A request was answered.
    *
-   * @param {Line} line
+   * @param {Connection} connection
    * @param {any} response
    */
-  answered(line, response) {
+  answered(connection, response) {
     /** @type {Held | undefined} */
-    const held = /** @type {any} */ (line.socket)[HELD];
+    const held = /** @type {any} */ (connection.socket)[HELD];
     if (!held) return;
     held.answered += 1;
     // Nothing of it is here, if every request that has begun was answered, and this one has come whole. Where more is
     // here, what stands there from before is no lie: more has been read since, and the primary sees that.
-    if (held.begun === held.answered && response.req.complete && line.isEmpty) {
-      this.#marks[held.place] = held.base + line.socket.bytesRead;
+    if (held.begun === held.answered && response.req.complete && connection.isEmpty) {
+      this.#marks[held.place] = held.base + connection.socket.bytesRead;
     }
   }
 
@@ -169,10 +170,10 @@ class Escrow {
    * @returns {number} `LATER` if the primary has no time, `BUSY` if the connection has none, else it is done with
    */
   #hold(socket) {
-    const line = this.#books.lineOf(socket);
+    const connection = this.#table.recordOf(socket);
     const begins = socket.parser?.constructor.kOnMessageBegin;
-    if (!line || begins === undefined || socket.destroyed) return DONE;
-    if (!line.isBetweenMessages) return BUSY;
+    if (!connection || begins === undefined || socket.destroyed) return DONE;
+    if (!connection.isBetweenMessages) return BUSY;
     const place = this.#free.pop() ?? (this.#used < this.#marks.length ? this.#used++ : -1);
     if (place < 0) return DONE;
     const base = this.#worker.hold(socket._handle.fd, place, socket.bytesRead);

@@ -8,9 +8,10 @@
  * too long to send theirs. Nothing else knows what the parser holds; where there is no such list, nothing is promised.
  *
  * @param {any} socket
+ * @param {number} [before] how many bytes had been read of what is no message
  */
-function isReading({ server, parser, bytesRead }) {
-  if (bytesRead === 0) return false;
+function isReading({ server, parser, bytesRead }, before = 0) {
+  if (bytesRead === before) return false;
   const list = Object.getOwnPropertySymbols(server ?? {}).find(
     ({ description }) => description === 'http.server.connections',
   );
@@ -29,11 +30,4 @@ function isEmpty(socket) {
   return socket.readableLength + socket.writableLength + socket._handle.writeQueueSize === 0;
 }
 
-/**
- * Whether no part of a request is in this process, and no part of an answer.
- *
- * @param {any} socket
- */
-const isBetweenMessages = (socket) => isEmpty(socket) && !isReading(socket);
-
-module.exports = { isBetweenMessages, isEmpty, isReading };
+module.exports = { isEmpty, isReading };

@@ -49,8 +49,15 @@ class Borrowed {
   divert(events) {
     /** @type {Record<string, Emit | undefined>} */
     const diverted = Object.assign(Object.create(null), events);
-    this.server.emit = (/** @type {string} */ event, /** @type {any[]} */ ...args) =>
-      diverted[event] === undefined ? this.emit(event, ...args) : diverted[event](...args);
+    this.server.emit = (
+      /** @type {string} */ event,
+      /** @type {any} */ first = undefined,
+      /** @type {any} */ second = undefined,
+      /** @type {any} */ third = undefined,
+    ) => {
+      const taken = diverted[event];
+      return taken === undefined ? this.emit(event, first, second, third) : taken(first, second, third);
+    };
   }
 
   /**

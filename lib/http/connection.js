@@ -1,87 +1,109 @@
 /**
- * One connection that requests come over, and what is under way on it.
+ * The record of one connection that requests come over: what is under way on it, and how it can end.
  *
- * Requests that were sent one behind the other are answered in their order, so there can be several at once. When
- * the connection dies, all of them have ended, also those whose turn to be answered never came.
+ * Requests that were sent one behind the other are answered in their order, so there can be several at once. Every
+ * request goes through here: nothing is made for one.
  */
 
+/** @import { ServerResponse } from 'node:http' */
 /** @import { Socket } from 'node:net' */
-/** @import { Instance as Exchange } from './exchange.js' */
 
-const { isBetweenMessages, isEmpty } = require('./between-messages.js');
+const { isEmpty, isReading } = require('./between-messages.js');
 
-/** How long a connection that cannot be moved may stay idle in a server that ends, before it is closed. */
-const lingerMs = 1000;
+/**
+ * What a connection carries in the place of requests.
+ *
+ * @typedef {object} Upgrade
+ * @property {object} application that answered the request for it
+ * @property {boolean} webSocket
+ * @property {number} writtenBefore how many bytes had been written when it was asked for
+ * @property {(socket: any) => boolean} [isQuiet] says of a connection whose requests cannot be told apart whether it may end
+ */
 
 /** @typedef {Connection} Instance */
 
 class Connection {
-  /** @type {Set<Exchange>} what is under way, in the order of the requests */
-  #exchanges = new Set();
-  /** Whether it speaks something else than HTTP by now. */
-  upgraded = false;
-  /** How many bytes had been read when it last fell idle. */
-  #mark;
-  /** How many had been read of what is not its own, such as a header that told whose it is. */
+  /** In the order of the requests: seldom more than one, so nothing is faster. @type {ServerResponse[]} */
+  responses = [];
+  /** What it speaks by now, if that is something else than HTTP. @type {Upgrade | undefined} */
+  upgrade;
+  /** How many bytes had been read of what is not its own, such as a header that told whose it is. */
   #before;
 
   /** @param {Socket} socket what requests come over: the TLS socket, where there is one */
   constructor(socket) {
     this.socket = socket;
     // What was read of it before it came here, and is to be read again, is the beginning of a request.
-    this.#mark = this.#before = socket.bytesRead - socket.readableLength;
-    socket.once('close', () => {
-      for (const exchange of this.#exchanges) exchange.end();
-    });
+    this.#before = socket.bytesRead - socket.readableLength;
   }
 
-  /** @param {Exchange} exchange */
-  begin(exchange) {
-    this.#exchanges.add(exchange);
+  /**
+   * @param {ServerResponse} response
+   * @returns {boolean} whether it was under way
+   */
+  end(response) {
+    const { responses } = this;
+    if (responses.length === 1 && responses[0] === response) responses.pop();
+    else {
+      const at = responses.indexOf(response);
+      if (at < 0) return false;
+      responses.splice(at, 1);
+    }
+    return true;
   }
 
-  /** @param {Exchange} exchange */
-  end(exchange) {
-    this.#exchanges.delete(exchange);
-    if (this.#exchanges.size === 0) this.#mark = this.socket.bytesRead;
+  get #isFree() {
+    return this.responses.length === 0 && this.upgrade === undefined;
+  }
+
+  get #isReading() {
+    return isReading(this.socket, this.#before);
   }
 
   /** Whether nothing is under way: no request is answered, and none has begun to arrive. */
   get idle() {
-    return this.#exchanges.size === 0 && !this.upgraded && this.socket.bytesRead === this.#mark;
+    return this.#isFree && this.socket.readableLength === 0 && !this.#isReading;
   }
 
   /** Whether nothing of it is in this process, but perhaps a part of a request. */
   get isEmpty() {
-    return this.#exchanges.size === 0 && !this.upgraded && isEmpty(this.socket);
+    return this.#isFree && isEmpty(this.socket);
   }
 
   /** Whether nothing of it is in this process: no request or a part of one, and no part of an answer. */
   get isBetweenMessages() {
-    return this.#exchanges.size === 0 && !this.upgraded && isBetweenMessages(this.socket);
+    return this.#isFree && isEmpty(this.socket) && !this.#isReading;
   }
 
-  /** Lets it end: now if it has fallen idle, else with the answer to the last request it has brought. */
-  finish() {
-    if (!this.idle) return this.#closeWithLast();
+  /**
+   * Lets it end: now if it has fallen idle, else with the answer to the last request it has brought.
+   *
+   * @param {number} lingerMs how long one that has brought nothing may stay idle
+   */
+  finish(lingerMs) {
     // One that has brought nothing yet may be about to: its request is answered with a refusal, and not with an end.
-    if (this.socket.bytesRead === this.#before) this.#closeWhenIdleForLong();
-    else this.socket.destroySoon();
+    if (this.idle && this.socket.bytesRead !== this.#before) this.socket.destroySoon();
+    else this.part(lingerMs);
   }
 
-  /** Lets it end without refusing anything, because it cannot go on elsewhere. */
-  part() {
-    if (this.upgraded) return;
+  /**
+   * Lets it end without refusing anything, because it cannot go on elsewhere.
+   *
+   * @param {number} lingerMs how long it may stay idle: its next request may be on the way
+   */
+  part(lingerMs) {
+    if (this.upgrade) return;
     this.#closeWithLast();
-    this.#closeWhenIdleForLong();
+    this.#closeWhenIdleFor(lingerMs);
   }
 
-  #closeWhenIdleForLong() {
+  /** @param {number} lingerMs */
+  #closeWhenIdleFor(lingerMs) {
     setTimeout(() => this.idle && this.socket.destroySoon(), lingerMs).unref();
   }
 
   #closeWithLast() {
-    const last = [...this.#exchanges].at(-1)?.response;
+    const last = this.responses.at(-1);
     if (last && !last.headersSent) last.setHeader('Connection', 'close');
   }
 }

@@ -1,31 +1,41 @@
 /**
- * Where every request of a server comes in, whichever generation's HTTP server read it: an endpoint answers, or
- * the refusal of a server that drains, or the application of the present generation.
+ * Where every request of a server comes in, whichever application's HTTP server read it: an endpoint answers, or the
+ * refusal of a server that drains, or the present application. And how what is under way comes to its end.
  *
- * Each generation has an HTTP server of its own, which parses what its connections send, with its own limits and
- * certificates. The events of those servers are taken over, so that a connection of an old generation serves the
- * new one from its next request on, and no connection has to be closed for a restart. Every connection is known
- * here until it is closed.
+ * Each application has an HTTP server of its own, which parses what its connections send, with its own limits and
+ * certificates. A connection of an old one serves the new one from its next request on, so that no connection has to be
+ * closed for a restart.
  */
 
 /** @import { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http' */
-/** @import { Duplex } from 'node:stream' */
-/** @import { AddressInfo, Socket } from 'node:net' */
+/** @import { AddressInfo } from 'node:net' */
+/** @import { Instance as Connection, Upgrade } from './connection.js' */
 /** @import { Instance as Endpoints } from './endpoints.js' */
-/** @import { Generation } from './exchange.js' */
-/** @import { Watcher } from './traffic.js' */
 
-const { Server: TlsServer } = require('node:tls');
-const { Borrowed } = require('./borrowed.js');
-const { Connection } = require('./connection.js');
-const { Exchange } = require('./exchange.js');
+const { ConnectionTable } = require('./connection-table.js');
+const { endEventStream, endWhen, isEventStream, sendCloseFrame } = require('./farewell.js');
 const { asNodeMakesIt } = require('./own-messages.js');
 
-/** @typedef {(...args: any[]) => any} Emit */
-/** @typedef {InstanceType<typeof Borrowed>} Loan */
+/**
+ * What answers requests.
+ *
+ * @typedef {object} Application
+ * @property {HttpServer} server
+ * @property {(socket: any) => boolean} [carries] of a server that reads no requests: whether a connection is quiet
+ */
+/**
+ * How connections end without a request being refused.
+ *
+ * @typedef {object} Parting
+ * @property {number} lingerMs how long one that is idle may stay
+ * @property {boolean} moves whether those that can go on elsewhere are left to whoever moves them
+ */
 
 const refusal = 'Server is draining';
 const bareRefusal = `HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${refusal.length}\r\n\r\n${refusal}`;
+/** How long a connection that has brought nothing yet may stay in a server that refuses requests. */
+const firstRequestMs = 1000;
+const namedCulprits = 3;
 
 /** @param {ServerResponse} response */
 function refuse(response) {
@@ -35,232 +45,224 @@ function refuse(response) {
   response.end(refusal);
 }
 
+/** @param {IncomingMessage} request without the query, which may hold secrets */
+const nameOf = ({ method, url }) => `${method} ${String(url).split('?', 1)[0]}`;
+
 /** @typedef {Reception} Instance */
 
 class Reception {
-  /** @type {Generation | undefined} */
+  /** @type {Application | undefined} */
   current;
   draining = false;
-  /** @type {Map<Duplex, InstanceType<typeof Connection>>} */
-  #connections = new Map();
-  /** @type {Map<Socket, () => void>} every socket, also below TLS and HTTP/2, and what to do when it is gone */
-  #sockets = new Map();
-  /** @type {Set<import('node:http2').Http2Session>} */
-  #sessions = new Set();
-  /** @type {Map<HttpServer, Loan>} the servers of the present generation, and of old ones with connections */
-  #servers = new Map();
-  /** @type {Duplex | undefined} whose arrival is being told */
-  #arriving;
+  /** @type {Parting | undefined} */
+  #parting;
+  /** Applications that were replaced, and what they have still to answer. @type {Map<Application, Set<ServerResponse>>} */
+  #old = new Map();
+  /** Applications that were told to end what does not end by itself. @type {WeakSet<object>} */
+  #woundUp = new WeakSet();
   /** @type {{ until: () => boolean, resolve: () => void }[]} */
   #waiting = [];
-  /** Whether connections are to end, or go on elsewhere, without a request being refused. */
-  #parting = false;
-  /** Requests under way. */
-  requests = 0;
-  /** @type {Watcher | undefined} who moves connections */
-  #watcher;
 
-  /** @param {Endpoints} endpoints */
+  /** @param {Endpoints} [endpoints] */
   constructor(endpoints) {
     this.endpoints = endpoints;
-  }
-
-  /** @param {Watcher} watcher */
-  watch(watcher) {
-    this.#watcher = watcher;
-  }
-
-  /** The connections that requests come over. */
-  get lines() {
-    return this.#connections.values();
-  }
-
-  /** @param {Socket} socket */
-  lineOf(socket) {
-    return this.#connections.get(socket);
-  }
-
-  get connections() {
-    return this.#sockets.size;
+    this.table = new ConnectionTable(this);
   }
 
   /**
-   * Lets a generation answer all requests from now on.
+   * Lets an application answer all requests from now on.
    *
-   * @param {Generation} generation
+   * @param {Application} application
    * @param {() => AddressInfo | string | null} [address] where its server seems to listen, if it does not
    */
-  admit(generation, address) {
-    this.current = generation;
+  admit(application, address) {
+    const before = this.current;
+    if (before && before !== application) this.#old.set(before, new Set(this.#responsesOf(before)));
+    this.current = application;
     this.draining = false;
-    if (!this.#servers.has(generation.server)) this.#takeOver(generation.server);
-    if (address) this.#servers.get(generation.server)?.pretendToListen(address);
-    for (const [server, borrowed] of this.#servers) {
-      borrowed.readFor(server === generation.server);
-      this.#letGo(server);
-    }
+    this.table.admit(application.server, address);
   }
 
-  /** @param {HttpServer} server */
-  #takeOver(server) {
-    const borrowed = new Borrowed(server);
-    const { emit } = borrowed;
-    this.#servers.set(server, borrowed);
-    // Below TLS there is another socket, whose bytes say nothing about requests.
-    const secure = server instanceof TlsServer;
-    /** @type {Record<string, Emit>} */
-    const taken = {
-      connection: (socket) => this.#arrive(server, socket, !secure, () => emit('connection', socket)),
-      secureConnection: (socket) =>
-        this.#arrive(server, socket, true, () => emit('secureConnection', socket)),
-      session: (session) => this.#follow(session) && emit('session', session),
-    };
-    for (const event of ['request', 'checkContinue', 'checkExpectation']) {
-      taken[event] = (request, response) => this.#receive(event, request, response);
-    }
-    for (const event of ['upgrade', 'connect']) {
-      taken[event] = (request, socket, head) => this.#upgrade(event, request, socket, head);
-    }
-    borrowed.divert(taken);
+  /** @param {Connection} connection */
+  arrived(connection) {
+    const { current } = this;
+    const isQuiet = current?.carries;
+    if (isQuiet)
+      this.#hold(connection, { application: current, webSocket: false, writtenBefore: 0, isQuiet });
+    else if (this.#parting) this.#part(connection, this.#parting);
   }
 
-  /**
-   * A server whose generation has been replaced is closed when its last connection is.
-   *
-   * @param {HttpServer} server
-   */
-  #letGo(server) {
-    const borrowed = this.#servers.get(server);
-    if (server === this.current?.server || borrowed?.sockets !== 0) return;
-    this.#servers.delete(server);
-    borrowed.giveBack();
-  }
-
-  /**
-   * @param {HttpServer} server
-   * @param {Socket} socket
-   * @param {boolean} carriesRequests
-   * @param {() => boolean} tell
-   */
-  #arrive(server, socket, carriesRequests, tell) {
-    const borrowed = /** @type {Loan} */ (this.#servers.get(server));
-    borrowed.sockets += 1;
-    if (this.current?.carry(socket)) socket.once('close', () => this.#look());
-    else if (carriesRequests) {
-      this.#connections.set(socket, new Connection(socket));
-    }
-    this.#sockets.set(socket, () => {
-      borrowed.sockets -= 1;
-      this.#letGo(server);
-    });
-    socket.once('close', () => this.#forget(socket));
-    this.#arriving = socket;
-    try {
-      return tell();
-    } finally {
-      this.#arriving = undefined;
-    }
-  }
-
-  /** @param {import('node:http2').Http2Session} session on the connection that has just arrived */
-  #follow(session) {
-    if (this.#arriving) this.#connections.delete(this.#arriving);
-    this.#sessions.add(session);
-    session.once('close', () => this.#sessions.delete(session));
-    return true;
+  /** @param {import('node:http2').Http2Session} session */
+  follow(session) {
+    if (this.#parting) session.close();
   }
 
   /**
    * @param {string} event
    * @param {IncomingMessage} request
    * @param {ServerResponse} response
+   * @param {Connection} [connection]
    */
-  #receive(event, request, response) {
-    const generation = /** @type {Generation} */ (this.current);
-    const connection = this.#connections.get(request.socket);
-    const exchange = new Exchange(request, response, generation, connection, this.#ended);
-    connection?.begin(exchange);
-    this.requests += 1;
-    this.#watcher?.began();
-    const asked = this.endpoints.asked(request);
+  receive(event, request, response, connection) {
+    const asked = this.endpoints?.asked(request);
     if (asked) {
-      this.endpoints.answer(asked, response);
+      this.endpoints?.answer(asked, response);
       return true;
     }
     if (this.draining) {
       refuse(response);
       return true;
     }
-    generation.begin(exchange);
-    if (this.#parting && connection) this.#letGoOn(connection);
-    return this.#pass(generation.server, event, request, response);
+    if (this.#parting && connection) this.#part(connection, this.#parting);
+    return event === 'request'
+      ? this.table.tell(event, request, response)
+      : this.#pass(event, request, response);
   }
 
-  #ended = (/** @type {InstanceType<typeof Exchange>} */ exchange) => {
-    const { connection, generation, response } = exchange;
-    connection?.end(exchange);
-    generation.end(exchange);
-    this.requests -= 1;
-    if (this.draining) connection?.finish();
-    else if (this.#parting && connection) this.#letGoOn(connection);
-    this.#watcher?.ended(connection, response);
-    this.#look();
-  };
-
   /**
-   * Tells the server of the present generation, which need not be the one that read the request.
-   *
-   * @param {HttpServer} server
    * @param {string} event
    * @param {IncomingMessage} request
    * @param {ServerResponse} response
    */
-  #pass(server, event, request, response) {
-    const { emit } = /** @type {Loan} */ (this.#servers.get(server));
-    if (event !== 'request') for (const message of [request, response]) asNodeMakesIt(message);
-    if (event === 'request' || server.listenerCount(event) > 0) return emit(event, request, response);
+  #pass(event, request, response) {
+    for (const message of [request, response]) asNodeMakesIt(message);
+    if (this.current && this.current.server.listenerCount(event) > 0)
+      return this.table.tell(event, request, response);
     // The server that read it had a listener for this, and the present one leaves it to Node.
     if (event === 'checkContinue') response.writeContinue();
-    return emit('request', request, response);
+    return this.table.tell('request', request, response);
+  }
+
+  /**
+   * @param {ServerResponse} response
+   * @param {Connection} [connection] if it has not ended too
+   */
+  ended(response, connection) {
+    for (const left of this.#old.values()) left.delete(response);
+    if (!connection) return;
+    if (this.draining) connection.finish(firstRequestMs);
+    else if (this.#parting) this.#part(connection, this.#parting);
   }
 
   /**
    * @param {string} event
    * @param {IncomingMessage} request
-   * @param {Socket} socket
+   * @param {Connection} connection
    * @param {Buffer} head
    */
-  #upgrade(event, request, socket, head) {
+  upgrade(event, request, connection, head) {
+    const { socket } = connection;
     if (this.draining) {
       socket.end(bareRefusal);
       return true;
     }
     asNodeMakesIt(request);
-    const { server } = /** @type {Generation} */ (this.current);
-    const connection = this.#connections.get(socket);
-    if (connection) connection.upgraded = true;
-    this.current?.upgrade(request, socket);
-    socket.once('close', () => this.#look());
-    const { emit } = /** @type {Loan} */ (this.#servers.get(server));
-    if (!emit(event, request, socket, head)) socket.destroy();
+    const webSocket = String(request.headers.upgrade).toLowerCase() === 'websocket';
+    const { bytesWritten: writtenBefore = 0 } = socket;
+    this.#hold(connection, { application: /** @type {object} */ (this.current), webSocket, writtenBefore });
+    if (!this.table.tell(event, request, socket, head)) socket.destroy();
     return true;
+  }
+
+  /**
+   * @param {Connection} connection
+   * @param {Upgrade} upgrade
+   */
+  #hold(connection, upgrade) {
+    connection.upgrade = upgrade;
+    if (this.#woundUp.has(upgrade.application)) this.#bidFarewell(connection, upgrade);
+  }
+
+  /**
+   * @param {Connection} connection
+   * @param {Upgrade} upgrade
+   */
+  #bidFarewell({ socket }, { webSocket, writtenBefore, isQuiet }) {
+    if (webSocket) sendCloseFrame(socket, writtenBefore);
+    if (isQuiet) endWhen(isQuiet, socket);
+  }
+
+  /** @param {Application} application @returns {ServerResponse[]} what it has still to answer */
+  #responsesOf(application) {
+    const left = this.#old.get(application);
+    if (left) return [...left];
+    const others = [...this.#old.values()];
+    return this.table.responses.filter(
+      (response) => !others.some((each) => each.has(response)) && !this.endpoints?.asked(response.req),
+    );
+  }
+
+  /** @param {Application} application @returns {Connection[]} those that speak something else than HTTP by now */
+  #upgradesOf(application) {
+    return [...this.table.connections].filter(({ upgrade }) => upgrade?.application === application);
+  }
+
+  /**
+   * Tells what would not end by itself to end.
+   *
+   * @param {Application} application
+   */
+  windUp(application) {
+    this.#woundUp.add(application);
+    for (const response of this.#responsesOf(application)) {
+      if (isEventStream(response)) endEventStream(response);
+    }
+    for (const connection of this.#upgradesOf(application)) {
+      this.#bidFarewell(connection, /** @type {Upgrade} */ (connection.upgrade));
+    }
+  }
+
+  /**
+   * Resolves when an application that was replaced has nothing under way.
+   *
+   * @param {Application} application
+   */
+  async finished(application) {
+    await this.#wait(
+      () => this.#responsesOf(application).length === 0 && this.#upgradesOf(application).length === 0,
+    );
+    this.#old.delete(application);
+  }
+
+  /**
+   * Cuts what an application has still under way.
+   *
+   * @param {Application} application
+   * @returns {string} the requests that got no answer; nothing if there were none
+   */
+  cut(application) {
+    const responses = this.#responsesOf(application);
+    const names = responses.map(({ req }) => nameOf(req));
+    const upgrades = this.#upgradesOf(application);
+    for (const response of responses) {
+      response.destroy();
+      response.req.destroy();
+    }
+    for (const { socket } of upgrades) socket.destroy();
+    const more = names.length - namedCulprits;
+    return names.slice(0, namedCulprits).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  }
+
+  #windUpCurrent() {
+    if (this.current) this.windUp(this.current);
   }
 
   /** Refuses new requests, and closes each connection as it falls idle. */
   drain() {
     this.draining = true;
-    this.current?.windUp();
-    for (const connection of this.#connections.values()) connection.finish();
-    for (const session of this.#sessions) session.close();
+    this.#windUpCurrent();
+    for (const connection of this.table.connections) connection.finish(firstRequestMs);
+    for (const session of this.table.sessions) session.close();
   }
 
   get #quiet() {
-    if (this.current?.busy) return false;
-    for (const { idle } of this.#connections.values()) if (!idle) return false;
+    if (this.table.requests > 0) return false;
+    for (const { idle } of this.table.connections) if (!idle) return false;
     return true;
   }
 
-  #look() {
+  /** Something has ended: those who wait for it hear of that. */
+  look() {
     if (this.#waiting.length === 0) return;
     for (const waiting of this.#waiting) if (waiting.until()) waiting.resolve();
     this.#waiting = this.#waiting.filter(({ until }) => !until());
@@ -273,7 +275,7 @@ class Reception {
   #wait(until) {
     return new Promise((resolve) => {
       this.#waiting.push({ until, resolve });
-      this.#look();
+      this.look();
     });
   }
 
@@ -284,47 +286,34 @@ class Reception {
 
   /** Resolves when no connection is left. */
   empty() {
-    return this.#wait(() => this.#sockets.size === 0);
+    return this.#wait(() => this.table.size === 0);
   }
 
   /**
-   * Lets each connection go on elsewhere as it falls idle. One that cannot ends with its next answer, or when it has
-   * stayed idle for a while.
+   * Lets every connection end, or go on elsewhere, as it falls idle, and refuses no request. One that cannot go on ends
+   * with its next answer, or when it has stayed idle for a while.
    *
-   * @param {() => void} begin tells whoever moves connections to begin
+   * @param {Parting} parting
    */
-  part(begin) {
-    this.#parting = true;
-    this.current?.windUp();
-    for (const connection of this.#connections.values()) this.#letGoOn(connection);
-    for (const session of this.#sessions) session.close();
-    begin();
+  part(parting) {
+    this.#parting = parting;
+    this.#windUpCurrent();
+    for (const connection of this.table.connections) this.#part(connection, parting);
+    for (const session of this.table.sessions) session.close();
   }
 
-  /** @param {InstanceType<typeof Connection>} connection */
-  #letGoOn(connection) {
-    if (!this.#watcher?.moves(connection)) connection.part();
-  }
-
-  /** @param {Socket} socket one that is closed */
-  #forget(socket) {
-    const gone = this.#sockets.get(socket);
-    this.#sockets.delete(socket);
-    this.#connections.delete(socket);
-    gone?.();
-    this.#look();
+  /**
+   * @param {Connection} connection
+   * @param {Parting} parting
+   */
+  #part(connection, { lingerMs, moves }) {
+    if (!(moves && this.table.moves(connection))) connection.part(lingerMs);
   }
 
   /** Closes every connection that is left, whatever it is doing. */
   async closeAll() {
-    const closed = [...this.#sockets.keys()].map((socket) => {
-      const gone = new Promise((resolve) => socket.once('close', resolve));
-      socket.destroy();
-      return gone;
-    });
-    await Promise.all(closed);
+    await this.table.closeAll();
     this.current = undefined;
-    for (const server of this.#servers.keys()) this.#letGo(server);
   }
 }
 

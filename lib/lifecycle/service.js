@@ -15,7 +15,7 @@ const { createError } = require('../errors.js');
 const { makeApplication } = require('../http/application.js');
 const { acquire, lifetimeOf, release } = require('./context.js');
 const { Endpoints } = require('../http/endpoints.js');
-const { Generation } = require('./generation.js');
+const { Health } = require('./health.js');
 const { HealthPort } = require('../http/health-port.js');
 const { Life } = require('./life.js');
 const { Listener, publicAddress } = require('../http/listener.js');
@@ -26,7 +26,22 @@ const healthPollMs = 100;
 /** Resources get this long to close, also where requests have used the whole grace period up. */
 const leastClosingMs = 1000;
 
-/** @param {InstanceType<typeof Generation>} generation */
+/**
+ * What answers the requests of a server until a restart replaces it: an application, and the context that it stands on.
+ * Its connections may outlive it: what they bring later is answered by the generation after it.
+ *
+ * @typedef {object} Generation
+ * @property {AnyContext} context
+ * @property {import('../http/application.js').Application} application
+ * @property {InstanceType<typeof Health>} health
+ */
+/**
+ * How a server leaves where others go on: no request is refused.
+ *
+ * @typedef {import('../http/reception.js').Parting & { begin?: () => void }} Leave `begin` has connections moved
+ */
+
+/** @param {Generation} generation */
 const isWell = async ({ health }) => Object.values(await health.outcomes()).every((outcome) => outcome);
 
 /**
@@ -41,7 +56,7 @@ const isWell = async ({ health }) => Object.values(await health.outcomes()).ever
 /** @typedef {Service} Instance */
 
 class Service extends Life {
-  /** @type {InstanceType<typeof Generation> | undefined} */
+  /** @type {Generation | undefined} */
   generation;
   /** @type {Entrance | undefined} */
   #listener;
@@ -49,7 +64,7 @@ class Service extends Life {
   #healthPort;
   /** @type {InstanceType<typeof Reception>} */
   #reception;
-  /** @type {InstanceType<typeof Generation> | undefined} what a restart has made so far */
+  /** @type {Generation | undefined} what a restart has made so far */
   #prepared;
   /** Lets a restart fail that is not ready yet. */
   #giveUp = () => {};
@@ -73,9 +88,9 @@ class Service extends Life {
     this.#reception = new Reception(own === undefined ? this.endpoints : new Endpoints(false, condition));
   }
 
-  /** What is known of its connections. */
-  get books() {
-    return this.#reception;
+  /** Its connections. */
+  get table() {
+    return this.#reception.table;
   }
 
   /** @returns {Promise<import('../../index.js').HealthReport>} */
@@ -117,7 +132,8 @@ class Service extends Life {
     await acquire(context);
     try {
       const application = await makeApplication(this.options.app, context);
-      return new Generation(context, application, this.options.healthCheckTimeoutMs);
+      const checks = () => lifetimeOf(context).checks();
+      return { context, application, health: new Health(checks, this.options.healthCheckTimeoutMs) };
     } catch (error) {
       await this.#giveBack(context);
       throw error;
@@ -129,13 +145,13 @@ class Service extends Life {
     await release(context, { served: false }).catch((error) => this.tell('error', error));
   }
 
-  /** @param {InstanceType<typeof Generation>} generation one that has not served */
+  /** @param {Generation} generation one that has not served */
   async #discard(generation) {
     await generation.application.close().catch((error) => this.tell('error', error));
     await this.#giveBack(generation.context);
   }
 
-  /** @param {InstanceType<typeof Generation>} generation */
+  /** @param {Generation} generation */
   async #untilWell(generation) {
     const end = performance.now() + this.options.readyTimeoutMs;
     for (;;) {
@@ -146,7 +162,7 @@ class Service extends Life {
     }
   }
 
-  /** @param {InstanceType<typeof Generation> | undefined} generation */
+  /** @param {Generation | undefined} generation */
   async #notReady(generation) {
     const outcomes = (await generation?.health.outcomes()) ?? {};
     const failed = Object.keys(outcomes).filter((name) => !outcomes[name]);
@@ -160,7 +176,7 @@ class Service extends Life {
    */
   async start(context, fd) {
     this.state = 'starting';
-    /** @type {InstanceType<typeof Generation> | undefined} */
+    /** @type {Generation | undefined} */
     let generation;
     try {
       generation = await this.#generate(context);
@@ -177,24 +193,24 @@ class Service extends Life {
   }
 
   /**
-   * @param {InstanceType<typeof Generation>} generation
+   * @param {Generation} generation
    * @param {number} [fd]
    */
   async #listen(generation, fd) {
     this.#healthPort = await this.healthPort();
     this.generation = generation;
     const accept = (/** @type {import('node:net').Socket} */ socket) => {
-      if (!this.generation?.server.emit('connection', socket)) socket.destroy();
+      if (!this.generation?.application.server.emit('connection', socket)) socket.destroy();
     };
     this.#listener = this.entrance(accept);
     await this.#listener.open(publicAddress(this.options, fd));
     this.#admit(generation);
   }
 
-  /** @param {InstanceType<typeof Generation>} generation */
+  /** @param {Generation} generation */
   #admit(generation) {
     this.generation = generation;
-    this.#reception.admit(generation, () => this.#listener?.address() ?? null);
+    this.#reception.admit(generation.application, () => this.#listener?.address() ?? null);
   }
 
   /** Closes the sockets that listen, and every connection. */
@@ -249,15 +265,15 @@ class Service extends Life {
 
   /** The second half: the new generation answers from now on, and the old one ends after its last answer. */
   async replace() {
-    const old = /** @type {InstanceType<typeof Generation>} */ (this.generation);
-    const next = /** @type {InstanceType<typeof Generation>} */ (this.#prepared);
+    const old = /** @type {Generation} */ (this.generation);
+    const next = /** @type {Generation} */ (this.#prepared);
     this.#prepared = undefined;
     this.#admit(next);
     try {
       await this.#finish(
-        old.finished(),
-        () => old.cut(),
-        () => old.windUp(),
+        this.#reception.finished(old.application),
+        () => this.#reception.cut(old.application),
+        () => this.#reception.windUp(old.application),
       );
       await this.#release(old);
     } catch (error) {
@@ -296,7 +312,7 @@ class Service extends Life {
   /**
    * Closes an application and what it stood on.
    *
-   * @param {InstanceType<typeof Generation>} generation
+   * @param {Generation} generation
    * @param {number} [ms]
    */
   async #release({ application, context }, ms = this.options.gracefulShutdownTimeoutMs) {
@@ -331,8 +347,7 @@ class Service extends Life {
   }
 
   /**
-   * @param {() => void} [part] begins to give connections away, to whoever goes on with them; without it they are closed,
-   *   and new requests refused
+   * @param {Leave} [part] without it connections are closed, and new requests refused
    * @returns {Promise<boolean>} whether every request that was under way got its answer
    */
   async stop(part) {
@@ -342,8 +357,8 @@ class Service extends Life {
     const { gracefulShutdownTimeoutMs: grace } = this.options;
     const answered = await this.#finish(
       part ? this.#reception.empty() : this.#reception.quiet(),
-      () => generation.cut(),
-      () => (part ? this.#reception.part(part) : this.#reception.drain()),
+      () => this.#reception.cut(generation.application),
+      () => (part ? this.#part(part) : this.#reception.drain()),
     );
     // Until then requests are refused, and no connection is.
     if (!part) await this.othersQuiet(Math.max(grace - (performance.now() - begun), 0));
@@ -360,6 +375,12 @@ class Service extends Life {
       this.tell('stopped');
     }
     return answered;
+  }
+
+  /** @param {Leave} leave */
+  #part({ begin, ...parting }) {
+    this.#reception.part(parting);
+    begin?.();
   }
 
   /**

@@ -64,9 +64,14 @@ class WorkerService extends Service {
   entrance(accept) {
     const { address } = this.#seat;
     const { allowHalfOpen, proxyProtocol } = this.#config;
-    const { server, application } = /** @type {import('./generation.js').Instance} */ (this.generation);
+    const { application } = /** @type {import('./service.js').Generation} */ (this.generation);
     if (door !== undefined) {
-      this.#entrance = new Door(door, server, { address, allowHalfOpen, books: this.books, bring: accept });
+      this.#entrance = new Door(door, application.server, {
+        address,
+        allowHalfOpen,
+        table: this.table,
+        bring: accept,
+      });
       return this.#entrance;
     }
     // What can only listen reads the header itself, where it was asked for.
@@ -105,8 +110,8 @@ class WorkerService extends Service {
       tellPrimary(failed(error));
       throw error;
     }
-    const { books } = this;
-    this.#reporter = new Reporter(() => ({ connections: books.connections, requests: books.requests }));
+    const { table } = this;
+    this.#reporter = new Reporter(() => ({ connections: table.size, requests: table.requests }));
     this.#sayHow();
     tellPrimary({ type: 'flotilla:worker-ready', port: this.#entrance?.port ?? 0 });
     this.#beat = setInterval(() => this.#sayHow(), reportEveryMs(this.#config)).unref();
@@ -128,7 +133,7 @@ class WorkerService extends Service {
     throw createError('FLOTILLA_ERR_PRIMARY_ONLY', ['restart()']);
   }
 
-  /** @override @param {() => void} [part] */
+  /** @override @param {import('./service.js').Leave} [part] */
   async stop(part) {
     clearInterval(this.#beat);
     this.#reporter?.stop();
@@ -177,13 +182,15 @@ class WorkerService extends Service {
     tellPrimary({ type: 'flotilla:health', id, report: await super.report() });
   }
 
-  /** @param {{ moves: boolean, withinMs: number }} message */
-  async #leave({ moves, withinMs }) {
+  /** @param {{ lingerMs: number, moves: boolean, withinMs: number }} message */
+  async #leave({ lingerMs, moves, withinMs }) {
     if (this.#toldToLeave) return;
     this.#toldToLeave = true;
     let answered = false;
     try {
-      answered = await this.stop(moves ? () => this.#entrance?.part(withinMs) : undefined);
+      answered = await this.stop(
+        moves ? { lingerMs, moves, begin: () => this.#entrance?.part(withinMs) } : undefined,
+      );
     } catch (error) {
       tellPrimary(failed(error, 'flotilla:error'));
     }

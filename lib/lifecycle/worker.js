@@ -14,7 +14,7 @@ const { failed, tellPrimary } = require('../cluster/messages.js');
 const { NativeBack } = require('../cluster/back.js');
 const { Reporter, reportEveryMs } = require('../cluster/reporter.js');
 const { door } = require('../cluster/server-seat.js');
-const { Traffic } = require('../http/traffic.js');
+const { Reception } = require('../http/reception.js');
 
 const ignored = /** @type {const} */ (['SIGINT', 'SIGTERM']);
 const ignore = () => {};
@@ -29,8 +29,9 @@ const ignore = () => {};
 class Worker {
   /** @type {import('../http/app.js').Served | undefined} */
   #served;
-  /** @type {import('../http/traffic.js').Instance | undefined} */
-  #traffic;
+  /** @type {import('../http/reception.js').Application | undefined} one that connections can be given to */
+  #application;
+  #reception = new Reception();
   /** @type {import('../cluster/reporter.js').Instance | undefined} */
   #reporter;
   /** @type {InstanceType<typeof NativeBack> | undefined} */
@@ -59,12 +60,14 @@ class Worker {
     try {
       const served = await adapt(this.app);
       this.#served = served;
-      const traffic = served.server && new Traffic(served.server);
-      this.#traffic = traffic;
+      const { server } = served;
+      const { table } = this.#reception;
+      this.#application = server && { server };
+      if (this.#application) this.#reception.admit(this.#application);
       const workerPort = await served.listen(host, port);
-      if (door !== undefined && traffic) this.#receive(served.server, traffic, door);
+      if (door !== undefined && server) this.#receive(server, door);
       this.#reporter = new Reporter(() =>
-        traffic ? { connections: traffic.connections, requests: traffic.requests } : { connections: 0 },
+        server ? { connections: table.size, requests: table.requests } : { connections: 0 },
       );
       process.on('message', this.#heed);
       this.#report();
@@ -81,11 +84,10 @@ class Worker {
    * Takes connections from the primary, beside those of its own port.
    *
    * @param {any} server one of Node's
-   * @param {import('../http/traffic.js').Instance} traffic
    * @param {string} from
    */
-  #receive(server, traffic, from) {
-    this.#back = new NativeBack(traffic, { allowHalfOpen: this.config.allowHalfOpen });
+  #receive(server, from) {
+    this.#back = new NativeBack(this.#reception.table, { allowHalfOpen: this.config.allowHalfOpen });
     this.#back.attach(server, from);
   }
 
@@ -127,11 +129,16 @@ class Worker {
   async #leave({ withinMs, lingerMs, moves }) {
     clearInterval(this.#beat);
     this.#reporter?.stop();
-    const traffic = this.#traffic;
-    const back = moves ? this.#back : undefined;
-    const ending = traffic?.leave({ lingerMs, closes: !back }) ?? Promise.resolve();
-    back?.drain({ deadline: Date.now() + withinMs });
-    const culprits = await within(withinMs, ending, () => traffic?.cut());
+    const application = this.#application;
+    const reception = this.#reception;
+    reception.part({ lingerMs, moves });
+    if (moves) this.#back?.drain({ deadline: Date.now() + withinMs });
+    const culprits = await within(
+      withinMs,
+      reception.empty(),
+      () => application && reception.cut(application),
+    );
+    await reception.closeAll();
     if (culprits)
       this.config.logger.error(
         `flotilla: gave up after ${withinMs} ms, and cut what was under way: ${culprits}`,

@@ -1,0 +1,276 @@
+/**
+ * The one book of a server's connections: each has one record, from its arrival to its end, and whoever cares for
+ * connections looks here or observes.
+ *
+ * The events of HTTP servers are taken over, of several where a server has had several generations. Who answers what
+ * they bring, the desk decides. Every request goes through here, so that nothing is made for one: no object, and no
+ * function of its own. If the process dies, the system closes the connections.
+ */
+
+/** @import { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http' */
+/** @import { AddressInfo, Socket } from 'node:net' */
+/** @import { Instance as Connection } from './connection.js' */
+
+const { Server: TlsServer } = require('node:tls');
+const { Borrowed } = require('./borrowed.js');
+const { Connection: Record } = require('./connection.js');
+
+/** @typedef {(...args: any[]) => any} Emit */
+/** @typedef {InstanceType<typeof Borrowed>} Loan */
+/**
+ * Who decides what becomes of what connections bring. Each answers whether somebody was there for it, as `emit` does.
+ *
+ * @typedef {object} Desk
+ * @property {(connection: Connection) => void} arrived
+ * @property {(event: string, request: IncomingMessage, response: ServerResponse, connection?: Connection) => boolean} receive
+ * @property {(event: string, request: IncomingMessage, connection: Connection, head: Buffer) => boolean} upgrade
+ * @property {(session: import('node:http2').Http2Session) => void} follow
+ * @property {(response: ServerResponse, connection?: Connection) => void} ended
+ * @property {() => void} look something has ended
+ */
+/**
+ * Who observes requests: moves connections for one, or counts.
+ *
+ * @typedef {object} Observer
+ * @property {() => void} began a request has come
+ * @property {(connection?: Connection, response?: ServerResponse) => void} ended one was answered, or a connection has ended
+ * @property {(connection: Connection) => boolean} moves whether a connection is one of those that it moves
+ */
+
+/** Where a socket has its record: the way there is gone twice for each request. */
+const RECORD = Symbol('connection');
+
+/**
+ * @param {IncomingMessage} request
+ * @returns {Connection | undefined} nothing for a stream of HTTP/2, which has no connection to itself
+ */
+const connectionOf = (request) =>
+  request.httpVersionMajor < 2 ? /** @type {any} */ (request.socket)[RECORD] : undefined;
+
+/** @typedef {ConnectionTable} Instance */
+
+class ConnectionTable {
+  /** Those that requests come over. @type {Set<Connection>} */
+  connections = new Set();
+  /** @type {Set<import('node:http2').Http2Session>} */
+  sessions = new Set();
+  /** How many requests are under way. */
+  requests = 0;
+  /** Those that came over HTTP/2. @type {Set<ServerResponse>} */
+  #streams = new Set();
+  /** Every socket, also below TLS and HTTP/2. @type {Map<Socket, Loan>} */
+  #sockets = new Map();
+  /** The servers of the present application, and of old ones with connections. @type {Map<HttpServer, Loan>} */
+  #loans = new Map();
+  /** @type {HttpServer | undefined} whose application answers */
+  #present;
+  /** @type {Socket | undefined} whose arrival is being told */
+  #arriving;
+  /** @type {Observer[]} */
+  #observers = [];
+  /** Tells the present application's server an event, which another may have read. @type {Emit} */
+  tell = () => false;
+  #desk;
+  /** One function for all responses, and one for all sockets: one made for each would cost more than all the rest. */
+  #onEnd;
+  #onClose;
+
+  /** @param {Desk} desk */
+  constructor(desk) {
+    const table = this;
+    this.#desk = desk;
+    this.#onEnd = /** @this {ServerResponse} */ function () {
+      table.#end(this);
+    };
+    this.#onClose = /** @this {Socket} */ function () {
+      table.#forget(this);
+    };
+  }
+
+  /** @param {Observer} observer */
+  observe(observer) {
+    this.#observers.push(observer);
+  }
+
+  /** @param {Connection} connection */
+  moves(connection) {
+    return this.#observers.some((observer) => observer.moves(connection));
+  }
+
+  /** @param {any} socket @returns {Connection | undefined} */
+  recordOf(socket) {
+    return socket[RECORD];
+  }
+
+  /** How many connections there are. */
+  get size() {
+    return this.#sockets.size;
+  }
+
+  /** All that are under way. @returns {ServerResponse[]} */
+  get responses() {
+    return [...this.#streams, ...[...this.connections].flatMap(({ responses }) => responses)];
+  }
+
+  /**
+   * Takes a server's events over, and has its application answer from now on. Those of others are given back when their
+   * last connection is closed.
+   *
+   * @param {HttpServer} server
+   * @param {() => AddressInfo | string | null} [address] where it seems to listen, if it does not
+   */
+  admit(server, address) {
+    this.#present = server;
+    const present = this.#loans.get(server) ?? this.#takeOver(server);
+    this.tell = present.emit;
+    if (address) present.pretendToListen(address);
+    for (const [each, loan] of this.#loans) {
+      loan.readFor(each === server);
+      this.#letGo(each);
+    }
+  }
+
+  /** @param {HttpServer} server */
+  #takeOver(server) {
+    const loan = new Borrowed(server);
+    this.#loans.set(server, loan);
+    // Below TLS there is another socket, whose bytes say nothing about requests.
+    const secure = server instanceof TlsServer;
+    /** @type {Record<string, Emit>} */
+    const taken = {
+      connection: (socket) => this.#arrive(loan, 'connection', socket, !secure),
+      secureConnection: (socket) => this.#arrive(loan, 'secureConnection', socket, true),
+      session: (session) => this.#follow(loan, session),
+    };
+    for (const event of ['request', 'checkContinue', 'checkExpectation']) {
+      taken[event] = (request, response) => this.#receive(event, request, response);
+    }
+    for (const event of ['upgrade', 'connect']) {
+      taken[event] = (request, socket, head) => this.#upgrade(event, request, socket, head);
+    }
+    loan.divert(taken);
+    return loan;
+  }
+
+  /**
+   * A server whose application has been replaced is given back when its last connection is closed.
+   *
+   * @param {HttpServer} server
+   */
+  #letGo(server) {
+    const loan = this.#loans.get(server);
+    if (server === this.#present || loan?.sockets !== 0) return;
+    this.#loans.delete(server);
+    loan.giveBack();
+  }
+
+  /**
+   * @param {Loan} loan
+   * @param {string} event
+   * @param {Socket} socket
+   * @param {boolean} carriesRequests
+   */
+  #arrive(loan, event, socket, carriesRequests) {
+    loan.sockets += 1;
+    this.#sockets.set(socket, loan);
+    socket.on('close', this.#onClose);
+    const connection = carriesRequests ? this.#record(socket) : undefined;
+    this.#arriving = socket;
+    try {
+      return loan.emit(event, socket);
+    } finally {
+      this.#arriving = undefined;
+      // One of HTTP/2 has none by now.
+      if (connection && this.connections.has(connection)) this.#desk.arrived(connection);
+    }
+  }
+
+  /** @param {any} socket @returns {Connection} */
+  #record(socket) {
+    const connection = new Record(socket);
+    socket[RECORD] = connection;
+    this.connections.add(connection);
+    return connection;
+  }
+
+  /**
+   * @param {Loan} loan
+   * @param {import('node:http2').Http2Session} session on the connection that has just arrived
+   */
+  #follow(loan, session) {
+    const connection = this.#arriving && this.recordOf(this.#arriving);
+    if (connection) this.connections.delete(connection);
+    this.sessions.add(session);
+    session.once('close', () => this.sessions.delete(session));
+    this.#desk.follow(session);
+    return loan.emit('session', session);
+  }
+
+  /**
+   * @param {string} event
+   * @param {IncomingMessage} request
+   * @param {ServerResponse} response
+   */
+  #receive(event, request, response) {
+    const connection = connectionOf(request);
+    if (connection) connection.responses.push(response);
+    else this.#streams.add(response);
+    this.requests += 1;
+    response.on('close', this.#onEnd);
+    for (const observer of this.#observers) observer.began();
+    return this.#desk.receive(event, request, response, connection);
+  }
+
+  /** @param {ServerResponse} response */
+  #end(response) {
+    const connection = connectionOf(response.req);
+    // Where the connection has ended, so have its requests: all is told already.
+    if (!(connection ? connection.end(response) : this.#streams.delete(response))) return;
+    this.requests -= 1;
+    this.#desk.ended(response, connection);
+    for (const observer of this.#observers) observer.ended(connection, response);
+    this.#desk.look();
+  }
+
+  /**
+   * @param {string} event
+   * @param {IncomingMessage} request
+   * @param {Socket} socket
+   * @param {Buffer} head
+   */
+  #upgrade(event, request, socket, head) {
+    return this.#desk.upgrade(event, request, this.recordOf(socket) ?? this.#record(socket), head);
+  }
+
+  /** @param {Socket} socket one that is closed */
+  #forget(socket) {
+    const loan = /** @type {Loan} */ (this.#sockets.get(socket));
+    this.#sockets.delete(socket);
+    loan.sockets -= 1;
+    this.#letGo(loan.server);
+    const connection = this.recordOf(socket);
+    if (connection) {
+      this.connections.delete(connection);
+      // Requests that were sent one behind the other: of those whose turn never came, nobody else tells the end.
+      const left = connection.responses.splice(0);
+      this.requests -= left.length;
+      for (const response of left) this.#desk.ended(response);
+    }
+    for (const observer of this.#observers) observer.ended();
+    this.#desk.look();
+  }
+
+  /** Closes every connection that is left, whatever it is doing, and gives all servers back. */
+  async closeAll() {
+    const closed = [...this.#sockets.keys()].map((socket) => {
+      const gone = new Promise((resolve) => socket.once('close', resolve));
+      socket.destroy();
+      return gone;
+    });
+    await Promise.all(closed);
+    this.#present = undefined;
+    for (const server of this.#loans.keys()) this.#letGo(server);
+  }
+}
+
+module.exports = { ConnectionTable };
