@@ -15,9 +15,9 @@ use std::sync::{RwLock, RwLockReadGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use flotilla::balance::Probe;
-use flotilla::balance::handoff::{Handoff, Happened, Options, Worker};
-use flotilla::balance::proxy::Count;
+use flotilla::balance::carriers::Way;
+use flotilla::balance::carriers::handoff::Worker;
+use flotilla::balance::front::{Count, Front, Options, Probe};
 use flotilla::balance::score::Strategy;
 use flotilla::sys::socket::{Address, Socket};
 
@@ -44,33 +44,36 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-struct Front {
-    handoff: Handoff,
-    door: Vec<u8>,
+struct Handoff {
+    front: Front,
+    rendezvous: Vec<u8>,
 }
 
-impl Front {
+impl Handoff {
     fn new() -> Self {
         static FRONTS: AtomicU32 = AtomicU32::new(0);
         let number = FRONTS.fetch_add(1, Ordering::Relaxed);
-        let door = format!("flotilla-test-{}-{number}", std::process::id()).into_bytes();
+        let rendezvous = format!("flotilla-test-{}-{number}", std::process::id()).into_bytes();
         let options = Options {
             strategy: Strategy::RoundRobin,
             seed: 1,
-            door: door.clone(),
-            rebalance: false,
             ask: None,
         };
-        let handoff = Handoff::bind(&Address::Tcp("127.0.0.1:0".parse().unwrap()), options).unwrap();
-        handoff.open();
-        Self { handoff, door }
+        let way = Way::Handoff {
+            rendezvous: rendezvous.clone(),
+            rebalance: false,
+        };
+        let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
+        let front = Front::bind(&address, options, way).unwrap();
+        front.open();
+        Self { front, rendezvous }
     }
 
     /// This process as a worker that connections go to.
     fn join(&self) -> Worker {
-        self.handoff.seated(OURS, std::process::id());
-        let worker = Worker::join(&self.door).unwrap();
-        self.handoff.ready(OURS);
+        self.front.seated(OURS, std::process::id());
+        let worker = Worker::join(&self.rendezvous).unwrap();
+        self.front.ready(OURS, None);
         worker
     }
 
@@ -81,19 +84,19 @@ impl Front {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        self.handoff.seated(IDLE, child.id());
-        self.handoff.ready(IDLE);
+        self.front.seated(IDLE, child.id());
+        self.front.ready(IDLE, None);
         Idle(child)
     }
 
     fn connect(&self) -> TcpStream {
-        let client = TcpStream::connect(self.handoff.local().unwrap()).unwrap();
+        let client = TcpStream::connect(self.front.local().unwrap()).unwrap();
         client.set_read_timeout(Some(LONG)).unwrap();
         client
     }
 
     fn waiting(&self, seat: usize) -> u64 {
-        self.handoff.board().waiting(seat)
+        self.front.board().waiting(seat)
     }
 }
 
@@ -141,9 +144,9 @@ fn read_all(stream: &mut TcpStream) -> String {
 #[test]
 fn a_connection_comes_with_all_that_was_said_and_is_the_clients_own() {
     let _guard = beside_others();
-    let front = Front::new();
-    let worker = front.join();
-    let mut client = front.connect();
+    let handoff = Handoff::new();
+    let worker = handoff.join();
+    let mut client = handoff.connect();
     client.write_all(b"hello").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     let mut served = take(&worker);
@@ -153,15 +156,15 @@ fn a_connection_comes_with_all_that_was_said_and_is_the_clients_own() {
     served.write_all(b"bye").unwrap();
     drop(served);
     assert_eq!(read_all(&mut client), "bye");
-    assert_eq!(front.handoff.board().count(Count::Accepted), 1);
+    assert_eq!(handoff.front.board().count(Count::Accepted), 1);
 }
 
 #[test]
 fn whoever_comes_before_a_worker_is_ready_waits() {
     let _guard = beside_others();
-    let front = Front::new();
-    let mut clients: Vec<_> = (0..50).map(|_| front.connect()).collect();
-    let worker = front.join();
+    let handoff = Handoff::new();
+    let mut clients: Vec<_> = (0..50).map(|_| handoff.connect()).collect();
+    let worker = handoff.join();
     for client in &mut clients {
         client.write_all(b"x").unwrap();
     }
@@ -180,10 +183,10 @@ fn whoever_comes_before_a_worker_is_ready_waits() {
 #[test]
 fn what_a_worker_does_not_take_in_time_goes_to_another() {
     let _guard = beside_others();
-    let front = Front::new();
-    let worker = front.join();
-    let _idle = front.idle();
-    let mut clients: Vec<_> = (0..20).map(|_| front.connect()).collect();
+    let handoff = Handoff::new();
+    let worker = handoff.join();
+    let _idle = handoff.idle();
+    let mut clients: Vec<_> = (0..20).map(|_| handoff.connect()).collect();
     for (number, client) in clients.iter_mut().enumerate() {
         client.write_all(&[number as u8]).unwrap();
     }
@@ -195,24 +198,24 @@ fn what_a_worker_does_not_take_in_time_goes_to_another() {
     }
     said.sort_unstable();
     assert_eq!(said, (0..20).collect::<Vec<u8>>());
-    assert!(front.handoff.board().happened(Happened::TakenBack) > 0);
+    assert!(handoff.front.board().count(Count::TakenBack) > 0);
 }
 
 #[test]
 fn what_a_dead_worker_had_not_taken_goes_to_the_next_one() {
     let _guard = beside_others();
-    let front = Front::new();
-    let mut idle = front.idle();
-    let mut clients: Vec<_> = (0..10).map(|_| front.connect()).collect();
-    wait_until("all are given", || front.waiting(IDLE) == 10);
-    let worker = front.join();
-    front.handoff.withdraw(OURS);
+    let handoff = Handoff::new();
+    let mut idle = handoff.idle();
+    let mut clients: Vec<_> = (0..10).map(|_| handoff.connect()).collect();
+    wait_until("all are given", || handoff.waiting(IDLE) == 10);
+    let worker = handoff.join();
+    handoff.front.withdraw(OURS);
     idle.kill();
-    wait_until("its end is seen", || front.waiting(IDLE) == 0);
+    wait_until("its end is seen", || handoff.waiting(IDLE) == 0);
     for client in &mut clients {
         client.write_all(b"late").unwrap();
     }
-    front.handoff.ready(OURS);
+    handoff.front.ready(OURS, None);
     for _ in 0..10 {
         assert_eq!(read(&mut take(&worker), 4), "late");
     }
@@ -221,9 +224,9 @@ fn what_a_dead_worker_had_not_taken_goes_to_the_next_one() {
 #[test]
 fn what_is_given_back_comes_again_with_what_was_sent_meanwhile() {
     let _guard = beside_others();
-    let front = Front::new();
-    let worker = front.join();
-    let mut client = front.connect();
+    let handoff = Handoff::new();
+    let worker = handoff.join();
+    let mut client = handoff.connect();
     for turn in 0..200 {
         let text = format!("{turn:05}");
         client.write_all(text.as_bytes()).unwrap();
@@ -237,43 +240,43 @@ fn what_is_given_back_comes_again_with_what_was_sent_meanwhile() {
     }
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_all(&mut take(&worker)), "");
-    assert_eq!(front.handoff.board().count(Count::Accepted), 1);
+    assert_eq!(handoff.front.board().count(Count::Accepted), 1);
 }
 
 #[test]
 fn a_probe_is_answered_here_where_nobody_takes_it_and_others_wait() {
     let _guard = beside_others();
-    let front = Front::new();
-    front.handoff.set_probes(vec![Probe {
+    let handoff = Handoff::new();
+    handoff.front.set_probes(vec![Probe {
         path: "/live".into(),
         status: 200,
         body: "alive".into(),
     }]);
-    let _idle = front.idle();
-    let mut other = front.connect();
+    let _idle = handoff.idle();
+    let mut other = handoff.connect();
     other.write_all(b"GET /other HTTP/1.1\r\n\r\n").unwrap();
     for _ in 0..20 {
-        let mut client = front.connect();
+        let mut client = handoff.connect();
         client.write_all(b"GET /live HTTP/1.1\r\n\r\n").unwrap();
         let answer = read_all(&mut client);
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nalive"));
     }
-    let worker = front.join();
+    let worker = handoff.join();
     assert_eq!(read(&mut take(&worker), 10), "GET /other");
 }
 
 #[test]
 fn an_address_is_free_when_it_is_closed_and_whoever_nobody_took_sees_the_end() {
     let _guard = beside_others();
-    let front = Front::new();
-    let _idle = front.idle();
-    let mut client = front.connect();
-    wait_until("it is given", || front.waiting(IDLE) == 1);
-    let address = front.handoff.local().unwrap();
-    front.handoff.close();
+    let handoff = Handoff::new();
+    let _idle = handoff.idle();
+    let mut client = handoff.connect();
+    wait_until("it is given", || handoff.waiting(IDLE) == 1);
+    let address = handoff.front.local().unwrap();
+    handoff.front.close();
     assert!(TcpStream::connect(address).is_err());
     drop(TcpListener::bind(address).unwrap());
-    drop(front);
+    drop(handoff);
     // The end, or a reset: either tells.
     assert!(client.read(&mut [0; 1]).map_or(true, |count| count == 0));
 }
@@ -281,16 +284,16 @@ fn an_address_is_free_when_it_is_closed_and_whoever_nobody_took_sees_the_end() {
 #[test]
 fn clients_that_break_off_anywhere_harm_nobody() {
     let _guard = beside_others();
-    let front = Front::new();
-    let worker = front.join();
+    let handoff = Handoff::new();
+    let worker = handoff.join();
     for round in 0..50 {
-        let mut client = front.connect();
+        let mut client = handoff.connect();
         if round % 2 == 0 {
             client.write_all(b"never read").unwrap();
         }
         Socket::from(OwnedFd::from(client)).abort();
     }
-    let mut honest = front.connect();
+    let mut honest = handoff.connect();
     honest.write_all(b"honest").unwrap();
     wait_until("the honest one comes", || {
         let Ok(socket) = worker.take() else { return false };
@@ -306,14 +309,14 @@ fn clients_that_break_off_anywhere_harm_nobody() {
 }
 
 #[test]
-fn strangers_in_the_door_are_few_and_do_not_stand_in_the_way() {
+fn strangers_at_the_rendezvous_are_few_and_do_not_stand_in_the_way() {
     let _guard = DESCRIPTORS
         .write()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
     let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-    let front = Front::new();
+    let handoff = Handoff::new();
     let before = open();
-    let address = SocketAddr::from_abstract_name(&front.door).unwrap();
+    let address = SocketAddr::from_abstract_name(&handoff.rendezvous).unwrap();
     let mut strangers: Vec<_> = (0..300)
         .map(|_| UnixStream::connect_addr(&address).unwrap())
         .collect();
@@ -333,8 +336,8 @@ fn strangers_in_the_door_are_few_and_do_not_stand_in_the_way() {
     });
     assert!(open() <= before + 2 * 64 + 4);
     drop(strangers);
-    let worker = front.join();
-    let mut client = front.connect();
+    let worker = handoff.join();
+    let mut client = handoff.connect();
     client.write_all(b"x").unwrap();
     assert_eq!(read(&mut take(&worker), 1), "x");
 }

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test")]
 #![cfg(all(target_os = "linux", not(flotilla_portable)))]
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -14,7 +14,9 @@ use std::sync::{RwLock, RwLockReadGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use flotilla::balance::proxy::{Ask, Count, Header, Options, Proxy, Question};
+use flotilla::balance::carriers::Way;
+use flotilla::balance::carriers::proxy::Header;
+use flotilla::balance::front::{self, Ask, Count, Front, Question};
 use flotilla::balance::score::{Random, Strategy};
 use flotilla::sys::socket::{Address, Socket};
 
@@ -30,10 +32,31 @@ fn beside_others() -> RwLockReadGuard<'static, ()> {
         .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
+struct Options {
+    strategy: Strategy,
+    header: Header,
+    half_open: bool,
+    ask: Option<Ask>,
+}
+
+fn bind(address: &Address, options: Options) -> io::Result<Front> {
+    let Options {
+        strategy,
+        header,
+        half_open,
+        ask,
+    } = options;
+    let options = front::Options {
+        strategy,
+        seed: 1,
+        ask,
+    };
+    Front::bind(address, options, Way::Proxy { header, half_open })
+}
+
 fn options() -> Options {
     Options {
         strategy: Strategy::RoundRobin,
-        seed: 1,
         header: Header::None,
         half_open: true,
         ask: None,
@@ -57,16 +80,16 @@ fn nowhere() -> Address {
     address_of(&listener())
 }
 
-fn proxy_with(options: Options, workers: &[Address]) -> Proxy {
-    let proxy = Proxy::bind(&tcp("127.0.0.1:0".parse().unwrap()), options).unwrap();
+fn proxy_with(options: Options, workers: &[Address]) -> Front {
+    let proxy = bind(&tcp("127.0.0.1:0".parse().unwrap()), options).unwrap();
     for (seat, worker) in workers.iter().enumerate() {
-        proxy.ready(seat, worker.clone());
+        proxy.ready(seat, Some(worker.clone()));
     }
     proxy.open();
     proxy
 }
 
-fn connect(proxy: &Proxy) -> TcpStream {
+fn connect(proxy: &Front) -> TcpStream {
     let client = TcpStream::connect(proxy.local().unwrap()).unwrap();
     client.set_read_timeout(Some(LONG)).unwrap();
     client.set_write_timeout(Some(LONG)).unwrap();
@@ -88,7 +111,7 @@ fn accept(worker: &TcpListener) -> TcpStream {
 }
 
 /// A client and what its worker has of it.
-fn joined(proxy: &Proxy, worker: &TcpListener) -> (TcpStream, TcpStream) {
+fn joined(proxy: &Front, worker: &TcpListener) -> (TcpStream, TcpStream) {
     let client = connect(proxy);
     (client, accept(worker))
 }
@@ -323,7 +346,7 @@ fn where_all_refuse_the_next_ready_worker_gets_the_connection_and_all_that_was_s
     client.shutdown(Shutdown::Write).unwrap();
     wait_until("both have refused", || proxy.board().count(Count::Refused) >= 2);
     let worker = listener();
-    proxy.ready(2, address_of(&worker));
+    proxy.ready(2, Some(address_of(&worker)));
     let heard = String::from_utf8(read_all(&mut accept(&worker))).unwrap();
     let (header, said) = heard.split_once("\r\n").unwrap();
     assert!(header.starts_with("PROXY TCP4 127.0.0.1 127.0.0.1 "));
@@ -333,14 +356,14 @@ fn where_all_refuse_the_next_ready_worker_gets_the_connection_and_all_that_was_s
 #[test]
 fn connections_wait_until_there_is_a_worker_and_until_it_is_open() {
     let _guard = beside_others();
-    let proxy = Proxy::bind(&tcp("127.0.0.1:0".parse().unwrap()), options()).unwrap();
+    let proxy = bind(&tcp("127.0.0.1:0".parse().unwrap()), options()).unwrap();
     let mut client = connect(&proxy);
     client.write_all(b"x").unwrap();
     let worker = listener();
-    proxy.ready(0, address_of(&worker));
+    proxy.ready(0, Some(address_of(&worker)));
     proxy.withdraw(0);
     proxy.open();
-    proxy.ready(0, address_of(&worker));
+    proxy.ready(0, Some(address_of(&worker)));
     accept(&worker).read_exact(&mut [0]).unwrap();
     assert_eq!(proxy.board().count(Count::Accepted), 1);
 }
@@ -425,8 +448,8 @@ fn ipv6_and_unix_paths_work_on_both_sides() {
     let path = |name: &str| std::env::temp_dir().join(format!("flotilla-{name}-{}", std::process::id()));
     let (public, private) = (path("public"), path("private"));
     let worker = UnixListener::bind(&private).unwrap();
-    let proxy = Proxy::bind(&Address::Unix(public.clone()), options()).unwrap();
-    proxy.ready(0, Address::Unix(private.clone()));
+    let proxy = bind(&Address::Unix(public.clone()), options()).unwrap();
+    proxy.ready(0, Some(Address::Unix(private.clone())));
     proxy.open();
     let mut client = UnixStream::connect(&public).unwrap();
     let (mut served, _) = worker.accept().unwrap();
@@ -440,14 +463,14 @@ fn ipv6_and_unix_paths_work_on_both_sides() {
         served.read_to_end(&mut heard).unwrap();
         assert!(heard == bytes);
     });
-    assert!(Proxy::bind(&Address::Unix(public.clone()), options()).is_err());
+    assert!(bind(&Address::Unix(public.clone()), options()).is_err());
     proxy.close();
     assert!(!public.exists());
     std::fs::remove_file(private).unwrap();
 
     let worker = TcpListener::bind("[::1]:0").unwrap();
-    let proxy = Proxy::bind(&tcp("[::1]:0".parse().unwrap()), options()).unwrap();
-    proxy.ready(0, address_of(&worker));
+    let proxy = bind(&tcp("[::1]:0".parse().unwrap()), options()).unwrap();
+    proxy.ready(0, Some(address_of(&worker)));
     proxy.open();
     let (mut client, mut served) = joined(&proxy, &worker);
     client.write_all(b"x").unwrap();
@@ -462,7 +485,7 @@ fn a_closed_proxy_listens_no_more_and_keeps_what_it_has() {
     let (mut client, mut served) = joined(&proxy, &worker);
     proxy.close();
     assert!(TcpStream::connect(proxy.local().unwrap()).is_err());
-    drop(Proxy::bind(&tcp(proxy.local().unwrap()), options()).unwrap());
+    drop(bind(&tcp(proxy.local().unwrap()), options()).unwrap());
     client.write_all(b"x").unwrap();
     served.read_exact(&mut [0]).unwrap();
     drop(proxy);
@@ -474,7 +497,7 @@ fn asking(
     inspection_time: Duration,
     answer_time: Duration,
     workers: &[Address],
-) -> (Proxy, Receiver<Question>) {
+) -> (Front, Receiver<Question>) {
     let (sender, questions) = channel();
     let ask = Ask {
         question: Box::new(move |question| sender.send(question).unwrap()),

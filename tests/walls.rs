@@ -177,6 +177,27 @@ fn the_pure_rooms_forbid_unsafe_code() {
     }
 }
 
+/// What may not be named in a part of the balancer: the front names no carrier, and the carriers not each other.
+const BALANCE: &[(&str, &[&str])] = &[
+    ("front", &["carriers", "handoff", "proxy"]),
+    ("carriers/handoff", &["proxy"]),
+    ("carriers/proxy", &["handoff"]),
+];
+
+#[test]
+fn the_front_names_no_carrier_and_the_carriers_not_each_other() {
+    let balance = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/balance");
+    for (part, others) in BALANCE {
+        for file in source_files(&balance.join(part)) {
+            let source = fs::read_to_string(&file).expect("the file is readable");
+            let names = words(&source);
+            let named = names.iter().flat_map(|word| word.split("::"));
+            let broken: Vec<_> = named.filter(|name| others.contains(name)).collect();
+            assert!(broken.is_empty(), "{}: names {broken:?}", file.display());
+        }
+    }
+}
+
 #[test]
 fn a_broken_wall_is_seen() {
     let room = |name| {

@@ -1,20 +1,17 @@
 // The front in proxy mode, in a process of its own. Arguments: the ports of the workers.
 
-const { ProxyFront } = require('../../lib/cluster/fronts/proxy.js');
+const { proxy } = require('../../lib/cluster/fronts/proxy.js');
+const { NativeFront } = require('../../lib/cluster/fronts/native.js');
 
-const front = new ProxyFront({
-  config: /** @type {any} */ ({
-    host: '127.0.0.1',
-    port: 0,
-    allowHalfOpen: true,
-    proxyProtocol: false,
-    requestInspectionTimeoutMs: 10,
-    maxHeaderBytes: 16384,
-  }),
-  candidates: () => [],
-  count() {},
-  record() {},
+const config = /** @type {any} */ ({
+  host: '127.0.0.1',
+  port: 0,
+  allowHalfOpen: true,
+  proxyProtocol: false,
+  requestInspectionTimeoutMs: 10,
+  maxHeaderBytes: 16384,
 });
+const front = new NativeFront({ config, candidates: () => [], count() {}, record() {} }, proxy(config));
 
 async function run() {
   const { port } = await front.bind();

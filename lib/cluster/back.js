@@ -80,12 +80,12 @@ class NativeBack {
    * Begins to receive connections for this server, which listens already: one that does not keeps no books.
    *
    * @param {import('node:net').Server} server one of Node's
-   * @param {string | undefined} door
+   * @param {string | undefined} rendezvous where the primary gives this process its end of a queue
    */
-  attach(server, door = process.env.FLOTILLA_DOOR) {
+  attach(server, rendezvous = process.env.FLOTILLA_RENDEZVOUS) {
     this.#server = server;
     this.#isPlain = server instanceof HttpServer;
-    const failure = this.#worker.join(door ?? '', () => this.#receive());
+    const failure = this.#worker.join(rendezvous ?? '', () => this.#receive());
     if (failure !== 0) {
       throw createError('FLOTILLA_ERR_HANDOFF_UNREACHABLE', [getSystemErrorName(-failure)]);
     }

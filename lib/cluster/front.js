@@ -37,9 +37,10 @@
  */
 
 const { invalidArgument } = require('../base/argument.js');
+const { handoff } = require('./fronts/handoff.js');
+const { NativeFront } = require('./fronts/native.js');
 const { PortableFront } = require('./fronts/portable.js');
-const { NativeFront } = require('./fronts/handoff.js');
-const { ProxyFront } = require('./fronts/proxy.js');
+const { proxy } = require('./fronts/proxy.js');
 
 const isPortable = () => process.env.FLOTILLA_BALANCER === 'portable' || process.platform !== 'linux';
 
@@ -74,7 +75,8 @@ function chooseFront(options, takesSockets) {
   const { config } = options;
   checkMode(config, takesSockets);
   if (isPortable()) return new PortableFront(options);
-  return forwards(config, takesSockets) ? new ProxyFront(options) : new NativeFront(options);
+  const carrier = forwards(config, takesSockets) ? proxy : handoff;
+  return new NativeFront(options, carrier(config));
 }
 
 module.exports = { checkMode, chooseFront, forwards };

@@ -12,7 +12,7 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (
 
 const variable = 'FLOTILLA_LIFECYCLE_SEAT';
 /** Where the primary hands connections over, if it does. */
-const doorVariable = 'FLOTILLA_DOOR';
+const doorVariable = 'FLOTILLA_RENDEZVOUS';
 
 /** @typedef {{ address: string, family: string, port: number } | string} PublicAddress */
 /**

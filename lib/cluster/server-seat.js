@@ -13,7 +13,7 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (
 
 const variable = 'FLOTILLA_SERVER_SEAT';
 /** Where the primary hands connections over, if it does. */
-const doorVariable = 'FLOTILLA_DOOR';
+const doorVariable = 'FLOTILLA_RENDEZVOUS';
 
 /** @param {string} name */
 function take(name) {

@@ -30,7 +30,7 @@ export interface ScopeManager {
   size(): number;
 }
 
-// The balancer's choices and heads, for `lib/server/`.
+// The balancer's choices and heads, for `lib/cluster/`.
 
 /** `table` holds six figures a candidate. The place of the chosen one, or -1. */
 export declare function chooseBackend(
@@ -48,8 +48,8 @@ export declare function readServerName(bytes: Uint8Array, limit: number): string
 /** Sends a message to the socket of the supervisor of this process. Whether that could be done. */
 export declare function supervisorNotify(socket: string, message: string): boolean;
 
-/** A thread that accepts connections and forwards them to the workers' ports. */
-export declare class NativeProxy {
+/** A thread that accepts connections, and gives them to workers, or forwards their bytes. */
+export declare class NativeFront {
   /** 0, or the number of the system's error. */
   bind(
     host: string,
@@ -57,12 +57,13 @@ export declare class NativeProxy {
     options: {
       strategy: number;
       weights: number[];
-      halfOpen: boolean;
-      /** 0, or the version of the PROXY protocol. */
-      header: number;
       inspectionMs: number;
       headLimit: number;
       answerMs: number;
+      /** One of these. `rendezvous` is the name under which workers find the thread. */
+      handoff?: { rendezvous: string; rebalance: boolean };
+      /** `header` is 0, or the version of the PROXY protocol. */
+      proxy?: { halfOpen: boolean; header: number };
     },
     ask?: (
       id: number,
@@ -80,65 +81,24 @@ export declare class NativeProxy {
   setProbes(paths: string[], statuses: number[], bodies: string[]): void;
   close(): void;
   stop(): void;
-  ready(seat: number, host: string, port: number): boolean;
-  withdraw(seat: number): void;
-  assign(id: number, seat: number): void;
-  report(seat: number, lagMs: number, cpuPercent: number, heapUsed: number, heapTotal: number): void;
-  connections(seat: number): number;
-  /** Accepted, failed, refused by workers. */
-  counts(): number[];
-}
-
-/** A thread that accepts connections and gives them to the workers themselves. */
-export declare class NativeHandoff {
-  /** 0, or the number of the system's error. */
-  bind(
-    host: string,
-    port: number,
-    options: {
-      strategy: number;
-      weights: number[];
-      /** The name under which workers find the thread. */
-      door: string;
-      rebalance: boolean;
-      inspectionMs: number;
-      headLimit: number;
-      answerMs: number;
-    },
-    ask?: (
-      id: number,
-      head: Buffer,
-      address: string | undefined | null,
-      port: number,
-      waitedMs: number,
-    ) => void,
-  ): number;
-  port(): number;
-  /** The address; nothing for a Unix path. */
-  local(): string | undefined | null;
-  open(): void;
-  /** What is answered while no worker can: paths, statuses and bodies, one beside the other. */
-  setProbes(paths: string[], statuses: number[], bodies: string[]): void;
-  close(): void;
-  stop(): void;
   seated(seat: number, pid: number): void;
-  ready(seat: number, host?: string, port?: number): void;
+  /** Whether the address is one that connections can be forwarded to. */
+  ready(seat: number, host: string, port: number): boolean;
   withdraw(seat: number): void;
   gone(seat: number): void;
   assign(id: number, seat: number): void;
   report(seat: number, lagMs: number, cpuPercent: number, heapUsed: number, heapTotal: number): void;
   /** Connections, and those among them that were not taken; requests in flight; milliseconds of lag. */
   load(seat: number): number[];
-  connections(seat: number): number;
   serves(seat: number): boolean;
-  /** Accepted, failed, taken back, moved, adopted; and how many the primary holds now. */
+  /** Accepted, failed, refused by workers, taken back, moved, adopted; and how many the primary holds now. */
   counts(): number[];
 }
 
 /** A worker's end of the queue. */
 export declare class NativeHandoffWorker {
   /** 0, or the number of the system's error. */
-  join(door: string, onWaiting: () => void): number;
+  join(rendezvous: string, onWaiting: () => void): number;
   /** Left, in flight, to shed, awake since: in memory that the primary reads. */
   numbers(): Float64Array | null;
   /** A descriptor; -1 where none waits, -2 where this process can have none. */

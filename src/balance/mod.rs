@@ -1,14 +1,11 @@
 //! The balancer: which worker a connection goes to, and how it gets there.
 //!
 //! `head` and `score` are pure: bytes in, a request out; figures in, a choice out. They hold nothing between two
-//! calls, so a death in them loses nothing. `handoff` gives connections themselves to workers; `proxy` forwards
-//! bytes to the port of a worker; both answer `probes` themselves where no worker does.
+//! calls, so a death in them loses nothing. The `front` listens, accepts, looks at heads and asks who chooses. Beneath it
+//! one of two `carriers` brings each connection to a worker: the hand-off gives it the connection itself, the proxy
+//! forwards its bytes. The front knows what a carrier is and names none; the carriers do not know of each other.
 
-mod deadlines;
-pub mod handoff;
+pub mod carriers;
+pub mod front;
 pub mod head;
-mod probes;
-pub mod proxy;
 pub mod score;
-
-pub use probes::Probe;

@@ -8,11 +8,11 @@ pub mod balance;
 #[allow(unsafe_code, reason = "each operation of the cache is a raw call of Node-API")]
 pub mod cache;
 pub mod error;
+pub mod front;
 #[allow(unsafe_code, reason = "waits in Node's own event loop, by libuv's functions")]
 pub mod handoff;
 #[allow(unsafe_code, reason = "wraps raw Node-API, which takes pointers")]
 mod js;
-pub mod proxy;
 #[allow(unsafe_code, reason = "calls Node-API directly, where a request pays for it")]
 pub mod scope;
 pub mod supervisor;

@@ -1,8 +1,8 @@
-//! Handing connections from one process to another: the queue that they travel in, and the door where a worker
+//! Handing connections from one process to another: the queue that they travel in, and the rendezvous where a worker
 //! gets its end of it.
 //!
 //! A queue is a pair of sockets. Both the giver and the taker hold the taker's end, and a packet is received by
-//! exactly one of them: so a connection that was given is either taken, or taken back, and never both. The door is an
+//! exactly one of them: so a connection that was given is either taken, or taken back, and never both. The rendezvous is an
 //! abstract Unix socket; who comes in is told by the kernel (SO_PEERCRED). If the giver dies, the taker reads the
 //! end; if the taker dies, the giver takes back what lies in the queue.
 
@@ -18,7 +18,7 @@ use super::process::has_room;
 use super::rights;
 use super::socket::Socket;
 
-/// How long a worker waits at the door.
+/// How long a worker waits at the rendezvous.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One end of a queue of connections.
@@ -116,7 +116,7 @@ impl AsFd for End {
 
 /// Where workers come to get their end.
 #[derive(Debug)]
-pub struct Door(UnixListener);
+pub struct Rendezvous(UnixListener);
 
 /// Who came.
 #[derive(Debug)]
@@ -125,7 +125,7 @@ pub struct Caller {
     stream: UnixStream,
 }
 
-impl Door {
+impl Rendezvous {
     pub fn open(name: &[u8]) -> io::Result<Self> {
         let listener = passing::listen(name)?;
         listener.set_nonblocking(true)?;
@@ -143,7 +143,7 @@ impl Door {
     }
 }
 
-impl AsFd for Door {
+impl AsFd for Rendezvous {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
@@ -157,7 +157,7 @@ impl Caller {
     }
 }
 
-/// What a worker gets at the door.
+/// What a worker gets at the rendezvous.
 #[derive(Debug)]
 pub struct Admission {
     pub end: End,
@@ -165,7 +165,7 @@ pub struct Admission {
     pub memory: SharedMemory,
 }
 
-/// Comes to the door of that name, from a worker.
+/// Comes to the rendezvous of that name, from a worker.
 pub fn join(name: &[u8]) -> io::Result<Admission> {
     let address = SocketAddr::from_abstract_name(name)?;
     let stream = loop {
@@ -195,8 +195,8 @@ mod tests {
 
     #[test]
     fn a_worker_gets_its_end_and_a_connection_through_it() {
-        let name = format!("flotilla-door-{}", std::process::id()).into_bytes();
-        let door = Door::open(&name).unwrap();
+        let name = format!("flotilla-rendezvous-{}", std::process::id()).into_bytes();
+        let rendezvous = Rendezvous::open(&name).unwrap();
         let memory = SharedMemory::create(4096).unwrap();
         let (giver, taker) = End::pair().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -205,7 +205,7 @@ mod tests {
         std::thread::scope(|scope| {
             let worker = scope.spawn(|| join(&name).unwrap());
             let caller = loop {
-                match door.next() {
+                match rendezvous.next() {
                     Ok(caller) => break caller,
                     Err(_) => std::thread::yield_now(),
                 }

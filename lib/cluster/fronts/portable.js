@@ -8,18 +8,15 @@
  */
 
 /** @import { Socket } from 'node:net' */
-/** @import { BackendCandidate } from '../../../index.js' */
 /** @import { FrontOptions, Seat } from '../front.js' */
 
 const net = require('node:net');
-const { askStrategy } = require('../custom-strategy.js');
+const { Choice } = require('../custom-strategy.js');
 const { builtInStrategy, defaultLoadBalancer } = require('../strategies.js');
-const { lookAtHead, parseRequestHead } = require('../request-head.js');
+const { lookAtHead } = require('../request-head.js');
 const { Listener, publicAddress } = require('../../http/listener.js');
 const { proxyHeader } = require('./proxy-header.js');
 
-/** How long a strategy of the user's own may take. */
-const answerMs = 1000;
 /** How long a worker may take to accept. */
 const connectMs = 5000;
 
@@ -121,11 +118,12 @@ class PortableFront {
   #ready = new Map();
   /** @type {Map<number, Set<Socket>>} the connections of each seat */
   #connections = new Map();
-  #asked = 0;
+  #choice;
 
   /** @param {FrontOptions} options */
   constructor(options) {
     this.#options = options;
+    this.#choice = new Choice(options.config, defaultLoadBalancer);
     const { logger } = options.config;
     this.#listener = new Listener(
       (socket) => this.#accept(socket),
@@ -217,7 +215,8 @@ class PortableFront {
         .candidates()
         .filter(({ id }) => this.#ready.has(id) && !refused.has(id));
       if (candidates.length === 0) break;
-      const chosen = await this.#choose(socket, head, candidates);
+      const chosen = await this.#choice.among(candidates, head, socket);
+      if (!chosen) break;
       const seat = this.#ready.get(chosen.id);
       const worker = seat && (await connect(seat.host, seat.port));
       if (seat && worker) return this.#forward(socket, head, seat, worker);
@@ -243,22 +242,6 @@ class PortableFront {
     if (head.length > 0) worker.write(head);
     join(socket, worker, config.allowHalfOpen);
     if (socket.destroyed) worker.destroy();
-  }
-
-  /**
-   * @param {Socket} socket
-   * @param {Buffer} head
-   * @param {BackendCandidate[]} candidates
-   * @returns {Promise<BackendCandidate>}
-   */
-  async #choose(socket, head, candidates) {
-    const { config } = this.#options;
-    const { remoteAddress, remotePort } = socket;
-    const request = parseRequestHead(head, { remoteAddress, remotePort, limit: config.maxHeaderBytes });
-    const context = { candidates, request, socket, previousIndex: this.#asked++ };
-    const strategy = config.loadBalancer ?? defaultLoadBalancer;
-    const chosen = await askStrategy(strategy, context, { logger: config.logger, timeoutMs: answerMs });
-    return chosen ?? defaultLoadBalancer(context);
   }
 }
 

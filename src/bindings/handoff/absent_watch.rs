@@ -1,6 +1,6 @@
 //! There is no queue to wait for here.
 
-use crate::balance::handoff::Worker;
+use crate::balance::carriers::handoff::Worker;
 use napi::sys;
 use std::rc::Rc;
 

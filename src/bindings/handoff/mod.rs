@@ -1,10 +1,8 @@
-//! The hand-off as two objects: the primary's, which tells its thread what there is, and the worker's, which takes
-//! connections on the worker's own event loop.
+//! The worker's side of the hand-off as an object, which takes connections on the worker's own event loop.
 //!
 //! A connection crosses here as the number of its descriptor. JavaScript owns it from then on: what it does not make
 //! a socket of, it has to close.
 
-mod primary;
 mod worker;
 
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
@@ -13,5 +11,4 @@ mod watch;
 #[path = "absent_watch.rs"]
 mod watch;
 
-pub use primary::{HandoffOptions, NativeHandoff};
 pub use worker::NativeHandoffWorker;

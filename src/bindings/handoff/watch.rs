@@ -6,7 +6,7 @@
 //!
 //! All of it belongs to the thread of its environment. When that ends, a hook stops the handles first.
 
-use crate::balance::handoff::Worker;
+use crate::balance::carriers::handoff::Worker;
 use napi::{check_status, sys};
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};

@@ -1,8 +1,8 @@
 //! The worker's side: joins, and then takes one connection after the other when told that there are some.
 
-use super::super::proxy::number_of;
+use super::super::front::number_of;
 use super::watch::Watch;
-use crate::balance::handoff::{Asked, MARKS, SPOKEN_NUMBERS, Worker};
+use crate::balance::carriers::handoff::{Asked, MARKS, SPOKEN_NUMBERS, Worker};
 use crate::sys::clock::monotonic_ms;
 use crate::sys::socket::Socket;
 use napi::bindgen_prelude::{Env, Float64Array, Function, JsValue};
@@ -28,14 +28,19 @@ impl NativeHandoffWorker {
         Self::default()
     }
 
-    /// Joins at that door; `on_waiting` is called whenever connections wait. Gives 0, or the number of the error.
+    /// Joins at that rendezvous; `on_waiting` is called whenever connections wait. Gives 0, or the number of the error.
     #[napi(catch_unwind)]
     #[allow(
         clippy::needless_pass_by_value,
         reason = "Node-API gives functions and strings away by value"
     )]
-    pub fn join(&mut self, env: Env, door: String, on_waiting: Function<'_, (), ()>) -> napi::Result<i32> {
-        let worker = match Worker::join(door.as_bytes()) {
+    pub fn join(
+        &mut self,
+        env: Env,
+        rendezvous: String,
+        on_waiting: Function<'_, (), ()>,
+    ) -> napi::Result<i32> {
+        let worker = match Worker::join(rendezvous.as_bytes()) {
             Ok(worker) => Rc::new(worker),
             Err(error) => return Ok(number_of(&error)),
         };

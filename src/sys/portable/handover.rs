@@ -53,7 +53,7 @@ impl End {
 }
 
 #[derive(Debug)]
-pub struct Door(Infallible);
+pub struct Rendezvous(Infallible);
 
 #[derive(Debug)]
 pub struct Caller {
@@ -61,7 +61,7 @@ pub struct Caller {
     none: Infallible,
 }
 
-impl Door {
+impl Rendezvous {
     pub fn open(_name: &[u8]) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -1,9 +1,9 @@
 //! Looks at what lies in the queues, and at how much the workers have to do: at times, not at each connection.
 
-use super::super::board::{Happened, now_us};
-use super::super::places::{PATIENCE_US, Parcel};
-use super::{COMPARE, Engine, LOOK};
-use crate::balance::probes::{self, Seen};
+use super::queues::{PATIENCE_US, Parcel, Queues};
+use super::{COMPARE, Handoff, LOOK};
+use crate::balance::front::probes::{self, Seen};
+use crate::balance::front::{Count, Tools, now_us};
 use std::time::{Duration, Instant};
 
 /// How often connections are looked at for probes at most.
@@ -11,47 +11,47 @@ const SWEEP: Duration = Duration::from_millis(20);
 /// How often workers are compared while there are only connections.
 const COMPARE_IDLE: Duration = Duration::from_millis(100);
 
-impl Engine {
+impl Handoff {
     /// Takes back what has waited too long for its worker, if another one has time; if none has, those are answered
     /// that ask for a probe.
-    pub(super) fn look_at_queues(&mut self, now: Instant) {
+    pub(super) fn look_at_queues(&mut self, tools: &mut Tools, now: Instant) {
         self.looks_at = None;
         let before = now_us().saturating_sub(PATIENCE_US);
         let mut waiting = 0;
         let mut blocked = Vec::new();
-        for seat in self.places.all_ready().to_vec() {
-            let Some(since) = self.places.oldest(seat, &self.shared.board) else {
+        for seat in tools.seats.ready().to_vec() {
+            let Some(since) = self.queues.oldest(seat, &tools.board) else {
                 continue;
             };
             waiting += 1;
             if since > before {
                 continue;
             }
-            if !self.places.another_has_time(seat, &self.shared.board) {
+            if !Queues::another_has_time(seat, tools) {
                 blocked.push(seat);
                 continue;
             }
-            for mut parcel in self.places.take_back(seat, before, false, &self.shared.board) {
-                self.board().note(Happened::TakenBack);
+            for mut parcel in self.queues.take_back(seat, before, false, &tools.board) {
+                tools.board.add(Count::TakenBack);
                 parcel.from = Some(seat);
                 // A process that is stopped looks as if it had time.
                 let is_late = std::mem::replace(&mut parcel.is_late, true);
                 if is_late {
-                    self.probe(parcel);
+                    self.probe(tools, parcel);
                 } else {
-                    self.put(parcel);
+                    self.put(tools, parcel);
                 }
             }
-            let oldest = self.places.oldest(seat, &self.shared.board);
+            let oldest = self.queues.oldest(seat, &tools.board);
             // What is left are those whose worker was chosen by the user's own strategy.
             if oldest.is_some_and(|since| since <= before) {
                 blocked.push(seat);
             }
         }
-        let is_held = !self.probes.is_empty() && !self.homeless.is_empty();
+        let is_held = !tools.probes.is_empty() && !self.homeless.is_empty();
         if is_held || !blocked.is_empty() {
             let is_all = blocked.len() == waiting;
-            self.answer_probes(&blocked, is_all, now);
+            self.answer_probes(tools, &blocked, is_all, now);
         }
         if waiting > 0 || is_held {
             self.looks_at = Some(now + LOOK);
@@ -60,39 +60,39 @@ impl Engine {
 
     /// Looks at what waits for workers that are blocked, which may be all that waits, and at what has found no room.
     /// Each connection that has said something is looked at once.
-    fn answer_probes(&mut self, blocked: &[usize], is_all: bool, now: Instant) {
+    fn answer_probes(&mut self, tools: &mut Tools, blocked: &[usize], is_all: bool, now: Instant) {
         let was_just_done = self.swept.is_some_and(|swept| now < swept + SWEEP);
-        if self.probes.is_empty() || !self.is_fresh || was_just_done {
+        if tools.probes.is_empty() || !self.is_fresh || was_just_done {
             return;
         }
         self.swept = Some(now);
         self.is_fresh = !is_all;
         let mut waiting = Vec::from(std::mem::take(&mut self.homeless));
         for seat in blocked {
-            waiting.extend(self.places.take_back(*seat, u64::MAX, true, &self.shared.board));
+            waiting.extend(self.queues.take_back(*seat, u64::MAX, true, &tools.board));
         }
         for parcel in waiting {
-            self.probe(parcel);
+            self.probe(tools, parcel);
         }
     }
 
-    fn probe(&mut self, mut parcel: Parcel) {
+    fn probe(&mut self, tools: &mut Tools, mut parcel: Parcel) {
         if !parcel.is_seen {
-            match probes::look(&parcel.client, &self.probes) {
+            match probes::look(&parcel.client, &tools.probes) {
                 Seen::Probe(index, wants_body) => {
-                    return probes::answer(&parcel.client, &self.probes[index], wants_body);
+                    return probes::answer(&parcel.client, &tools.probes[index], wants_body);
                 }
                 Seen::Another => parcel.is_seen = true,
                 Seen::Nothing => {}
             }
         }
-        self.put(parcel);
+        self.put(tools, parcel);
     }
 
     /// Asks the worker with the most to do to give some of its connections back, if another has less.
-    pub(super) fn compare(&mut self, now: Instant) {
-        let board = &self.shared.board;
-        let seats = self.places.all_ready();
+    pub(super) fn compare(&mut self, tools: &Tools, now: Instant) {
+        let board = &tools.board;
+        let seats = tools.seats.ready();
         let weight = |seat: &usize| (board.in_flight(*seat), board.connections(*seat));
         let most = seats.iter().copied().max_by_key(weight);
         let least = seats.iter().copied().min_by_key(weight);

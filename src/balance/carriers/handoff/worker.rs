@@ -38,9 +38,9 @@ pub const MARKS: usize = PLACES;
 pub const SPOKEN_NUMBERS: usize = SPOKEN;
 
 impl Worker {
-    /// Comes to the door of that name.
-    pub fn join(door: &[u8]) -> io::Result<Self> {
-        let admission = handover::join(door)?;
+    /// Comes to the rendezvous of that name.
+    pub fn join(rendezvous: &[u8]) -> io::Result<Self> {
+        let admission = handover::join(rendezvous)?;
         let rows = Rows::open(admission.memory)?;
         let seat = usize::try_from(admission.seat).ok();
         let row = seat.and_then(|seat| rows.row(seat));

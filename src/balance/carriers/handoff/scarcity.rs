@@ -4,21 +4,22 @@
 //! lose it for good. So it is not received, nobody listens for more of them, and it is looked again in a while; the same goes
 //! for what lies in the queue of a dead worker.
 
-use super::super::escrow::Said;
-use super::super::places::Parcel;
-use super::{DOOR, Engine, SEAT};
+use super::escrow::Said;
+use super::queues::Parcel;
+use super::{Handoff, RENDEZVOUS, SEAT};
+use crate::balance::front::Tools;
 use std::time::{Duration, Instant};
 
 /// How soon it is looked again.
 const AGAIN: Duration = Duration::from_millis(20);
 
-impl Engine {
+impl Handoff {
     /// Does not listen to a source for a while.
-    pub(super) fn mute(&mut self, token: u64) {
+    pub(super) fn mute(&mut self, tools: &Tools, token: u64) {
         let removed = match token {
-            DOOR => self.poll.remove(&self.door),
-            _ => match self.places.giver((token - SEAT) as usize) {
-                Some(giver) => self.poll.remove(giver),
+            RENDEZVOUS => tools.poll.remove(&self.rendezvous),
+            _ => match self.queues.giver((token - SEAT) as usize) {
+                Some(giver) => tools.poll.remove(giver),
                 None => return,
             },
         };
@@ -28,13 +29,13 @@ impl Engine {
         self.hears_at = Some(Instant::now() + AGAIN);
     }
 
-    pub(super) fn listen_again(&mut self) {
+    pub(super) fn listen_again(&mut self, tools: &mut Tools) {
         self.hears_at = None;
         for token in std::mem::take(&mut self.muted) {
             let added = match token {
-                DOOR => self.poll.add_source(&self.door, DOOR),
-                _ => match self.places.giver((token - SEAT) as usize) {
-                    Some(giver) => self.poll.add_source(giver, token),
+                RENDEZVOUS => tools.poll.add_source(&self.rendezvous, RENDEZVOUS),
+                _ => match self.queues.giver((token - SEAT) as usize) {
+                    Some(giver) => tools.poll.add_source(giver, token),
                     None => Ok(()),
                 },
             };
@@ -44,12 +45,12 @@ impl Engine {
                 self.hears_at = Some(Instant::now() + AGAIN);
             }
         }
-        self.inherit();
+        self.inherit(tools);
     }
 
     /// A worker gives back what is held: nothing more is needed to have it go on. Says whether that was so.
-    pub(super) fn hear_without(&mut self, seat: usize) -> bool {
-        let Some(giver) = self.places.giver(seat) else {
+    pub(super) fn hear_without(&mut self, tools: &mut Tools, seat: usize) -> bool {
+        let Some(giver) = self.queues.giver(seat) else {
             return false;
         };
         let Ok(said) = giver.next_note().map(Said::new) else {
@@ -57,28 +58,29 @@ impl Engine {
         };
         let is_held = matches!(said, Said::Back(Some(place)) if self.escrow.has(seat, place));
         if is_held && giver.skip().is_ok() {
-            self.hear(seat, said, None);
+            self.hear(tools, seat, said, None);
         }
         is_held
     }
 
     /// Nobody sits there any more; what cannot be taken yet from there is taken later.
-    pub(super) fn clear(&mut self, seat: usize) {
+    pub(super) fn clear(&mut self, tools: &mut Tools, seat: usize) {
         self.muted.retain(|token| *token != SEAT + seat as u64);
-        if let Some(giver) = self.places.giver(seat) {
+        if let Some(giver) = self.queues.giver(seat) {
             // One that is muted is not listened to already.
-            let _ = self.poll.remove(giver);
+            let _ = tools.poll.remove(giver);
         }
-        if let Some(estate) = self.places.leave(seat) {
+        tools.seats.remove(seat);
+        if let Some(estate) = self.queues.leave(seat) {
             self.estates.push(estate);
             self.hears_at = Some(Instant::now() + AGAIN);
         }
     }
 
-    fn inherit(&mut self) {
+    fn inherit(&mut self, tools: &mut Tools) {
         for estate in std::mem::take(&mut self.estates) {
             while let Some(client) = estate.next() {
-                self.put(Parcel::new(client));
+                self.put(tools, Parcel::new(client));
             }
             if let Some(rest) = estate.rest() {
                 self.estates.push(rest);

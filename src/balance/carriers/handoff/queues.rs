@@ -1,11 +1,10 @@
-//! Where connections can go: the queue of each seat, for the thread alone.
+//! The queues of the workers, one of each seat.
 //!
 //! A connection that is put into a queue carries when that was, and whether its worker was chosen by the user's own
 //! strategy: such a one is not taken back while that worker lives.
 
-use super::board::{Board, Happened, now_us};
 use super::escrow::Said;
-use crate::balance::score::{Random, Strategy};
+use crate::balance::front::{Board, Count, Tools, now_us};
 use crate::sys::handover::{Caller, End};
 use crate::sys::process::{Ending, has_room};
 use crate::sys::socket::Socket;
@@ -22,7 +21,7 @@ const BLOCKED_MS: f64 = 25.0;
 const BUSY_MS: f64 = 10.0;
 
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Queue {
     pid: u32,
     giver: End,
     taker: End,
@@ -85,7 +84,7 @@ impl Parcel {
     }
 }
 
-impl Place {
+impl Queue {
     fn holds_something(&self) -> bool {
         let has_more = |end: &End| end.next_note().is_ok();
         has_more(&self.taker) || has_more(&self.giver)
@@ -106,124 +105,95 @@ impl Place {
         None
     }
 
-    /// This place, unless it is empty.
+    /// This queue, unless it is empty.
     pub(super) fn rest(self) -> Option<Self> {
         self.holds_something().then_some(self)
     }
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Places {
-    places: Vec<Option<Place>>,
-    /// Seats that get connections, in the order in which they got ready.
-    ready: Vec<usize>,
+pub(super) struct Queues {
+    queues: Vec<Option<Queue>>,
     candidates: Vec<usize>,
-    turn: u64,
 }
 
-impl Places {
+impl Queues {
     /// A process sits there now; gives the end to listen at for what it says, and its own end to wait for.
     pub(super) fn seat(&mut self, seat: usize, pid: u32) -> io::Result<(&End, Option<&Ending>)> {
         let (giver, taker) = End::pair()?;
-        if self.places.len() <= seat {
-            self.places.resize_with(seat + 1, || None);
+        if self.queues.len() <= seat {
+            self.queues.resize_with(seat + 1, || None);
         }
-        let place = self.places[seat].insert(Place {
+        let queue = self.queues[seat].insert(Queue {
             pid,
             giver,
             taker,
             ending: Ending::of(pid).ok(),
         });
-        Ok((&place.giver, place.ending.as_ref()))
+        Ok((&queue.giver, queue.ending.as_ref()))
     }
 
     /// Lets a caller in; gives it back where nobody has told of its process yet.
     pub(super) fn admit(&self, caller: Caller, board: &Board) -> Option<Caller> {
-        let is_its = |place: &Option<Place>| place.as_ref().is_some_and(|place| place.pid == caller.pid);
-        let Some(seat) = self.places.iter().position(is_its) else {
+        let is_its = |queue: &Option<Queue>| queue.as_ref().is_some_and(|queue| queue.pid == caller.pid);
+        let Some(seat) = self.queues.iter().position(is_its) else {
             return Some(caller);
         };
-        if let Some(place) = &self.places[seat] {
+        if let (Some(queue), Some(memory)) = (&self.queues[seat], board.memory()) {
             // A caller that has gone is no concern of ours.
-            let _ = caller.admit(&place.taker, seat as u64, board.memory());
+            let _ = caller.admit(&queue.taker, seat as u64, memory);
         }
         None
     }
 
-    pub(super) fn ready(&mut self, seat: usize) {
-        if self.place(seat).is_some() && !self.ready.contains(&seat) {
-            self.ready.push(seat);
-        }
-    }
-
-    pub(super) fn withdraw(&mut self, seat: usize) {
-        self.ready.retain(|ready| *ready != seat);
-    }
-
     /// Nobody sits there any more. Gives what lies in the queue yet, for want of descriptors to take it with.
-    pub(super) fn leave(&mut self, seat: usize) -> Option<Place> {
-        self.withdraw(seat);
-        let place = self.places.get_mut(seat)?.take()?;
+    pub(super) fn leave(&mut self, seat: usize) -> Option<Queue> {
+        let queue = self.queues.get_mut(seat)?.take()?;
         // Nobody waits for the end of its process any more.
-        Place {
+        Queue {
             ending: None,
-            ..place
+            ..queue
         }
         .rest()
     }
 
-    fn place(&self, seat: usize) -> Option<&Place> {
-        self.places.get(seat)?.as_ref()
+    fn queue(&self, seat: usize) -> Option<&Queue> {
+        self.queues.get(seat)?.as_ref()
     }
 
     /// Whether the process that sits there has ended; nothing where that cannot be told.
     pub(super) fn is_over(&self, seat: usize) -> Option<bool> {
-        Some(self.place(seat)?.ending.as_ref()?.is_over())
+        Some(self.queue(seat)?.ending.as_ref()?.is_over())
     }
 
     pub(super) fn giver(&self, seat: usize) -> Option<&End> {
-        self.place(seat).map(|place| &place.giver)
+        self.queue(seat).map(|queue| &queue.giver)
     }
 
-    pub(super) fn all_ready(&self) -> &[usize] {
-        &self.ready
-    }
-
-    pub(super) fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+    pub(super) fn has(&self, seat: usize) -> bool {
+        self.queue(seat).is_some()
     }
 
     /// Puts a connection into a queue. Gives it back where there is no room in any.
-    pub(super) fn put(
-        &mut self,
-        parcel: Parcel,
-        strategy: &Strategy,
-        board: &Board,
-        random: &mut Random,
-    ) -> Option<Parcel> {
-        let wanted = parcel.wanted.filter(|seat| self.ready.contains(seat));
-        if let Some(seat) = wanted {
+    pub(super) fn put(&mut self, parcel: Parcel, tools: &mut Tools) -> Option<Parcel> {
+        let (seats, board) = (&mut tools.seats, &tools.board);
+        if let Some(seat) = parcel.wanted.filter(|seat| seats.has(*seat)) {
             let has_room = board.waiting(seat) < MOST_WAITING;
-            if has_room && self.send(seat, &parcel, board) {
-                return None;
-            }
-            return Some(parcel);
+            let is_sent = has_room && self.send(seat, &parcel, board);
+            return (!is_sent).then_some(parcel);
         }
         // The second time with those that are blocked, or where it comes from: better than nowhere.
         for strict in [true, false] {
-            self.find_candidates(&parcel, strict, board);
+            self.find_candidates(&parcel, strict, seats.ready(), board);
             while !self.candidates.is_empty() {
-                let turn = self.turn;
-                self.turn = self.turn.wrapping_add(1);
-                let candidates = &self.candidates;
-                let figures = |index: usize| board.figures(candidates[index]);
-                let chosen = strategy.choose(candidates.len(), figures, turn, random);
-                let Some(index) = chosen else { break };
+                let Some(index) = seats.choose(&self.candidates, board) else {
+                    break;
+                };
                 let seat = self.candidates[index];
                 if self.send(seat, &parcel, board) {
                     // One that no worker had taken goes on, and does not move.
                     if !parcel.is_late && parcel.from.is_some_and(|from| from != seat) {
-                        board.note(Happened::Moved);
+                        board.add(Count::Moved);
                     }
                     return None;
                 }
@@ -233,18 +203,18 @@ impl Places {
         Some(parcel)
     }
 
-    fn find_candidates(&mut self, parcel: &Parcel, strict: bool, board: &Board) {
+    fn find_candidates(&mut self, parcel: &Parcel, strict: bool, ready: &[usize], board: &Board) {
         self.candidates.clear();
         let fits = |seat: &usize| {
             let is_free = board.waiting(*seat) < MOST_WAITING;
             let is_good = parcel.from != Some(*seat) && board.lag_ms(*seat) < BLOCKED_MS;
             is_free && (!strict || is_good)
         };
-        self.candidates.extend(self.ready.iter().copied().filter(fits));
+        self.candidates.extend(ready.iter().copied().filter(fits));
     }
 
     fn send(&self, seat: usize, parcel: &Parcel, board: &Board) -> bool {
-        let Some(place) = self.place(seat) else {
+        let Some(queue) = self.queue(seat) else {
             return false;
         };
         let note = Note {
@@ -255,7 +225,7 @@ impl Places {
         };
         // Counted before it is there: a worker that is quick has not taken more than it was given.
         board.gave(seat);
-        let sent = place.giver.send(note.word(), &parcel.client).is_ok();
+        let sent = queue.giver.send(note.word(), &parcel.client).is_ok();
         if !sent {
             board.took_back(seat);
         }
@@ -267,28 +237,29 @@ impl Places {
         if board.waiting(seat) == 0 {
             return None;
         }
-        let word = self.place(seat)?.taker.next_note().ok()?;
+        let word = self.queue(seat)?.taker.next_note().ok()?;
         Some(Note::new(word).since_us)
     }
 
     /// Whether another worker has taken all that it was given, and has time.
-    pub(super) fn another_has_time(&self, than: usize, board: &Board) -> bool {
+    pub(super) fn another_has_time(than: usize, tools: &Tools) -> bool {
+        let board = &tools.board;
         let has_time =
-            |seat: &&usize| **seat != than && board.waiting(**seat) == 0 && board.lag_ms(**seat) < BUSY_MS;
-        self.ready.iter().any(|seat| has_time(&seat))
+            |seat: &usize| *seat != than && board.waiting(*seat) == 0 && board.lag_ms(*seat) < BUSY_MS;
+        tools.seats.ready().iter().any(has_time)
     }
 
     /// Takes back what was put into a queue before that time and not taken; with `all`, also what the user's own
     /// strategy has put there.
     pub(super) fn take_back(&self, seat: usize, before: u64, all: bool, board: &Board) -> Vec<Parcel> {
         let mut taken = Vec::new();
-        let Some(place) = self.place(seat) else {
+        let Some(queue) = self.queue(seat) else {
             return taken;
         };
         let mut kept = Vec::new();
         // What this process has no descriptor for stays where it is.
         while has_room()
-            && let Ok((word, client)) = place.taker.receive()
+            && let Ok((word, client)) = queue.taker.receive()
         {
             let note = Note::new(word);
             if !all && (note.is_pinned || note.since_us > before) {
@@ -304,7 +275,7 @@ impl Places {
             });
         }
         for (word, client) in kept {
-            if place.giver.send(word, &client).is_err() {
+            if queue.giver.send(word, &client).is_err() {
                 board.took_back(seat);
                 taken.push(Parcel::new(client));
             }

@@ -4,7 +4,6 @@ use super::flow::{Broken, End, Flow, Progress, Room};
 use super::header::Header;
 use crate::sys::socket::{Address, Socket};
 use std::io::{self, ErrorKind};
-use std::time::Instant;
 
 /// What becomes of a link after something has happened to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,14 +23,10 @@ pub(super) enum Outcome {
 /// How far a link has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// The head of the request is awaited.
-    Listening,
-    /// Somebody was asked which worker to take.
-    Asking,
     /// The worker has not answered yet, and another may be tried.
     Connecting,
     Open,
-    /// No worker could be reached; the next one that gets ready is tried.
+    /// It has no worker; the next one that gets ready is tried.
     Stranded,
 }
 
@@ -50,7 +45,6 @@ pub(super) struct Link {
     /// Whether one of them broke off a connection that stood. Another may be tried, for nothing was said yet; but
     /// where there is none, the client learns of it.
     pub(super) was_reset: bool,
-    pub(super) since: Instant,
     begun: bool,
     /// What it asks for, if that is a probe, and whether it wants the body; found out with the first bytes.
     pub(super) asks_for: Option<(String, bool)>,
@@ -64,7 +58,7 @@ impl Link {
     pub(super) fn new(id: u64, client: Socket) -> Self {
         Self {
             id,
-            stage: Stage::Listening,
+            stage: Stage::Stranded,
             client: End::new(client),
             worker: None,
             up: Flow::default(),
@@ -72,7 +66,6 @@ impl Link {
             seat: None,
             tried: Vec::new(),
             was_reset: false,
-            since: Instant::now(),
             begun: false,
             asks_for: None,
             is_begun: false,

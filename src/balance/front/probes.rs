@@ -1,4 +1,4 @@
-//! Answers that the thread gives itself, to those who ask whether the server lives while no worker can say so.
+//! Answers that the front's thread gives itself, to those who ask whether the server lives while no worker can say so.
 //!
 //! A connection is only looked at here, and its bytes left where they are, unless they ask for a probe: then it is
 //! answered, and ended. What a stranger sends is parsed by `head`, and nothing of it is kept.
@@ -17,7 +17,7 @@ pub struct Probe {
 
 /// What a look at a connection has shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(in crate::balance) enum Seen {
     /// It asks for a probe, by its place in the list, and whether it wants the body.
     Probe(usize, bool),
     /// It may still turn out to.
@@ -30,13 +30,13 @@ const LOOKED_AT: usize = 4096;
 /// What is read away before the answer: what is left unread would make a reset of the end.
 const MOST_READ: usize = 64 << 10;
 
-pub(super) fn look(client: &Socket, probes: &[Probe]) -> Seen {
+pub(in crate::balance) fn look(client: &Socket, probes: &[Probe]) -> Seen {
     // One that has failed shows that to its worker.
     look_early(client, probes).unwrap_or(Seen::Nothing)
 }
 
 /// The same; `WouldBlock` where the client has not begun to speak.
-pub(super) fn look_early(client: &Socket, probes: &[Probe]) -> io::Result<Seen> {
+pub(in crate::balance) fn look_early(client: &Socket, probes: &[Probe]) -> io::Result<Seen> {
     let mut bytes = [0; LOOKED_AT];
     let count = client.peek(&mut bytes)?;
     Ok(recognize(&bytes[..count], probes))
@@ -58,7 +58,7 @@ fn recognize(bytes: &[u8], probes: &[Probe]) -> Seen {
 }
 
 /// Answers, and ends our side of the connection. Whoever does not take so little at once gets nothing.
-pub(super) fn answer(client: &Socket, probe: &Probe, wants_body: bool) {
+pub(in crate::balance) fn answer(client: &Socket, probe: &Probe, wants_body: bool) {
     let mut read = [0; LOOKED_AT];
     let mut left = MOST_READ;
     while left > 0 {

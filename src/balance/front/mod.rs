@@ -1,27 +1,32 @@
-//! The hand-off: connections themselves go to the workers, which then speak to the clients with nobody between.
+//! The front: a thread of the primary that takes the public address, accepts, and has a carrier bring each connection to
+//! a worker.
 //!
-//! One thread of the primary accepts, chooses, and puts each connection into the queue of a worker; what a worker
-//! does not take in time is taken back and given to another. The thread never touches JavaScript. If the process
-//! dies, the connections that workers have taken stay theirs; the others are closed by the kernel. If a worker dies,
-//! what it had not taken goes to another, and so does what it had taken, where that is held and nothing of it was read.
+//! The thread never touches JavaScript, but for one thing: it may ask who gets a connection, and does not wait for the
+//! answer longer than a moment. If the process dies, the kernel closes what no worker has.
 
+mod asking;
 mod board;
-mod engine;
-mod escrow;
-mod places;
-mod worker;
+mod carrier;
+mod deadlines;
+mod listener;
+pub(super) mod probes;
+mod seats;
+mod thread;
 
-pub use board::{Board, Happened};
-pub use worker::{Asked, MARKS, SPOKEN_NUMBERS, Worker};
+pub use asking::{Ask, Question};
+pub use board::{Board, Count, Report, SEATS};
+pub use probes::Probe;
 
-use crate::balance::probes::Probe;
-use crate::balance::proxy::Ask;
-use crate::balance::score::Strategy;
-use crate::shm::rows::ROWS;
-use crate::sys::handover::Door;
+pub(super) use board::now_us;
+pub(super) use carrier::{Carrier, OWN, Tools};
+pub(super) use deadlines::Deadlines;
+pub(super) use seats::Seats;
+
+use super::score::Strategy;
 use crate::sys::poll::Waker;
-use crate::sys::socket::{Address, Socket};
-use engine::Engine;
+use crate::sys::socket::Address;
+use asking::Asking;
+use listener::Listener;
 use parking_lot::Mutex;
 use std::io;
 use std::net::SocketAddr;
@@ -29,17 +34,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use thread::Thread;
 
-/// How connections are treated.
+/// Who chooses which worker a connection goes to.
 #[derive(Debug)]
 pub struct Options {
     pub strategy: Strategy,
     pub seed: u64,
-    /// Where workers come to get their end of the queue; no other process of the machine has a door of that name.
-    pub door: Vec<u8>,
-    /// Whether connections move from workers that are busy to those that are not.
-    pub rebalance: bool,
-    /// Who chooses instead of the strategy, if anybody.
+    /// Who chooses instead of the strategy, if anybody: it is asked with the head of the request, from the front's thread.
     pub ask: Option<Ask>,
 }
 
@@ -48,13 +50,13 @@ pub struct Options {
 enum Command {
     /// That process sits there now.
     Seated(usize, u32),
-    Ready(usize),
+    /// The worker that sits there listens at that address, if it needs one.
+    Ready(usize, Option<Address>),
     Withdraw(usize),
     Gone(usize),
     Open,
-    /// What the thread answers itself while no worker can.
     Probes(Vec<Probe>),
-    /// Told when the address is free.
+    /// With whom to tell when the address is free.
     Close(Sender<()>),
     /// The answer to a question; without a seat the strategy chooses.
     Assign(u64, Option<usize>),
@@ -64,7 +66,6 @@ enum Command {
 /// What both the thread and its owner hold.
 #[derive(Debug)]
 struct Shared {
-    board: Board,
     commands: Mutex<Vec<Command>>,
     waker: Waker,
 }
@@ -80,36 +81,43 @@ impl Shared {
     }
 }
 
-/// A running hand-off. Dropping it ends the thread, and with it every connection that no worker has taken.
+/// A running front. Dropping it ends the thread, and with it every connection that no worker has to itself.
 #[derive(Debug)]
-pub struct Handoff {
+pub struct Front {
     shared: Arc<Shared>,
+    board: Arc<Board>,
     thread: Option<JoinHandle<()>>,
     local: Option<SocketAddr>,
 }
 
-/// How many connections may wait in the kernel to be accepted; it lowers this to its own limit.
-const BACKLOG: i32 = 4096;
 /// How long whoever closes waits for the thread at most.
 const CLOSING: Duration = Duration::from_secs(1);
 
-impl Handoff {
+impl Front {
     /// Takes the address, and accepts nothing before it is told to `open`.
-    pub fn bind(address: &Address, options: Options) -> io::Result<Self> {
-        let listener = Socket::listen(address, BACKLOG)?;
+    pub(super) fn over<C: Carrier>(
+        carrier: C,
+        address: &Address,
+        options: Options,
+        board: Board,
+    ) -> io::Result<Self> {
+        let listener = Listener::bind(address)?;
         let local = listener.local();
-        let door = Door::open(&options.door)?;
+        let board = Arc::new(board);
         let shared = Arc::new(Shared {
-            board: Board::new()?,
             commands: Mutex::default(),
             waker: Waker::new()?,
         });
-        let engine = Engine::new(listener, address, door, options, Arc::clone(&shared))?;
+        let seats = Seats::new(options.strategy, options.seed);
+        let tools = Tools::new(Arc::clone(&board), seats)?;
+        let asking = options.ask.map(Asking::new);
+        let thread = Thread::new(Arc::clone(&shared), tools, listener, asking, carrier)?;
         let thread = std::thread::Builder::new()
-            .name("flotilla-handoff".into())
-            .spawn(|| engine.run())?;
+            .name(C::THREAD.into())
+            .spawn(|| thread.run())?;
         Ok(Self {
             shared,
+            board,
             thread: Some(thread),
             local,
         })
@@ -121,7 +129,7 @@ impl Handoff {
     }
 
     pub fn board(&self) -> &Board {
-        &self.shared.board
+        &self.board
     }
 
     /// Begins to accept, as soon as there is a worker to give a connection to.
@@ -129,12 +137,12 @@ impl Handoff {
         self.shared.tell(Command::Open);
     }
 
-    /// From now on connections that no worker takes in time are answered here, if they ask for one of these.
+    /// From now on those who ask for one of these, and whom no worker takes or answers in time, are answered here.
     pub fn set_probes(&self, probes: Vec<Probe>) {
         self.shared.tell(Command::Probes(probes));
     }
 
-    /// Stops listening: when it returns, another may take the address.
+    /// Stops listening: when it returns, another may take the address. Connections that are there stay.
     pub fn close(&self) {
         let (done, closed) = channel();
         self.shared.tell(Command::Close(done));
@@ -142,31 +150,29 @@ impl Handoff {
         let _ = closed.recv_timeout(CLOSING);
     }
 
-    /// That process, which is told the name of the door, sits there from now on.
+    /// That process sits there from now on.
     pub fn seated(&self, seat: usize, pid: u32) {
-        if seat < ROWS {
-            self.shared.tell(Command::Seated(seat, pid));
-        }
+        self.tell_of(seat, Command::Seated(seat, pid));
     }
 
-    /// From now on connections may go to this seat.
-    pub fn ready(&self, seat: usize) {
-        if seat < ROWS {
-            self.shared.tell(Command::Ready(seat));
-        }
+    /// From now on connections may go to this seat. A worker that they are forwarded to listens at the address.
+    pub fn ready(&self, seat: usize, address: Option<Address>) {
+        self.tell_of(seat, Command::Ready(seat, address));
     }
 
-    /// From now on no connection goes to this seat; what its worker has not taken goes to others.
+    /// From now on no connection goes to this seat.
     pub fn withdraw(&self, seat: usize) {
-        if seat < ROWS {
-            self.shared.tell(Command::Withdraw(seat));
-        }
+        self.tell_of(seat, Command::Withdraw(seat));
     }
 
     /// The process that sat there has ended.
     pub fn gone(&self, seat: usize) {
-        if seat < ROWS {
-            self.shared.tell(Command::Gone(seat));
+        self.tell_of(seat, Command::Gone(seat));
+    }
+
+    fn tell_of(&self, seat: usize, command: Command) {
+        if seat < SEATS {
+            self.shared.tell(command);
         }
     }
 
@@ -176,7 +182,7 @@ impl Handoff {
     }
 }
 
-impl Drop for Handoff {
+impl Drop for Front {
     fn drop(&mut self) {
         self.shared.tell(Command::Stop);
         if let Some(thread) = self.thread.take() {

@@ -1,0 +1,62 @@
+//! Which worker a link goes to. A worker that refuses is passed over for another; where there is none, the link waits.
+
+use super::link::{Link, Outcome, Stage};
+use super::{Proxy, WORKER_SIDE};
+use crate::balance::front::{Count, Tools};
+use crate::sys::socket::Socket;
+
+impl Proxy {
+    /// Connects to a certain worker, if it gets connections, and else to one of the strategy's choice.
+    pub(super) fn connect_to(
+        &mut self,
+        tools: &mut Tools,
+        link: &mut Link,
+        wanted: Option<usize>,
+    ) -> Outcome {
+        let mut wanted = wanted.filter(|seat| tools.seats.has(*seat));
+        while let Some(seat) = wanted.take().or_else(|| choose(tools, link)) {
+            let Some(address) = self.addresses.get(seat).and_then(Option::as_ref) else {
+                return Outcome::Failed;
+            };
+            let token = link.id | WORKER_SIDE;
+            match link.connect(address, seat, self.header) {
+                Ok(worker) => {
+                    if tools.poll.add_stream(worker, token).is_err() {
+                        link.seat = None;
+                        return Outcome::Failed;
+                    }
+                    tools.board.gave(seat);
+                    return self.pump(tools, link);
+                }
+                Err(error) if Socket::is_exhaustion(&error) => {
+                    tools.rest();
+                    return self.strand(tools, link);
+                }
+                Err(_) => {
+                    tools.board.add(Count::Refused);
+                    link.tried.push(seat);
+                }
+            }
+        }
+        if link.was_reset {
+            return Outcome::Failed;
+        }
+        self.strand(tools, link)
+    }
+
+    /// Lets a link wait for a worker that gets ready, or for a descriptor.
+    fn strand(&mut self, tools: &Tools, link: &mut Link) -> Outcome {
+        link.stage = Stage::Stranded;
+        link.tried.clear();
+        self.stranded.add(link.id);
+        self.answer_stranded(tools, link)
+    }
+}
+
+/// One of the ready seats that have not refused this link.
+fn choose(tools: &mut Tools, link: &Link) -> Option<usize> {
+    let ready = tools.seats.ready().iter().copied();
+    let left: Vec<_> = ready.filter(|seat| !link.tried.contains(seat)).collect();
+    let index = tools.seats.choose(&left, &tools.board)?;
+    Some(left[index])
+}
