@@ -31,14 +31,15 @@ describe('frames of a worker', () => {
         const sent = [];
         const { send } = process;
         process.send = (message, ...rest) => { if (message?.flotilla === 'cache') sent.push(message); return send.call(process, message, ...rest); };
-        const more = { secret: 'x'.repeat(1000), dispose() {} };
-        const cache = new LRUCacheClustered({ namespace: 'said', ttl: 60_000, updateAgeOnGet: 1, allowStale: false, timeout: 60_000 });
+        const more = { [Symbol('secret')]: 'x'.repeat(1000), dispose: undefined };
+        const beside = { secret: 'x'.repeat(1000) };
+        const cache = new LRUCacheClustered({ namespace: 'said', ttl: 60_000, updateAgeOnGet: true, allowStale: false, timeout: 60_000 });
         await cache.set('a', 1, { ttl: 5000, ...more });
         await cache.set('a', 1, more);
         await cache.mSet([['a', 1, more], ['b', 2, { ttl: 9000, ...more }]], { ttl: 5000, ...more });
         await cache.incr('n', 2, { ttl: 5000, ...more });
         await cache.touch('a', { ttl: 5000, ...more });
-        await cache.load([['a', { value: 1, ttl: 5000, ...more }]]);
+        await cache.load([['a', { value: 1, ttl: 5000, ...beside }]]);
         await cache.fetch('a', () => 1, { ttl: 5000 });
         await cache.get('a', more);
         process.send = send;

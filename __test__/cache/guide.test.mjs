@@ -72,6 +72,7 @@ describe('the guide', () => {
     ['Single flight', 4],
     ['Fresh', 3],
     ['What a fetcher is told', 2],
+    ['Kind to the origin', 3],
     ['Stale while it is refreshed', 3],
     ['Where the origin fails, or is slow', 5],
     ['Early, spread, and nothing at all', 5],

@@ -67,7 +67,10 @@ describe('an input that is odd or wrong, on shared memory and on messages', () =
     ['load with a proxy as value', within],
     ['mSet with a proxy as an entry', within],
     ['set, options a getter', within],
-    ['set, options a toJSON', 'true'],
+    [
+      'set, options a toJSON',
+      'threw TypeError FLOTILLA_ERR_UNKNOWN_OPTION: set takes no option "toJSON": it takes ttl, size, tags; undefined',
+    ],
     ['set, size NaN', sizeMissing],
     ['mSet, size 0', sizeMissing],
     ['fetch, size 1.5', sizeMissing],

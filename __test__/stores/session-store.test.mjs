@@ -206,7 +206,7 @@ describe('the cache of a store', () => {
   it('is that of the namespace, of the size, that the options name', async () => {
     const { cache } = new FlotillaStore({ namespace: 'visitors', max: 7 });
     expect([(await cache.stats()).namespace, await cache.max()]).toEqual(['visitors', 7]);
-    expect(() => new FlotillaStore({ namespace: 'visitors' })).toThrow(
+    expect(() => new FlotillaStore({ namespace: 'visitors', max: 8 })).toThrow(
       expect.objectContaining({ code: 'FLOTILLA_ERR_CONFLICTING_OPTIONS' }),
     );
   });

@@ -8,7 +8,8 @@
 
 const { theInstance } = require('../base/instance.js');
 const { checkNames } = require('../cache/option-names.js');
-const { invalid } = require('../cache/options.js');
+const { invalid } = require('../cache/invalid.js');
+const { defaultMax } = require('../cache/options.js');
 
 const names = ['cache', 'namespace', 'max', 'prefix'];
 
@@ -62,11 +63,12 @@ const TRANSPORT = /** @type {const} */ ({ timeout: 5000, failsafe: 'reject' });
 function keyspace(options, defaults, store, more = []) {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
   checkNames(store, options, [...names, ...more]);
-  const { cache, namespace = defaults.namespace, max = defaults.max, prefix = defaults.prefix } = options;
+  const { cache, namespace = defaults.namespace, max, prefix = defaults.prefix } = options;
   if (typeof prefix !== 'string') throw invalid('prefix', 'a string', prefix);
   if (cache === undefined) {
     const { LRUCacheClustered } = theInstance();
-    return new Keyspace(new LRUCacheClustered({ namespace, max, ...TRANSPORT }), prefix);
+    const made = { namespace, max, [defaultMax]: defaults.max, ...TRANSPORT };
+    return new Keyspace(new LRUCacheClustered(made), prefix);
   }
   if (typeof cache?.touch !== 'function') throw invalid('cache', 'an LRUCacheClustered', cache);
   return new Keyspace(cache, prefix);

@@ -9,7 +9,7 @@
 /** @typedef {{ cookie?: { expires?: Date | string | number | null } }} SessionData what a store looks at */
 
 const { EventEmitter } = require('node:events');
-const { invalid } = require('../cache/options.js');
+const { checkFlag, invalid } = require('../cache/invalid.js');
 const { keyspace } = require('./keyspace.js');
 
 const DAY = 24 * 60 * 60_000;
@@ -62,6 +62,7 @@ class FlotillaStore extends EventEmitter {
     if (typeof ttl !== 'function' && !(typeof ttl === 'number' && ttl > 0)) {
       throw invalid('ttl', 'a positive number of milliseconds, or a function', ttl);
     }
+    checkFlag('disableTouch', disableTouch);
     const defaults = { namespace: 'sessions', max: 100_000, prefix: 'sess:' };
     this.#space = keyspace(options, defaults, 'FlotillaStore', ['ttl', 'disableTouch']);
     this.#ttl = ttl;

@@ -11,6 +11,7 @@ const v8 = require('node:v8');
 const { types } = require('node:util');
 const { addon } = require('./native.js');
 const { createError } = require('../errors.js');
+const { describeKey } = require('./invalid.js');
 
 const [BUFFER, JSON_TEXT, FIRST_FREE] = addon.cacheValueTags();
 const STRUCTURED = FIRST_FREE;
@@ -207,16 +208,6 @@ function step(parent, key) {
 }
 
 /** @param {unknown} key */
-function describeKey(key) {
-  if (typeof key === 'object' && key !== null) return 'an object';
-  // What a function shows as text, it may say itself.
-  if (typeof key === 'function') return 'a function';
-  const suffix = typeof key === 'bigint' ? 'n' : '';
-  const text = typeof key === 'string' ? JSON.stringify(key) : String(key) + suffix;
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
-}
-
-/** @param {unknown} key */
 function nullish(key) {
   const expected = 'neither null nor undefined, which a cache cannot tell from a missing entry';
   return createError('FLOTILLA_ERR_INVALID_ARGUMENT', [
@@ -242,4 +233,4 @@ function decode(tag, payload) {
 /** @param {unknown} value */
 const survives = (value) => survivesJson(value, new Met());
 
-module.exports = { decode, describeKey, encode, survives };
+module.exports = { decode, encode, survives };

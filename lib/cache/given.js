@@ -6,15 +6,17 @@
  * not take, or what could not be sent to the primary, is refused here.
  */
 
-/** @import { Entry, FetchOptions, Fetcher, UpdateOptions, WriteOptions } from '../../index.js' */
+/** @import { Entry, FetchOptions, Fetcher, WriteOptions } from '../../index.js' */
 /** @import { OpenNamespace } from './namespace.js' */
 /** @import { Declared } from './options.js' */
 /** @import { Loading } from './loader-options.js' */
 
 const { createError } = require('../errors.js');
-const { describeKey, encode } = require('./codec.js');
+const { checkSize, checkStart, checkTtl, readTags, readWrite } = require('./call-options.js');
+const { encode } = require('./codec.js');
+const { describeKey, invalid } = require('./invalid.js');
 const { readLoading } = require('./loader-options.js');
-const { invalid, isBoundedBySize } = require('./options.js');
+const { isBoundedBySize } = require('./options.js');
 
 const DUMPED = '[key, { value }], as dump() gives them';
 
@@ -45,76 +47,11 @@ function checkKey(key) {
   throw createError('FLOTILLA_ERR_INVALID_ARGUMENT', ['key', expected, describeRefused(key)]);
 }
 
-/** @param {unknown} ttl */
-function checkTtl(ttl) {
-  if (ttl !== undefined && typeof ttl !== 'number') throw invalid('ttl', 'a number of milliseconds', ttl);
-}
-
-/** @param {unknown} size */
-function checkSize(size) {
-  if (size !== undefined && typeof size !== 'number') throw invalid('size', 'a number', size);
-}
-
-/** @param {unknown} start */
-function checkStart(start) {
-  if (start !== undefined && typeof start !== 'number') {
-    throw invalid('start', 'a number of milliseconds, as Date.now() gives it', start);
-  }
-}
-
 /** @param {unknown} amount */
 function checkAmount(amount) {
   if (typeof amount !== 'number' || !Number.isFinite(amount)) {
     throw invalid('amount', 'a finite number', amount);
   }
-}
-
-/** @type {Readonly<WriteOptions>} */
-const NOTHING = Object.freeze({});
-
-/** @param {WriteOptions | null} [options] @returns {WriteOptions} */
-function readWrite(options) {
-  if (options === undefined || options === null) return NOTHING;
-  const { ttl, size, tags } = options;
-  checkTtl(ttl);
-  checkSize(size);
-  return { ttl, size, tags: readTags(tags) };
-}
-
-const MOST_TAGS = 128;
-const LONGEST_TAG = 1024;
-const MOST_RETRIES = 32;
-
-/** @param {unknown} tag */
-function checkTag(tag) {
-  if (typeof tag !== 'string') throw invalid('each tag', 'a string', tag);
-  if (tag.length === 0 || tag.length > LONGEST_TAG) {
-    const actual = `one of ${tag.length}`;
-    throw createError('FLOTILLA_ERR_INVALID_ARGUMENT', [
-      'each tag',
-      `a string of 1 to ${LONGEST_TAG} characters`,
-      actual,
-    ]);
-  }
-  if (/\p{Surrogate}/u.test(tag)) throw invalid('each tag', 'a string without lone surrogates', tag);
-}
-
-/** @param {readonly string[]} tags @returns {string[]} each once */
-function readTagNames(tags) {
-  if (!Array.isArray(tags)) throw invalid('tags', 'an array of strings', tags);
-  const all = [...new Set(tags)];
-  all.forEach(checkTag);
-  return all;
-}
-
-/** What an entry is to bear. @param {readonly string[]} [tags] @returns {string[] | undefined} */
-function readTags(tags) {
-  if (tags === undefined) return undefined;
-  if (Array.isArray(tags) && tags.length > MOST_TAGS) {
-    throw invalid('the number of tags', `at most ${MOST_TAGS}`, tags.length);
-  }
-  const names = readTagNames(tags);
-  return names.length === 0 ? undefined : names;
 }
 
 /**
@@ -130,16 +67,6 @@ function readVersion(version) {
   if (version === undefined || version === null) return undefined;
   if (typeof version === 'string' && /^[0-9a-f]{16}$/.test(version)) return version;
   throw invalid('version', 'one that getWithVersion gave, or undefined where nothing was there', version);
-}
-
-/** @param {(value: any) => any} fn @param {UpdateOptions | null} [options] */
-function readUpdate(fn, options) {
-  if (typeof fn !== 'function') throw invalid('fn', 'a function', fn);
-  const { retries = MOST_RETRIES } = options ?? {};
-  if (!Number.isSafeInteger(retries) || retries < 0) {
-    throw invalid('retries', 'a whole number, 0 or more', retries);
-  }
-  return { retries, write: readWrite(options) };
 }
 
 /** @param {any} key @param {number} retries */
@@ -200,11 +127,11 @@ function checkPair(pair, expected = '[key, value] or [key, value, options]') {
  * @returns {Given[]}
  */
 function readEntries(namespace, entries, options) {
-  const common = readWrite(options);
+  const common = readWrite('mSet', options);
   return readList('entries', entries).map((pair) => {
     checkPair(pair);
     const [key, value, own] = pair;
-    const { ttl = common.ttl, size = common.size, tags = common.tags } = readWrite(own);
+    const { ttl = common.ttl, size = common.size, tags = common.tags } = readWrite('mSet', own);
     checkKey(key);
     checkCounted(namespace, size);
     return { key, value, encoded: encoded(value, key), ttl, size, tags };
@@ -240,11 +167,12 @@ function readDump(namespace, dumped) {
  * @param {Fetcher<any>} fetcher
  * @param {FetchOptions | null | undefined} options
  * @param {Readonly<Loading>} defaults
+ * @param {'fetch' | 'memoize'} [what] takes the options
  * @returns {Readonly<Loading>}
  */
-function readFetch(namespace, fetcher, options, defaults) {
+function readFetch(namespace, fetcher, options, defaults, what = 'fetch') {
   if (typeof fetcher !== 'function') throw invalid('fetcher', 'a function', fetcher);
-  const how = readLoading(defaults, options);
+  const how = readLoading(defaults, options, what);
   if (typeof how.tags !== 'function') readTags(how.tags);
   checkTtl(how.ttl);
   checkSize(how.size);
@@ -256,8 +184,6 @@ module.exports = {
   checkAmount,
   checkKey,
   checkPair,
-  checkStart,
-  checkTtl,
   conflict,
   encoded,
   isPlain,
@@ -266,9 +192,6 @@ module.exports = {
   readFetch,
   readKeys,
   readList,
-  readTagNames,
-  readUpdate,
   readVersion,
-  readWrite,
   tagsOf,
 };

@@ -6,9 +6,8 @@
 /** @import { FetchOptions } from '../../index.js' */
 /** @typedef {Required<Omit<FetchOptions, 'bypassL1' | 'ttl' | 'size' | 'tags' | 'signal' | 'negativeTtl' | 'softTimeout' | 'hardTimeout' | 'refreshAhead'>> & Pick<FetchOptions, 'ttl' | 'size' | 'tags' | 'signal' | 'negativeTtl' | 'softTimeout' | 'hardTimeout'> & { refreshAhead: number }} Loading */
 
-const { createError } = require('../errors.js');
-const { describeKey } = require('./codec.js');
-const { checkNames } = require('./option-names.js');
+const { named } = require('./call-options.js');
+const { checkFlagIfGiven, invalid } = require('./invalid.js');
 
 const DEFAULT_LEASE = 30_000;
 
@@ -23,10 +22,6 @@ const loaderNames = /** @type {const} */ ([
   'jitter',
 ]);
 const fetchNames = ['ttl', 'size', 'tags', 'bypassL1', 'forceRefresh', 'lease', 'signal', ...loaderNames];
-
-/** @param {string} name @param {string} expected @param {unknown} actual */
-const invalid = (name, expected, actual) =>
-  createError('FLOTILLA_ERR_INVALID_ARGUMENT', [name, expected, describeKey(actual)]);
 
 /** @param {string} name @param {unknown} value */
 function checkTime(name, value) {
@@ -93,17 +88,19 @@ const loaderDefaults = (options) =>
 
 /**
  * @param {Readonly<Loading>} defaults
- * @param {FetchOptions | null} [options]
+ * @param {FetchOptions | null | undefined} options
+ * @param {string} what takes them
  * @returns {Readonly<Loading>}
  */
-function readLoading(defaults, options) {
+function readLoading(defaults, options, what) {
   if (options === undefined || options === null) return defaults;
-  if (typeof options !== 'object') throw invalid('options', 'an object', options);
-  checkNames('fetch', options, fetchNames);
-  const given = Object.fromEntries(loaderNames.map((name) => [name, options[name] ?? defaults[name]]));
-  const { lease = DEFAULT_LEASE, ttl, size, tags, forceRefresh, signal } = options;
+  const said = /** @type {FetchOptions} */ (named(what, options, fetchNames));
+  const given = Object.fromEntries(loaderNames.map((name) => [name, said[name] ?? defaults[name]]));
+  const { lease = DEFAULT_LEASE, ttl, size, tags, forceRefresh, signal, bypassL1 } = said;
   checkPositive('lease', lease);
   checkSignal(signal);
+  checkFlagIfGiven('forceRefresh', forceRefresh);
+  checkFlagIfGiven('bypassL1', bypassL1);
   return { ...readLoader(given), lease, ttl, size, tags, forceRefresh: forceRefresh === true, signal };
 }
 

@@ -5,7 +5,7 @@
  * each read, so there is nothing to go around, to count, or to tell of. Programs written for it run as they are.
  */
 
-const { invalid } = require('./options.js');
+const { invalid } = require('./invalid.js');
 
 const events = ['l1:hit', 'l1:miss', 'l1:set', 'l1:invalidate', 'l1:evict', 'l1:stale-hit'];
 

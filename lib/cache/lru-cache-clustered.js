@@ -5,26 +5,20 @@
  * IPC transport asks its primary instead.
  */
 
-/** @import { BootstrapOptions, CacheOptions, Entry, FetchOptions, Fetcher, TouchOptions, UpdateOptions, WriteOptions } from '../../index.js' */
+/** @import { BootstrapOptions, CacheOptions, Entry, FetchOptions, Fetcher, ReadOptions, TouchOptions, UpdateOptions, WriteOptions } from '../../index.js' */
 
 const { isMainThread } = require('node:worker_threads');
 const { brief, debug } = require('../base/debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
+const { checkRead, readTagNames, readTouch, readWrite } = require('./call-options.js');
 const given = require('./given.js');
+const { checkFlag, invalid } = require('./invalid.js');
 const { LocalL1 } = require('./local-l1.js');
 const { openNamespace } = require('./namespace.js');
 const oneStep = require('./one-step.js');
 const operations = require('./operations.js');
-const {
-  checkFlag,
-  checkLimit,
-  declare,
-  describe,
-  invalid,
-  namespaceOf,
-  readTransportOptions,
-} = require('./options.js');
+const { checkLimit, declare, describe, namespaceOf, readTransportOptions } = require('./options.js');
 const { keepDefaults, loaderDefaults } = require('./loader-options.js');
 const { patiently } = require('./patience.js');
 const { allCaches, viewOf } = require('./registry.js');
@@ -117,7 +111,7 @@ class LRUCacheClustered extends LocalL1 {
 
   /** @param {string} op @param {any} key @param {any} value @param {WriteOptions} [options] */
   async #askToStore(op, key, value, options) {
-    const write = given.readWrite(options);
+    const write = readWrite(op, options);
     given.encoded(value, key);
     given.checkKey(key);
     return this.#ask(op, [key, value, said(write)]);
@@ -125,7 +119,7 @@ class LRUCacheClustered extends LocalL1 {
 
   /** @param {string} op @param {any} key @param {any} amount @param {WriteOptions} [options] */
   async #askToCount(op, key, amount = 1, options = undefined) {
-    const write = given.readWrite(options);
+    const write = readWrite(op, options);
     given.checkAmount(amount);
     given.checkKey(key);
     return this.#ask(op, [key, amount, said(write)]);
@@ -175,14 +169,14 @@ class LRUCacheClustered extends LocalL1 {
 
   /** @param {any} key @param {TouchOptions} [options] */
   async #askToTouch(key, options) {
-    const ttl = options?.ttl;
-    given.checkTtl(ttl);
+    const ttl = readTouch(options);
     given.checkKey(key);
     return this.#ask('touch', [key, said({ ttl })]);
   }
 
-  /** @param {any} key */
-  async get(key) {
+  /** @param {any} key @param {ReadOptions} [options] */
+  async get(key, options) {
+    if (options !== undefined) checkRead('get', options);
     if (this.#remote) return this.#askOf('get', key);
     return operations.get(this.#namespace, key);
   }
@@ -209,14 +203,16 @@ class LRUCacheClustered extends LocalL1 {
     return addon.cacheDelete(this.#namespace.id, key);
   }
 
-  /** @param {any} key */
-  async has(key) {
+  /** @param {any} key @param {ReadOptions} [options] */
+  async has(key, options) {
+    if (options !== undefined) checkRead('has', options);
     if (this.#remote) return this.#askOf('has', key);
     return operations.has(this.#namespace, key);
   }
 
-  /** @param {any} key */
-  async peek(key) {
+  /** @param {any} key @param {ReadOptions} [options] */
+  async peek(key, options) {
+    if (options !== undefined) checkRead('peek', options);
     if (this.#remote) return this.#askOf('peek', key);
     return operations.peek(this.#namespace, key);
   }
@@ -226,8 +222,9 @@ class LRUCacheClustered extends LocalL1 {
     addon.cacheClear(this.#namespace.id);
   }
 
-  /** @param {Iterable<any>} keys */
-  async mGet(keys) {
+  /** @param {Iterable<any>} keys @param {ReadOptions} [options] */
+  async mGet(keys, options) {
+    if (options !== undefined) checkRead('mGet', options);
     if (this.#remote) return this.#ask('mGet', [given.readKeys(keys)]);
     return operations.getAll(this.#namespace, keys);
   }
@@ -326,7 +323,7 @@ class LRUCacheClustered extends LocalL1 {
 
   /** @param {any} key @param {any} value @param {string | undefined} version @param {WriteOptions} [options] @param {{ always?: boolean }} [how] */
   async #askIfVersion(key, value, version, options, how) {
-    const write = said(given.readWrite(options));
+    const write = said(readWrite('setIfVersion', options));
     const stands = given.readVersion(version) ?? null;
     given.encoded(value, key);
     given.checkKey(key);
@@ -365,7 +362,7 @@ class LRUCacheClustered extends LocalL1 {
 
   /** @param {readonly string[]} tags */
   async invalidateTags(tags) {
-    if (this.#remote) return this.#ask('invalidateTags', [given.readTagNames(tags)]);
+    if (this.#remote) return this.#ask('invalidateTags', [readTagNames(tags)]);
     oneStep.invalidateTags(this.#namespace, tags);
   }
 
@@ -448,7 +445,7 @@ class LRUCacheClustered extends LocalL1 {
 
   /** @param {boolean} [value] */
   async allowStale(value) {
-    if (value !== undefined) checkFlag(value);
+    if (value !== undefined) checkFlag('allowStale', value);
     if (this.#remote) return this.#ask('allowStale', [value]);
     return addon.cacheAllowStale(this.#namespace.id, value);
   }

@@ -2,7 +2,12 @@
 
 /** @import { FetchOptions, Fetcher } from '../../index.js' */
 
-const { invalid } = require('./options.js');
+const { readFetch } = require('./given.js');
+const { invalid } = require('./invalid.js');
+const { loaderDefaults } = require('./loader-options.js');
+
+/** Those of the cache count when it is asked: here a call's own options are only looked at. */
+const noDefaults = loaderDefaults({});
 
 /**
  * @param {{ fetch(key: any, fetcher: Fetcher<any>, options?: FetchOptions): Promise<any> }} cache
@@ -15,6 +20,7 @@ function memoize(cache, fn, keyFn, options) {
   if (typeof cache?.fetch !== 'function') throw invalid('cache', 'a cache with fetch()', cache);
   if (typeof fn !== 'function') throw invalid('fn', 'a function', fn);
   if (typeof keyFn !== 'function') throw invalid('keyFn', 'a function', keyFn);
+  readFetch(undefined, fn, options, noDefaults, 'memoize');
   return async (...args) => cache.fetch(keyFn(...args), (_key, context) => fn.apply(context, args), options);
 }
 

@@ -6,6 +6,7 @@
 /** @import { UpdateOptions, WriteOptions } from '../../index.js' */
 /** @import { OpenNamespace } from './namespace.js' */
 
+const { readTagNames, readUpdate, readWrite } = require('./call-options.js');
 const given = require('./given.js');
 const { addon, reply } = require('./native.js');
 const { decoded, restored } = require('./operations.js');
@@ -38,7 +39,7 @@ function getWithVersion(namespace, key) {
  * @returns {boolean}
  */
 function setIfVersion(namespace, key, value, version, options) {
-  const { ttl, size, tags } = given.readWrite(options);
+  const { ttl, size, tags } = readWrite('setIfVersion', options);
   const stands = given.readVersion(version);
   const [tag, payload] = given.encoded(value, key);
   const stored = addon.cacheSetIfVersion(namespace.id, key, payload, tag, stands, ttl, size, tags);
@@ -54,7 +55,7 @@ function setIfVersion(namespace, key, value, version, options) {
  * @returns {{ value: number, ttl: number }} with what is left of its lifetime, in whole milliseconds
  */
 function incrWithTtl(namespace, key, amount = 1, options = undefined) {
-  const { ttl, size, tags } = given.readWrite(options);
+  const { ttl, size, tags } = readWrite('incrWithTtl', options);
   given.checkAmount(amount);
   const [value, left] = addon.cacheIncrWithTtl(namespace.id, key, amount, ttl, size, tags);
   namespace.purger?.arm();
@@ -66,7 +67,7 @@ function incrWithTtl(namespace, key, amount = 1, options = undefined) {
  * @param {readonly string[]} tags
  */
 function invalidateTags(namespace, tags) {
-  addon.cacheInvalidateTags(namespace.id, given.readTagNames(tags));
+  addon.cacheInvalidateTags(namespace.id, readTagNames(tags));
 }
 
 /**
@@ -76,7 +77,7 @@ function invalidateTags(namespace, tags) {
  * @param {UpdateOptions} [options]
  */
 function update(namespace, key, fn, options) {
-  const { retries, write } = given.readUpdate(fn, options);
+  const { retries, write } = readUpdate(fn, options);
   for (let tried = 0; tried <= retries; tried++) {
     const seen = getWithVersion(namespace, key);
     const value = fn(seen?.value);

@@ -4,22 +4,19 @@
  * Plain values go to native code as they are, others through the codec. Nothing is changed by a call that throws.
  */
 
-/** @import { Entry, TouchOptions, WriteOptions } from '../../index.js' */
+/** @import { Entry, SyncGetOptions, SyncHasOptions, SyncPeekOptions, SyncSetOptions, TouchOptions, WriteOptions } from '../../index.js' */
 /** @import { OpenNamespace } from './namespace.js' */
-/** @typedef {WriteOptions & { start?: number, noUpdateTTL?: boolean }} SetOptions */
 
 const { decode } = require('./codec.js');
 const {
-  checkAmount,
-  checkStart,
-  checkTtl,
-  encoded,
-  isPlain,
-  readDump,
-  readEntries,
-  readKeys,
+  readSyncGet,
+  readSyncHas,
+  readSyncPeek,
+  readSyncSet,
+  readTouch,
   readWrite,
-} = require('./given.js');
+} = require('./call-options.js');
+const { checkAmount, encoded, isPlain, readDump, readEntries, readKeys } = require('./given.js');
 const { addon, reply, takeReply } = require('./native.js');
 
 const {
@@ -52,11 +49,11 @@ const restored = (tag, payload) => (tag === 0 ? payload : decode(tag, payload));
 /**
  * @param {OpenNamespace} namespace
  * @param {any} key
- * @param {{ allowStale?: boolean, updateAgeOnGet?: boolean, noDeleteOnStaleGet?: boolean }} [options]
+ * @param {SyncGetOptions} [options]
  */
 function get(namespace, key, options) {
   if (options === undefined) return getPlainly(namespace, key);
-  const { allowStale, updateAgeOnGet, noDeleteOnStaleGet } = options;
+  const { allowStale, updateAgeOnGet, noDeleteOnStaleGet } = readSyncGet(options);
   const found = cacheGet(namespace.id, key, allowStale, updateAgeOnGet, noDeleteOnStaleGet);
   return reply[0] === 0 ? found : decoded(found);
 }
@@ -80,20 +77,20 @@ function getPlainly(namespace, key) {
 /**
  * @param {OpenNamespace} namespace
  * @param {any} key
- * @param {{ allowStale?: boolean }} [options]
+ * @param {SyncPeekOptions} [options]
  */
 function peek(namespace, key, options) {
-  const found = cachePeek(namespace.id, key, options?.allowStale);
+  const found = cachePeek(namespace.id, key, options === undefined ? undefined : readSyncPeek(options));
   return reply[0] === 0 ? found : decoded(found);
 }
 
 /**
  * @param {OpenNamespace} namespace
  * @param {any} key
- * @param {{ updateAgeOnHas?: boolean }} [options]
+ * @param {SyncHasOptions} [options]
  */
 function has(namespace, key, options) {
-  return cacheHas(namespace.id, key, options?.updateAgeOnHas);
+  return cacheHas(namespace.id, key, options === undefined ? undefined : readSyncHas(options));
 }
 
 /**
@@ -107,7 +104,7 @@ function set(namespace, key, value, options) {
   if (options === undefined && isPlain(value) && namespace.purger === undefined) {
     return cachePut(namespace.id, key, value) !== false;
   }
-  const { ttl, size, tags } = readWrite(options);
+  const { ttl, size, tags } = readWrite('set', options);
   const [tag, payload] = encoded(value, key);
   const stored = cacheSet(namespace.id, key, payload, tag, ttl, size, undefined, undefined, tags);
   namespace.purger?.arm();
@@ -120,13 +117,11 @@ function set(namespace, key, value, options) {
  * @param {OpenNamespace} namespace
  * @param {any} key
  * @param {any} value
- * @param {SetOptions} [options]
+ * @param {SyncSetOptions} [options]
  */
 function setSince(namespace, key, value, options) {
-  const { start, noUpdateTTL } = options ?? {};
-  if (start === undefined && noUpdateTTL === undefined) return set(namespace, key, value, options);
-  const { ttl, size, tags } = readWrite(options);
-  checkStart(start);
+  if (options === undefined) return set(namespace, key, value);
+  const { ttl, size, tags, start, noUpdateTTL } = readSyncSet(options);
   const [tag, payload] = encoded(value, key);
   const age = start === undefined ? undefined : Date.now() - start;
   const stored = cacheSet(namespace.id, key, payload, tag, ttl, size, age, noUpdateTTL, tags);
@@ -142,7 +137,7 @@ function setSince(namespace, key, value, options) {
  * @returns {boolean}
  */
 function setIfAbsent(namespace, key, value, options) {
-  const { ttl, size, tags } = readWrite(options);
+  const { ttl, size, tags } = readWrite('setIfAbsent', options);
   const [tag, payload] = encoded(value, key);
   const stored = cacheSetIfAbsent(namespace.id, key, payload, tag, ttl, size, tags);
   namespace.purger?.arm();
@@ -154,10 +149,11 @@ function setIfAbsent(namespace, key, value, options) {
  * @param {any} key
  * @param {number} [amount]
  * @param {WriteOptions} [options]
+ * @param {'incr' | 'decr'} [what] was called
  * @returns {number}
  */
-function incr(namespace, key, amount = 1, options = undefined) {
-  const { ttl, size, tags } = readWrite(options);
+function incr(namespace, key, amount = 1, options = undefined, what = 'incr') {
+  const { ttl, size, tags } = readWrite(what, options);
   checkAmount(amount);
   const sum = cacheIncr(namespace.id, key, amount, ttl, size, tags);
   namespace.purger?.arm();
@@ -172,7 +168,7 @@ function incr(namespace, key, amount = 1, options = undefined) {
  */
 function decr(namespace, key, amount = 1, options = undefined) {
   // What is no finite number goes on as it is, to be refused there.
-  return incr(namespace, key, Number.isFinite(amount) ? -amount : amount, options);
+  return incr(namespace, key, Number.isFinite(amount) ? -amount : amount, options, 'decr');
 }
 
 /**
@@ -182,9 +178,7 @@ function decr(namespace, key, amount = 1, options = undefined) {
  * @returns {boolean}
  */
 function touch(namespace, key, options) {
-  const ttl = options?.ttl;
-  checkTtl(ttl);
-  const touched = addon.cacheTouch(namespace.id, key, ttl);
+  const touched = addon.cacheTouch(namespace.id, key, readTouch(options));
   namespace.purger?.arm();
   return touched;
 }

@@ -24,6 +24,7 @@ const elsewhere = new Map(
     noUpdateTTL: 'each write begins a lifetime',
     ttlResolution: CLOCK,
     perf: CLOCK,
+    status: 'nothing tells of single reads: stats() counts them',
     noDeleteOnFetchRejection: OF_FETCH_METHOD,
     allowStaleOnFetchRejection: OF_FETCH_METHOD,
     allowStaleOnFetchAbort: OF_FETCH_METHOD,
@@ -81,17 +82,27 @@ function nearest(name, known) {
 }
 
 /**
+ * @param {string} what
+ * @param {object} options
+ * @param {string} name
+ * @param {readonly string[]} known
+ */
+function refuse(what, options, name, known) {
+  // What is undefined is left out, and what all objects inherit is nobody's option.
+  if (!Object.hasOwn(options, name) || /** @type {any} */ (options)[name] === undefined) return;
+  const meant = nearest(name, known);
+  const advice = elsewhere.get(name) ?? (meant ? `did you mean "${meant}"?` : `it takes ${known.join(', ')}`);
+  throw createError('FLOTILLA_ERR_UNKNOWN_OPTION', [what, name.slice(0, LONGEST), advice]);
+}
+
+/**
  * @param {string} what takes the options
  * @param {object} options
  * @param {readonly string[]} known
  */
 function checkNames(what, options, known) {
-  for (const name of Object.keys(options)) {
-    if (known.includes(name) || /** @type {any} */ (options)[name] === undefined) continue;
-    const meant = nearest(name, known);
-    const advice =
-      elsewhere.get(name) ?? (meant ? `did you mean "${meant}"?` : `it takes ${known.join(', ')}`);
-    throw createError('FLOTILLA_ERR_UNKNOWN_OPTION', [what, name.slice(0, LONGEST), advice]);
+  for (const name in options) {
+    if (!known.includes(name)) refuse(what, options, name, known);
   }
 }
 

@@ -2,8 +2,7 @@
 
 /** @import { CacheOptions } from '../../index.js' */
 
-const { createError } = require('../errors.js');
-const { describeKey } = require('./codec.js');
+const { checkFlagIfGiven, invalid } = require('./invalid.js');
 const { loaderNames } = require('./loader-options.js');
 const { checkNames } = require('./option-names.js');
 
@@ -22,20 +21,14 @@ const flagNames = /** @type {const} */ ([
 const TTL_AUTOPURGE = 16;
 const LEFT_OUT_MAX = 1;
 
+/** For stores: the `max` of a cache that nobody has said one of. It conflicts with nothing, as what is left out does. */
+const defaultMax = Symbol('defaultMax');
+
 /** All that says what a cache is: nothing else of what a constructor is given is ever sent to the primary. */
-const optionNames = /** @type {const} */ (['namespace', ...limitNames, ...flagNames]);
+const cacheNames = /** @type {const} */ (['namespace', ...limitNames, ...flagNames]);
 
 /** All that a constructor takes. `localL1` asks for copies in each process, which are there anyway, and never outdated. */
-const constructorNames = [...optionNames, 'timeout', 'failsafe', 'localL1', ...loaderNames];
-
-/**
- * @param {string} name
- * @param {string} expected
- * @param {unknown} actual
- */
-function invalid(name, expected, actual) {
-  return createError('FLOTILLA_ERR_INVALID_ARGUMENT', [name, expected, describeKey(actual)]);
-}
+const constructorNames = [...cacheNames, 'timeout', 'failsafe', 'localL1', ...loaderNames];
 
 /**
  * A limit as lru-cache has it: a whole number, and 0 for none.
@@ -62,6 +55,8 @@ const isLeftOut = (value) => value === undefined || value === null;
 function declare(options) {
   const given = [...limitNames, ...flagNames].map((name) => options[name]);
   const [max, maxSize, maxEntrySize, ttl] = limitNames.map((name, at) => limit(name, given[at]));
+  for (const [bit, name] of flagNames.entries())
+    checkFlagIfGiven(name, given[limitNames.length + bit] ?? undefined);
   const flags = flagNames.reduce(
     (all, _, bit) => (given[limitNames.length + bit] ? all | (1 << bit) : all),
     0,
@@ -71,7 +66,8 @@ function declare(options) {
     0,
   );
   if (max || maxSize || ttl) return { declared: [max, maxSize, maxEntrySize, ttl, flags], leftOut };
-  return { declared: [DEFAULT_MAX, maxSize, maxEntrySize, ttl, flags], leftOut: leftOut | LEFT_OUT_MAX };
+  const most = limit('max', /** @type {any} */ (options)[defaultMax]) || DEFAULT_MAX;
+  return { declared: [most, maxSize, maxEntrySize, ttl, flags], leftOut: leftOut | LEFT_OUT_MAX };
 }
 
 /** Limits and flags by their names. @param {Declared} declared */
@@ -91,11 +87,23 @@ function named([max, maxSize, maxEntrySize, ttl, flags]) {
  *
  * @param {string} namespace
  * @param {Declaration} declaration
- * @returns {CacheOptions}
+ * @returns {CacheOptions & { defaultMax?: number }}
  */
 function describe(namespace, { declared, leftOut }) {
   const said = Object.entries(named(declared)).filter((_, bit) => (leftOut & (1 << bit)) === 0);
-  return { namespace, ...Object.fromEntries(said) };
+  const most = declared[0];
+  const isDefault = (leftOut & LEFT_OUT_MAX) !== 0 && most !== 0 && most !== DEFAULT_MAX;
+  return { namespace, ...Object.fromEntries(said), ...(isDefault && { defaultMax: most }) };
+}
+
+/** What a message says of a cache, in one form: only what is known of it counts. @param {any} described */
+const nameOf = (described) =>
+  JSON.stringify([...cacheNames, 'defaultMax'].map((name) => described[name] ?? null));
+
+/** What `describe` said, as options again. @param {any} described @returns {CacheOptions} */
+function optionsIn(described) {
+  const said = cacheNames.map((name) => [name, described[name]]);
+  return { ...Object.fromEntries(said), [defaultMax]: described.defaultMax };
 }
 
 /**
@@ -107,11 +115,6 @@ function describe(namespace, { declared, leftOut }) {
 function checkLimit(name, value) {
   if (value === null) throw invalid(name, 'a whole number, 0 or more', value);
   limit(name, value);
-}
-
-/** @param {unknown} value */
-function checkFlag(value) {
-  if (typeof value !== 'boolean') throw invalid('allowStale', 'true or false', value);
 }
 
 /** @param {CacheOptions} options */
@@ -152,15 +155,15 @@ const purgesItself = (declared) => (declared[4] & TTL_AUTOPURGE) !== 0;
 const isBoundedBySize = (declared) => declared[1] > 0 || declared[2] > 0;
 
 module.exports = {
-  checkFlag,
   checkLimit,
   declare,
+  defaultMax,
   describe,
-  invalid,
   isBoundedBySize,
   named,
+  nameOf,
   namespaceOf,
-  optionNames,
+  optionsIn,
   purgesItself,
   readTransportOptions,
 };

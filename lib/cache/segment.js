@@ -20,8 +20,8 @@ const { debug } = require('../base/debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
 
-/** Loaded when it is needed: this module is loaded with the library, whatever is used of it. @type {typeof import('./options.js').invalid} */
-const invalid = (...wrong) => require('./options.js').invalid(...wrong);
+/** Loaded when it is needed: this module is loaded with the library, whatever is used of it. @type {typeof import('./invalid.js').invalid} */
+const invalid = (...wrong) => require('./invalid.js').invalid(...wrong);
 
 const tell = debug('flotilla:cache');
 

@@ -13,7 +13,7 @@ const { brief, debug } = require('../base/debug.js');
 const { portable, revive } = require('./error-text.js');
 const { FlightContext } = require('./flight-context.js');
 const { KIND, isDense, pack, unpack } = require('./frames.js');
-const { optionNames } = require('./options.js');
+const { nameOf, optionsIn } = require('./options.js');
 const { LeaderLeft } = require('./single-flight.js');
 
 const tellMessage = debug('lru-cache-clustered-messages');
@@ -85,17 +85,12 @@ function ran(client, frame) {
   }
 }
 
-/** Only what is known of the options counts. @param {any} options */
-const nameOf = (options) => JSON.stringify(optionNames.map((name) => options[name] ?? null));
-
 /** @param {any} LRUCacheClustered @param {Client} client @param {any} options */
 function cacheOf(LRUCacheClustered, client, options) {
   const name = nameOf(options);
   const known = client.caches.get(name);
   if (known !== undefined) return known;
-  const cache = new LRUCacheClustered(
-    Object.fromEntries(optionNames.map((option) => [option, options[option]])),
-  );
+  const cache = new LRUCacheClustered(optionsIn(options));
   client.caches.set(name, cache);
   return cache;
 }

@@ -7,10 +7,11 @@
 /** @import { Entry, SyncCache, SyncGetOptions, SyncHasOptions, SyncPeekOptions, SyncSetOptions, TouchOptions, UpdateOptions, WriteOptions } from '../../index.js' */
 /** @import { OpenNamespace } from './namespace.js' */
 
+const { checkFlag } = require('./invalid.js');
 const { addon } = require('./native.js');
 const oneStep = require('./one-step.js');
 const operations = require('./operations.js');
-const { checkFlag, checkLimit, named } = require('./options.js');
+const { checkLimit, named } = require('./options.js');
 
 /** @implements {SyncCache<any, any>} */
 class SyncView {
@@ -104,7 +105,7 @@ class SyncView {
 
   /** @param {boolean} value */
   set allowStale(value) {
-    checkFlag(value);
+    checkFlag('allowStale', value);
     addon.cacheAllowStale(this.#namespace.id, value);
   }
 

@@ -6,7 +6,8 @@
 /** @import { UpdateOptions } from '../../index.js' */
 
 const { setTimeout: pause } = require('node:timers/promises');
-const { conflict, readUpdate } = require('./given.js');
+const { readUpdate } = require('./call-options.js');
+const { conflict } = require('./given.js');
 
 /** How long those who met on a key keep out of each other's way: at random, up to this. */
 const LONGEST_PAUSE = 64;

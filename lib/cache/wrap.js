@@ -4,12 +4,12 @@
  * What the codec throws, the call that needed it rejects with; nothing is stored then.
  */
 
-/** @import { Codec, FetchOptions, Fetcher, LRUCacheClustered, UpdateOptions, WriteOptions } from '../../index.js' */
+/** @import { Codec, FetchOptions, Fetcher, LRUCacheClustered, ReadOptions, UpdateOptions, WriteOptions } from '../../index.js' */
 
 const { FlightContext } = require('./flight-context.js');
 const { checkPair, readList } = require('./given.js');
 const { takesNothing } = require('./loader-options.js');
-const { invalid } = require('./options.js');
+const { invalid } = require('./invalid.js');
 
 class WrappedCache {
   #codec;
@@ -27,14 +27,14 @@ class WrappedCache {
     return stored === undefined ? undefined : this.#codec.decode(stored);
   }
 
-  /** @param {any} key */
-  async get(key) {
-    return this.#decoded(await this.cache.get(key));
+  /** @param {any} key @param {ReadOptions} [options] */
+  async get(key, options) {
+    return this.#decoded(await this.cache.get(key, options));
   }
 
-  /** @param {any} key */
-  async peek(key) {
-    return this.#decoded(await this.cache.peek(key));
+  /** @param {any} key @param {ReadOptions} [options] */
+  async peek(key, options) {
+    return this.#decoded(await this.cache.peek(key, options));
   }
 
   /** @param {any} key @param {any} value @param {WriteOptions} [options] */
@@ -82,9 +82,9 @@ class WrappedCache {
     return this.cache.invalidateTags(tags);
   }
 
-  /** @param {Iterable<any>} keys */
-  async mGet(keys) {
-    const stored = [...(await this.cache.mGet(keys))];
+  /** @param {Iterable<any>} keys @param {ReadOptions} [options] */
+  async mGet(keys, options) {
+    const stored = [...(await this.cache.mGet(keys, options))];
     return new Map(
       await Promise.all(
         stored.map(async ([key, value]) => /** @type {const} */ ([key, await this.#decoded(value)])),
@@ -143,9 +143,9 @@ class WrappedCache {
     return this.#decoded(await this.cache.fetch(key, bring, beside));
   }
 
-  /** @param {any} key */
-  async has(key) {
-    return this.cache.has(key);
+  /** @param {any} key @param {ReadOptions} [options] */
+  async has(key, options) {
+    return this.cache.has(key, options);
   }
 
   /** @param {any} key */
