@@ -17,7 +17,7 @@ const wanted = {
 };
 
 /** @param {string} name */
-function isOnPath(name) {
+export function isOnPath(name) {
   return (process.env.PATH ?? '').split(path.delimiter).some((folder) => {
     try {
       accessSync(path.join(folder, name), constants.X_OK);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { calibrate } from '../../bench/harness/calibrate.mjs';
-import { timedCall } from '../../bench/harness/call.mjs';
+import { calibrate, timedCall } from '../../bench/harness/call.mjs';
 
 describe('calibration', () => {
   it.each([

@@ -2,19 +2,19 @@
 
 import { buildResult } from '../../bench/harness/result.mjs';
 
-/** @typedef {import('../../bench/harness/suite.mjs').Contestant} Contestant */
-/** @typedef {import('../../bench/harness/suite.mjs').Row} Row */
+/** @typedef {import('../../bench/harness/types.d.ts').Contestant} Contestant */
+/** @typedef {import('../../bench/harness/types.d.ts').Row} Row */
 
 /**
  * @param {object} [options]
  * @param {Record<string, number[] | string>} [options.rounds] figures, or why it was left out, by contestant
  * @param {Row[]} [options.rows]
- * @param {import('../../bench/harness/suite.mjs').Direction} [options.direction]
+ * @param {import('../../bench/harness/types.d.ts').Direction} [options.direction]
  * @param {string} [options.unit]
  * @param {string} [options.title]
  * @param {boolean} [options.quick]
  * @param {string} [options.node]
- * @returns {import('../../bench/harness/result.mjs').Result}
+ * @returns {import('../../bench/harness/types.d.ts').Result}
  */
 export function sampleResult({
   rounds = { ours: [9, 10, 11], theirs: [20, 19, 22] },
@@ -48,16 +48,12 @@ export function sampleResult({
     node,
     loadAtStart: 0.1,
   };
-  return buildResult(
-    'sample',
-    suite,
-    { seed: 1, rounds: 3, contestants: measured },
-    {
-      quick,
-      only: null,
-      date: '2026-01-02T03:04:05.678Z',
-      revision: { commit: '0123456789abcdef', changed: false },
-      machine,
-    },
-  );
+  return buildResult('sample', suite, measured, {
+    quick,
+    only: null,
+    date: '2026-01-02T03:04:05.678Z',
+    commit: '0123456789abcdef',
+    changed: false,
+    machine,
+  });
 }

@@ -5,9 +5,9 @@ import { startBehind, startHaproxy, startPipeProxy, startProgram } from './progr
 import { load } from './wrk.mjs';
 
 /** @typedef {import('./programs.mjs').Running} Running */
-/** @typedef {import('../harness/suite.mjs').Contestant} Contestant */
-/** @typedef {import('../harness/suite.mjs').Row} Row */
-/** @typedef {import('../harness/suite.mjs').Suite} Suite */
+/** @typedef {import('../harness/types.d.ts').Contestant} Contestant */
+/** @typedef {import('../harness/types.d.ts').Row} Row */
+/** @typedef {import('../harness/types.d.ts').Suite} Suite */
 /** @typedef {{ perSecond: number, cpuPerRequest: number }} Figures */
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);

@@ -74,7 +74,7 @@ function variation(counts) {
  *
  * @param {boolean} blocks
  * @param {(visits: Visit[], blocked: number) => number} figure
- * @param {import('../harness/suite.mjs').Context} context
+ * @param {import('../harness/types.d.ts').Context} context
  */
 export async function besideBlocked(blocks, figure, { milliseconds, quick }) {
   const { port, close } = await startProgram('handoff', 'telling');
@@ -93,7 +93,7 @@ export async function besideBlocked(blocks, figure, { milliseconds, quick }) {
  * Eight connections that stay, whose requests take a worker 5 ms each, and what is answered in the second second.
  *
  * @param {boolean} together whether all of them are with one worker at first
- * @param {import('../harness/suite.mjs').Context} context
+ * @param {import('../harness/types.d.ts').Context} context
  */
 export async function moving(together, { quick }) {
   const { port, close } = await startProgram('handoff', 'telling', { rebalance: true, asks: true });

@@ -11,7 +11,7 @@ const OWN = fileURLToPath(import.meta.url);
 /**
  * @param {string} module the address of a module that exports functions which prepare a call, by name
  * @param {string} name of one of them
- * @returns {import('../harness/suite.mjs').RoundContestant['prepare']}
+ * @returns {import('../harness/types.d.ts').RoundContestant['prepare']}
  */
 export function inChild(module, name) {
   return async ({ milliseconds }) => {

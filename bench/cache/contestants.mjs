@@ -7,11 +7,11 @@ import { measuringWorker } from './cluster.mjs';
 import { fill, keyOf, object, text, untyped } from './data.mjs';
 import { startRedis } from './redis.mjs';
 
-/** @typedef {import('../harness/suite.mjs').Contestant} Contestant */
+/** @typedef {import('../harness/types.d.ts').Contestant} Contestant */
 
 /**
  * @param {string} contestant
- * @returns {import('../harness/suite.mjs').RoundContestant['prepare']}
+ * @returns {import('../harness/types.d.ts').RoundContestant['prepare']}
  */
 function inWorker(contestant) {
   return ({ milliseconds }) => measuringWorker(contestant, milliseconds);

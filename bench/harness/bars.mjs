@@ -4,17 +4,8 @@
 // reference, about the figure of the subject). `at least 2x faster` is about the ratio of speeds, whichever
 // way the unit counts.
 
-/** @typedef {'lower is better' | 'higher is better'} Direction */
-/** @typedef {'met' | 'missed' | 'not judged'} Verdict */
-
-/**
- * @typedef {object} Bar
- * @property {'most' | 'least'} kind
- * @property {number} limit
- * @property {boolean} ofSpeed
- */
-
-const PATTERN = /^at (most|least) (\d+(?:\.\d+)?)(x faster)?$/;
+/** @typedef {import('./types.d.ts').Direction} Direction */
+/** @typedef {{ kind: string, limit: number, ofSpeed: boolean }} Bar */
 
 /**
  * @param {string} text
@@ -22,15 +13,14 @@ const PATTERN = /^at (most|least) (\d+(?:\.\d+)?)(x faster)?$/;
  * @returns {Bar}
  */
 export function parseBar(text, direction) {
-  const match = PATTERN.exec(text);
-  if (match === null) {
+  const [match, kind = '', limit, faster] = /^at (most|least) (\d+(?:\.\d+)?)(x faster)?$/.exec(text) ?? [];
+  if (match === undefined) {
     throw new TypeError(`the bar '${text}' is none of: 'at most N', 'at least N', 'at least Nx faster'`);
   }
-  const kind = match[1] === 'most' ? 'most' : 'least';
-  const ofSpeed = match[3] !== undefined;
+  const ofSpeed = faster !== undefined;
   const wanted = ofSpeed || direction === 'higher is better' ? 'least' : 'most';
   if (kind !== wanted) throw new TypeError(`the bar '${text}' rewards the worse side where ${direction}`);
-  return { kind, limit: Number(match[2]), ofSpeed };
+  return { kind, limit: Number(limit), ofSpeed };
 }
 
 /**
@@ -40,18 +30,16 @@ export function parseBar(text, direction) {
  * @param {number} reference
  * @param {Direction} direction
  * @param {Bar | undefined} bar
- * @returns {number}
  */
 export function ratioOf(subject, reference, direction, bar) {
   return bar?.ofSpeed && direction === 'lower is better' ? reference / subject : subject / reference;
 }
 
 /**
- * @param {number} value
+ * @param {number | null} value
  * @param {Bar} bar
- * @returns {Verdict}
  */
-export function judge(value, bar) {
-  if (!Number.isFinite(value)) return 'not judged';
-  return (bar.kind === 'most' ? value <= bar.limit : value >= bar.limit) ? 'met' : 'missed';
+export function judge(value, { kind, limit }) {
+  if (value === null) return 'not judged';
+  return (kind === 'most' ? value <= limit : value >= limit) ? 'met' : 'missed';
 }

@@ -2,42 +2,49 @@
 
 import v8 from 'node:v8';
 import vm from 'node:vm';
-import { calibrate } from './calibrate.mjs';
 
+const MOST_CALLS = 2 ** 31;
 let loopsMade = 0;
+/** @type {(() => void) | undefined} */
+let collect;
 
 /**
  * A full garbage collection before a round keeps the garbage of one contestant out of the figure of the
  * next. Bytecode flushing is turned off with it: so many collections in a row would otherwise throw away
  * the code of contestants that wait for their turn.
- *
- * @type {() => void}
  */
-const collectGarbage = (() => {
-  /** @type {(() => void) | undefined} */
-  let collect;
-  return () => {
-    if (collect === undefined) {
-      v8.setFlagsFromString('--expose-gc');
-      v8.setFlagsFromString('--no-flush-bytecode');
-      collect = /** @type {() => void} */ (vm.runInNewContext('gc'));
-    }
-    collect();
-  };
-})();
+function collectGarbage() {
+  if (collect === undefined) {
+    v8.setFlagsFromString('--expose-gc');
+    v8.setFlagsFromString('--no-flush-bytecode');
+    collect = /** @type {() => void} */ (vm.runInNewContext('gc'));
+  }
+  collect();
+}
 
 /**
- * @typedef {object} TimedCall
- * @property {number} calls how many calls make one round
- * @property {() => Promise<number>} round runs one round, gives the nanoseconds of one call
+ * How many calls make a round of the wanted length. The count doubles until a run is long enough to trust, and is then
+ * scaled. The runs before the last also bring the code to V8's optimizing compiler, so the last one measures what the
+ * rounds will measure.
+ *
+ * @param {(calls: number) => number | Promise<number>} run runs that many calls, gives the nanoseconds they took
+ * @param {number} target in nanoseconds
  */
+export async function calibrate(run, target) {
+  for (let calls = 1; ; calls *= 2) {
+    const elapsed = await run(calls);
+    if (elapsed < target / 4 && calls < MOST_CALLS) continue;
+    return Math.min(MOST_CALLS, Math.max(1, Math.round((calls * target) / Math.max(1, elapsed))));
+  }
+}
 
 /**
  * Calibrates the function to rounds of the given length.
  *
  * @param {(turn: number) => unknown} call gets the number of the turn, so that its work can depend on it
  * @param {{ awaited: boolean, milliseconds: number }} options
- * @returns {Promise<TimedCall>}
+ * @returns {Promise<{ calls: number, round: () => Promise<number> }>} the calls of a round, and what runs one and gives
+ *   the nanoseconds of one call
  */
 export async function timedCall(call, { awaited, milliseconds }) {
   const first = call(0);

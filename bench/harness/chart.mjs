@@ -6,22 +6,9 @@
 
 import { describeOrigin, formatFigure } from './figures.mjs';
 
-/** @typedef {import('./result.mjs').Result} Result */
-/** @typedef {import('./result.mjs').ContestantResult} ContestantResult */
-
-/**
- * @typedef {object} Scale
- * @property {boolean} logarithmic
- * @property {number[]} ticks
- * @property {(value: number) => number} place from 0 to 1 along the axis
- */
-
-/**
- * @typedef {object} Axis
- * @property {Scale} scale
- * @property {string} unit
- * @property {(value: number) => number} x where a value stands
- */
+/** @typedef {import('./types.d.ts').Result} Result */
+/** @typedef {{ logarithmic: boolean, ticks: number[], place: (value: number) => number }} Scale `place`: from 0 to 1 */
+/** @typedef {{ scale: Scale, unit: string, x: (value: number) => number }} Axis `x`: where a value stands */
 
 const WIDTH = 760;
 const MARGIN = 24;
@@ -47,26 +34,16 @@ const STYLE = `
     .label, .value { stroke: #0d1117 }
   }`;
 
-/**
- * @param {string} text
- * @returns {string} safe between tags and in attributes; characters that XML has no place for are left out
- */
+/** @type {Record<string, string>} */
+const ENTITIES = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+
+/** @param {string} text made safe between tags; characters that XML has no place for are left out */
 export function escapeText(text) {
-  const entities = /** @type {Record<string, string>} */ ({
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  });
-  const allowed = [...text].filter((character) => (character.codePointAt(0) ?? 0) >= 0x20).join('');
-  return allowed.replace(/[&<>"']/g, (character) => entities[character] ?? '');
+  const allowed = [...text].filter((character) => character >= ' ').join('');
+  return allowed.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 }
 
-/**
- * @param {readonly number[]} values
- * @returns {Scale}
- */
+/** @param {readonly number[]} values @returns {Scale} */
 export function chooseScale(values) {
   const largest = Math.max(...values, 0);
   const smallest = Math.min(...values);
@@ -74,11 +51,7 @@ export function chooseScale(values) {
   return linearScale(largest);
 }
 
-/**
- * @param {number} smallest
- * @param {number} largest
- * @returns {Scale}
- */
+/** @param {number} smallest @param {number} largest @returns {Scale} */
 function logarithmicScale(smallest, largest) {
   // A little below the smallest figure, so that its bar has a length to see.
   const first = Math.floor(Math.log10(smallest / 1.2));
@@ -91,10 +64,7 @@ function logarithmicScale(smallest, largest) {
   };
 }
 
-/**
- * @param {number} largest
- * @returns {Scale}
- */
+/** @param {number} largest @returns {Scale} */
 function linearScale(largest) {
   if (largest <= 0) return { logarithmic: false, ticks: [0, 1], place: () => 0 };
   const rough = largest / 5;
@@ -106,46 +76,17 @@ function linearScale(largest) {
   return { logarithmic: false, ticks, place: (value) => value / end };
 }
 
-/**
- * @param {string} text
- * @returns {string[]} lines of at most TEXT_COLUMNS characters, broken between words
- */
-function wrap(text) {
-  /** @type {string[]} */
-  const lines = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= TEXT_COLUMNS) {
-      lines[lines.length - 1] = `${last} ${word}`;
-    } else lines.push(word);
-  }
-  return lines;
-}
+/** @param {string} text broken between words into lines of at most TEXT_COLUMNS characters */
+const wrap = (text) => text.match(new RegExp(`\\S.{0,${TEXT_COLUMNS - 1}}(?= |$)`, 'g')) ?? [''];
 
-/**
- * @param {number} value
- * @returns {string}
- */
-function coordinate(value) {
-  return String(Math.round(value * 100) / 100);
-}
+/** @param {number} value */
+const coordinate = (value) => String(Math.round(value * 100) / 100);
 
-/**
- * @param {string} classes
- * @param {number} x
- * @param {number} y
- * @param {string} content
- * @returns {string}
- */
-function textAt(classes, x, y, content) {
-  const place = `x="${coordinate(x)}" y="${coordinate(y)}"`;
-  return `<text class="${classes}" ${place}>${escapeText(content)}</text>`;
-}
+/** @type {(classes: string, x: number, y: number, content: string) => string} */
+const textAt = (classes, x, y, content) =>
+  `<text class="${classes}" x="${coordinate(x)}" y="${coordinate(y)}">${escapeText(content)}</text>`;
 
-/**
- * @param {Result} result
- * @returns {Axis}
- */
+/** @param {Result} result @returns {Axis} */
 function layAxis({ unit, contestants }) {
   const figures = contestants.flatMap(({ median, quartiles }) => [median ?? [], quartiles?.[1] ?? []].flat());
   const values = contestants.map(({ median }) => `${formatFigure(median ?? 0)} ${unit}`);
@@ -155,13 +96,8 @@ function layAxis({ unit, contestants }) {
   return { scale, unit, x: (value) => MARGIN + scale.place(value) * length };
 }
 
-/**
- * @param {ContestantResult} contestant
- * @param {Axis} axis
- * @param {number} top
- * @returns {string[]}
- */
-function drawContestant({ label, ours, leftOut, median, quartiles }, { unit, x }, top) {
+/** @type {(contestant: Result['contestants'][number], axis: Axis, top: number) => string[]} */
+const drawContestant = ({ label, ours, leftOut, median, quartiles }, { unit, x }, top) => {
   const drawn = [textAt('text label', MARGIN, top + 12, label)];
   const middle = top + 18 + BAR_HEIGHT / 2;
   if (median === undefined || quartiles === undefined) {
@@ -176,33 +112,16 @@ function drawContestant({ label, ours, leftOut, median, quartiles }, { unit, x }
     textAt('text value', end + 8, middle + 4.5, `${formatFigure(median)} ${unit}`),
   );
   return drawn;
-}
+};
 
-/**
- * @param {Axis} axis
- * @param {number} top
- * @param {number} bottom
- * @returns {string[]}
- */
-function drawAxis({ scale, x }, top, bottom) {
-  return scale.ticks.flatMap((tick) => [
+/** @type {(axis: Axis, top: number, bottom: number) => string[]} */
+const drawAxis = ({ scale, x }, top, bottom) =>
+  scale.ticks.flatMap((tick) => [
     `<path class="grid" d="M${coordinate(x(tick))} ${coordinate(top)}V${coordinate(bottom)}"/>`,
-    textAt('quiet tick', x(tick), bottom + 15, formatTick(tick)),
+    textAt('quiet tick', x(tick), bottom + 15, tick >= 1000 ? formatFigure(tick) : String(tick)),
   ]);
-}
 
-/**
- * @param {number} tick
- * @returns {string}
- */
-function formatTick(tick) {
-  return tick >= 1000 || tick === 0 ? formatFigure(tick) : String(tick);
-}
-
-/**
- * @param {Result} result
- * @returns {string}
- */
+/** @param {Result} result */
 export function drawChart(result) {
   const { title, measures, unit, direction, rounds, contestants } = result;
   const axis = layAxis(result);
@@ -230,12 +149,7 @@ export function drawChart(result) {
   return `${lines.join('\n')}\n`;
 }
 
-/**
- * The chart in words, for those who do not see it.
- *
- * @param {Result} result
- * @returns {string}
- */
+/** The chart in words, for those who do not see it. @param {Result} result */
 function summarize({ unit, direction, contestants }) {
   const parts = contestants.map(({ label, median, leftOut }) =>
     median === undefined ? `${label}: left out, ${leftOut}` : `${label}: ${formatFigure(median)} ${unit}`,

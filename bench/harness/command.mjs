@@ -8,26 +8,17 @@
 
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { drawChart } from './chart.mjs';
-import { describeMachine, describeRevision } from './machine.mjs';
 import { Interrupted, measure } from './measure.mjs';
-import { parseOptions } from './options.mjs';
-import { Progress } from './progress.mjs';
-import { renderReport } from './report.mjs';
-import { buildResult, readResults, unmetBars, writeResult } from './result.mjs';
+import { buildResult, circumstances, readResults, unmetBars, writeResult } from './result.mjs';
 import { loadSuite, pairOf, rowsNamed, suiteNames, UsageError, withAlso } from './suite.mjs';
-import { renewDocuments } from './tables.mjs';
+import { renderReport, renewDocuments } from './tables.mjs';
 import { folderOf, runOnEach } from './versions.mjs';
 
-/** @typedef {import('./options.mjs').Options} Options */
-/** @typedef {import('./suite.mjs').Suite} Suite */
-
-/**
- * @typedef {object} Surroundings
- * @property {string} root the folder that holds bench/, docs/, README.md and target/
- * @property {{ write: (text: string) => unknown }} stdout
- * @property {import('./progress.mjs').ProgressStream} stderr
- */
+/** @typedef {import('./types.d.ts').Suite} Suite */
+/** @typedef {import('./types.d.ts').Surroundings} Surroundings */
+/** @typedef {ReturnType<typeof parseOptions>} Options */
 
 const USAGE = `npm run bench -- <name> [--node <versions>] [--quick] [--only <rows>] [--out <file.json>]
 npm run bench -- --charts [--check]    redraw the charts from the results
@@ -40,6 +31,14 @@ npm run bench -- --tables [--check]    rewrite the measured tables of the docume
   --check   write nothing, fail when something differs from the results
 `;
 
+/** Which flags go with a suite, and which go without one. */
+const ALLOWED = {
+  suite: ['quick', 'only', 'node', 'out', 'help'],
+  none: ['charts', 'tables', 'check', 'help'],
+};
+const PLAIN_LINE_EVERY = 3000;
+const CLEAR_LINE = '\r\u001b[K';
+
 /**
  * @param {string[]} argv
  * @param {Surroundings} surroundings
@@ -48,44 +47,80 @@ npm run bench -- --tables [--check]    rewrite the measured tables of the docume
 export async function runCommand(argv, surroundings) {
   try {
     const options = parseOptions(argv);
-    if (options.help) return say(surroundings, USAGE);
+    if (options.help) surroundings.stdout.write(USAGE);
+    if (options.help) return 0;
     if (options.charts || options.tables) return await renew(options, surroundings);
-    return options.name === undefined
-      ? await listSuites(surroundings)
-      : await runSuite(options.name, options, surroundings);
+    if (options.name !== undefined) return await runSuite(options.name, options, surroundings);
+    surroundings.stdout.write(await suiteList(surroundings.root));
+    return 0;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    surroundings.stderr.write(`bench: ${message}\n`);
+    surroundings.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
     if (error instanceof Interrupted) return 130;
     return error instanceof UsageError ? 2 : 1;
   }
 }
 
 /**
- * @param {Surroundings} surroundings
- * @param {string} text
- * @returns {number}
+ * What is not understood is refused before something is measured.
+ *
+ * @param {string[]} argv
  */
-function say({ stdout }, text) {
-  stdout.write(text);
-  return 0;
+function parseOptions(argv) {
+  const flag = /** @type {const} */ ({ type: 'boolean' });
+  const text = /** @type {const} */ ({ type: 'string' });
+  const known = {
+    charts: flag,
+    tables: flag,
+    check: flag,
+    help: flag,
+    quick: flag,
+    only: text,
+    node: text,
+    out: text,
+  };
+  const { values, positionals } = parsedStrictly({ args: argv, allowPositionals: true, options: known });
+  const [name, ...more] = positionals;
+  if (more.length > 0) throw new UsageError(`one suite at a time: ${positionals.join(', ')}`);
+  const allowed = name === undefined ? ALLOWED.none : ALLOWED.suite;
+  const misplaced = Object.keys(values).find((each) => !allowed.includes(each));
+  if (misplaced !== undefined) {
+    throw new UsageError(`--${misplaced} goes with${name === undefined ? '' : 'out'} the name of a suite`);
+  }
+  if (values.check && !values.charts && !values.tables) {
+    throw new UsageError('--check goes with --charts or --tables');
+  }
+  const { out, quick = false, only = null } = values;
+  const node = values.node === undefined ? undefined : [...new Set(values.node.split(','))];
+  if (out?.endsWith('.json') === false)
+    throw new UsageError(`--out takes a file that ends in .json, not '${out}'`);
+  if (out && node && node.length > 1)
+    throw new UsageError('--out takes the result of one version of Node.js');
+  return { ...values, name, quick, only, node };
 }
 
 /**
- * @param {Surroundings} surroundings
- * @returns {Promise<number>}
+ * @template {import('node:util').ParseArgsConfig} T
+ * @param {T} config
  */
-async function listSuites(surroundings) {
-  const folder = path.join(surroundings.root, 'bench', 'suites');
+function parsedStrictly(config) {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    throw new UsageError(/** @type {Error} */ (error).message);
+  }
+}
+
+/** @param {string} root */
+async function suiteList(root) {
+  const folder = path.join(root, 'bench', 'suites');
   const names = await suiteNames(folder);
   const width = Math.max(0, ...names.map((name) => name.length));
-  /** @type {string[]} */
-  const lines = [];
+  let list = '';
   for (const name of names) {
     const { title, unit } = await loadSuite(folder, name);
-    lines.push(`  ${name.padEnd(width)}  ${title} (${unit})\n`);
+    list += `  ${name.padEnd(width)}  ${title} (${unit})\n`;
   }
-  return say(surroundings, `The suites:\n${lines.join('')}\n${USAGE}`);
+  return `The suites:\n${list}\n${USAGE}`;
 }
 
 /**
@@ -95,53 +130,40 @@ async function listSuites(surroundings) {
  * @returns {Promise<number>}
  */
 async function runSuite(name, options, surroundings) {
-  const { quick, out } = options;
-  const only = options.only ?? null;
+  const { quick, only, out, node } = options;
   const { root, stdout, stderr } = surroundings;
   const suite = await loadSuite(path.join(root, 'bench', 'suites'), name);
   const contestants = contestantsFor(suite, only);
-  if (options.node) return runOnEach(options.node, withoutVersions(options), surroundings);
-  const file = resultFile(name, { quick, only, out }, root);
-  const circumstances = {
-    quick,
-    only,
-    date: new Date().toISOString(),
-    revision: await describeRevision(root),
-    machine: describeMachine(),
-  };
-  const measurement = await watched(stderr, `bench ${name}`, (progress, interrupted) =>
+  const file = resultFile(name, options, root);
+  if (node) {
+    const flags = Object.entries({ only, out }).flatMap(([flag, value]) =>
+      value ? `--${flag}=${value}` : [],
+    );
+    return runOnEach(node, [name, ...(quick ? ['--quick'] : []), ...flags], surroundings);
+  }
+  const origin = circumstances(root);
+  const measured = await watched(stderr, `bench ${name}`, (progress, interrupted) =>
     measure(suite, { root, quick, contestants, progress, interrupted }),
   );
   let code = 0;
   for (const [each, its] of withAlso(name, suite)) {
-    const result = buildResult(each, its, measurement, circumstances);
+    const result = buildResult(each, its, measured, { quick, only, ...origin });
     const place = each === name ? file : path.join(path.dirname(file), `${each}.json`);
     await writeResult(place, result);
     await writeFile(chartOf(place), drawChart(result));
-    const unmet = unmetBars(result);
-    if (unmet.length > 0) code = 1;
-    stdout.write(
-      `${renderReport(result)}\nwritten to ${path.relative(root, place)} and its chart next to it\n\n`,
-    );
-    for (const { label, bar, verdict } of unmet) stderr.write(`bench: ${verdict}: ${label}, ${bar}\n`);
+    const written = `written to ${path.relative(root, place)} and its chart next to it`;
+    stdout.write(`${renderReport(result)}\n${written}\n\n`);
+    for (const { label, bar, verdict } of unmetBars(result)) {
+      stderr.write(`bench: ${verdict}: ${label}, ${bar}\n`);
+      code = 1;
+    }
   }
   return code;
 }
 
 /**
- * What to call the command with under one of the versions.
- *
- * @param {Options} options
- */
-function withoutVersions({ name = '', quick, only, out }) {
-  const flags = Object.entries({ only, out }).filter(([, value]) => value !== undefined);
-  return [name, ...(quick ? ['--quick'] : []), ...flags.map(([flag, value]) => `--${flag}=${value}`)];
-}
-
-/**
  * @param {Suite} suite
  * @param {string | null} only
- * @returns {Suite['contestants']}
  */
 function contestantsFor(suite, only) {
   if (only === null) return suite.contestants;
@@ -155,54 +177,55 @@ function contestantsFor(suite, only) {
 
 /**
  * @param {string} name
- * @param {{ quick: boolean, only: string | null, out: string | undefined }} options
+ * @param {Options} options
  * @param {string} root
- * @returns {string}
  */
 function resultFile(name, { quick, only, out }, root) {
   const committed = path.join(root, 'bench', 'results');
   const whole = !quick && only === null;
   const folder = folderOf(whole ? committed : path.join(root, 'target', 'bench'));
-  const file = out === undefined ? path.join(folder, `${name}.json`) : path.resolve(out);
+  const file = path.resolve(out ?? path.join(folder, `${name}.json`));
   if (!whole && file.startsWith(committed + path.sep)) {
     throw new UsageError('bench/results takes only full runs of a whole suite');
   }
   return file;
 }
 
-/**
- * @param {string} file
- * @returns {string}
- */
-function chartOf(file) {
-  return file.replace(/\.json$/, '.svg');
-}
+/** @param {string} file */
+const chartOf = (file) => file.replace(/\.json$/, '.svg');
 
 /**
  * Runs the work with a progress line and an ear for interrupts: the first ends it at the next round, so that
- * what was started is closed; the second ends the process as ever.
+ * what was started is closed; the second ends the process as ever. The line is rewritten in place on a terminal, and a
+ * plain one now and then elsewhere.
  *
  * @template T
- * @param {import('./progress.mjs').ProgressStream} stream
+ * @param {Surroundings['stderr']} stream
  * @param {string} title
  * @param {(progress: (text: string) => void, interrupted: () => boolean) => Promise<T>} work
  * @returns {Promise<T>}
  */
 async function watched(stream, title, work) {
-  const progress = new Progress(stream, title);
   let stopped = false;
+  let lastLine = Number.NEGATIVE_INFINITY;
   const stop = () => {
     stopped = true;
     process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
   };
+  /** @param {string} text */
+  const progress = (text) => {
+    const line = `${title}: ${text}`;
+    if (stream.isTTY) stream.write(CLEAR_LINE + line.slice(0, (stream.columns || 80) - 1));
+    else if (performance.now() - lastLine >= PLAIN_LINE_EVERY) {
+      lastLine = performance.now();
+      stream.write(`${line}\n`);
+    }
+  };
   process.on('SIGINT', stop).on('SIGTERM', stop);
   try {
-    return await work(
-      (text) => progress.show(text),
-      () => stopped,
-    );
+    return await work(progress, () => stopped);
   } finally {
-    progress.clear();
+    if (stream.isTTY) stream.write(CLEAR_LINE);
     process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
   }
 }
@@ -212,11 +235,11 @@ async function watched(stream, title, work) {
  * @param {Surroundings} surroundings
  * @returns {Promise<number>}
  */
-async function renew({ charts, tables, check }, { root, stdout, stderr }) {
+async function renew({ charts, tables, check = false }, { root, stdout, stderr }) {
   const results = await readResults(path.join(root, 'bench', 'results'));
   const differing = [
     ...(charts ? await renewCharts(root, results, check) : []),
-    ...(tables ? await renewDocuments(root, results, { check }) : []),
+    ...(tables ? await renewDocuments(root, results, check) : []),
   ];
   if (!check) {
     stdout.write(differing.map((file) => `rewritten: ${file}\n`).join('') || 'everything was up to date\n');
@@ -229,7 +252,7 @@ async function renew({ charts, tables, check }, { root, stdout, stderr }) {
 
 /**
  * @param {string} root
- * @param {import('./result.mjs').Kept[]} results
+ * @param {import('./types.d.ts').Kept[]} results
  * @param {boolean} check
  * @returns {Promise<string[]>} the charts that differed from the results
  */

@@ -1,8 +1,8 @@
 // How figures are written, the same in the report, the charts and the tables. No locale: the output must be
 // the same on every machine.
 
-/** @typedef {import('./result.mjs').Result} Result */
-/** @typedef {import('./result.mjs').RowResult} RowResult */
+/** @typedef {import('./types.d.ts').Result} Result */
+/** @typedef {import('./types.d.ts').RowResult} RowResult */
 
 /**
  * Three significant digits, or all digits before the point; thousands set apart by commas.
@@ -20,56 +20,28 @@ export function formatFigure(value) {
   return fraction === undefined ? grouped : `${grouped}.${fraction}`;
 }
 
-/**
- * @param {[number, number]} bounds
- * @returns {string}
- */
-export function formatRange([low, high]) {
-  return `${formatFigure(low)} to ${formatFigure(high)}`;
-}
+/** @param {[number, number] | null} bounds */
+export const formatRange = (bounds) => (bounds ?? []).map(formatFigure).join(' to ');
 
 /**
  * The value of a row with what it is: `1.84`, `2.40x the speed`, `12.0 ms`.
  *
  * @param {RowResult} row
  * @param {string} unit
- * @returns {string}
  */
 export function formatRowValue({ value, shows }, unit) {
   if (value === null) return 'not measured';
-  if (shows === 'figure') return `${formatFigure(value)} ${unit}`;
-  return shows === 'ratio' ? formatFigure(value) : `${formatFigure(value)}x the speed`;
+  const suffix = { figure: ` ${unit}`, ratio: '', 'ratio of speeds': 'x the speed' }[shows];
+  return formatFigure(value) + suffix;
 }
 
-/**
- * @param {RowResult} row
- * @param {boolean} quick
- * @returns {string}
- */
-export function formatVerdict({ verdict, value }, quick) {
-  if (verdict === null) return '';
-  if (verdict !== 'not judged') return verdict;
-  return quick && value !== null ? 'not judged (quick run)' : 'not judged (not measured)';
-}
-
-/**
- * Where and when, on one line.
- *
- * @param {Result} result
- * @returns {string}
- */
+/** Where and when, on one line. @param {Result} result */
 export function describeOrigin(result) {
   const { cpu, cores, platform } = result.machine;
-  const processors = cores === 1 ? '1 core' : `${cores} cores`;
-  return `${cpu}, ${processors}, ${platform}, ${describeVersion(result)}`;
+  return `${cpu}, ${cores === 1 ? '1 core' : `${cores} cores`}, ${platform}, ${describeVersion(result)}`;
 }
 
-/**
- * Of what Node.js, when, and of which commit.
- *
- * @param {Result} result
- * @returns {string}
- */
+/** Of what Node.js, when, and of which commit. @param {Result} result */
 export function describeVersion({ machine, date, commit, changed }) {
   const revision =
     commit === null ? 'no commit' : `commit ${commit.slice(0, 10)}${changed ? ' with changes' : ''}`;

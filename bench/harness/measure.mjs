@@ -3,191 +3,136 @@
 // All contestants are prepared before the first round and stay so until the last, for their rounds alternate.
 // What was prepared is closed whatever happens; an interrupt ends the run after the round under way.
 
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { isOnPath } from '../../scripts/programs.mjs';
 import { timedCall } from './call.mjs';
-import { checkRequirements } from './requirements.mjs';
-import { timeProcess } from './spawned.mjs';
-import { figureOf, isTimeUnit, RATE_UNIT, TIME_UNITS, withAlso } from './suite.mjs';
+import { figureOf, TIME_UNITS, withAlso } from './suite.mjs';
 import { turns } from './turns.mjs';
 
-/** @typedef {import('./suite.mjs').Contestant} Contestant */
-/** @typedef {import('./suite.mjs').Context} Context */
+/** @typedef {import('./types.d.ts').Contestant} Contestant */
+/** @typedef {import('./types.d.ts').Measured} Measured */
+/** @typedef {import('./types.d.ts').Suite} Suite */
 
-const SEED = 1;
-const FULL = Object.freeze({ rounds: 15, milliseconds: 100, warmUps: 2 });
-const QUICK = Object.freeze({ rounds: 3, milliseconds: 10, warmUps: 1 });
+export const SEED = 1;
+const FULL = { rounds: 15, milliseconds: 100, warmUps: 2 };
+const QUICK = { rounds: 3, milliseconds: 10, warmUps: 1 };
 
 /** The user asked to stop: nothing is reported, for half a run is no measurement. */
 export class Interrupted extends Error {}
 
 /**
- * @typedef {object} Runner a contestant that is ready to run
- * @property {Contestant} contestant
- * @property {() => Promise<any>} round gives one figure in the suite's unit, or what it is taken from
- * @property {(() => unknown) | undefined} close
- * @property {number} [calls] how many calls one round makes
- */
-
-/**
- * @typedef {object} Measured
- * @property {Contestant} contestant
- * @property {Record<string, string>} packages the versions of those it uses
- * @property {string} [leftOut] why it was not measured
- * @property {number} [calls]
- * @property {any[]} rounds what they gave; those of one round stand at the same place in every contestant
- */
-
-/**
- * @typedef {object} Measurement
- * @property {number} seed
- * @property {number} rounds
- * @property {Measured[]} contestants in the order of the suite
- */
-
-/**
- * @param {import('./suite.mjs').Suite} suite
+ * @param {Suite} suite
  * @param {object} options
  * @param {string} options.root
  * @param {boolean} options.quick
  * @param {Contestant[]} options.contestants those of the suite that take part
  * @param {(text: string) => void} options.progress
  * @param {() => boolean} options.interrupted
- * @returns {Promise<Measurement>}
+ * @returns {Promise<Measured[]>} in the order of the suite
  */
 export async function measure(suite, { root, quick, contestants, progress, interrupted }) {
-  const { warmUps, rounds, milliseconds } = lengths(suite, quick);
-  const context = { root, quick, milliseconds };
+  const { rounds, milliseconds, warmUps } = quick ? QUICK : { ...FULL, ...suite };
+  const measured = contestants.map((contestant) => ({ contestant, ...requirements(contestant, root) }));
+  /** @typedef {{ entry: Measured, round: () => any, close?: () => unknown }} Runner */
   /** @type {Runner[]} */
   const runners = [];
-  /** @type {Measured[]} */
-  const measured = [];
   try {
-    for (const contestant of contestants) {
-      const { leftOut, packages } = await checkRequirements(contestant, root);
-      measured.push({ contestant, packages, leftOut, rounds: [] });
-      if (leftOut !== undefined) continue;
-      progress(`preparing ${contestant.label}`);
-      runners.push(await named(contestant, () => prepare(contestant, suite, context)));
+    for (const entry of measured.filter(({ leftOut }) => leftOut === undefined)) {
+      progress(`preparing ${entry.contestant.label}`);
+      await named(entry, async () => {
+        const prepared = await entry.contestant.prepare({ root, quick, milliseconds });
+        const runner = /** @type {Runner} */ ({ entry, close: prepared.close });
+        runners.push(runner);
+        runner.round = await roundOf(entry, prepared, suite, milliseconds);
+      });
     }
-    const figures = await runInTurns(runners, { warmUps, rounds, progress, interrupted });
-    for (const entry of measured) {
-      entry.rounds = figures.get(entry.contestant) ?? [];
-      entry.calls = runners.find(({ contestant }) => contestant === entry.contestant)?.calls;
+    for (const [index, order] of turns(runners, warmUps + rounds, SEED).entries()) {
+      const where = index < warmUps ? 'warming up' : `round ${index - warmUps + 1} of ${rounds}`;
+      for (const { entry, round } of order) {
+        if (interrupted()) throw new Interrupted('interrupted: no figures were kept');
+        progress(`${where}: ${entry.contestant.label}`);
+        const figure = await named(entry, async () => round());
+        if (index >= warmUps) entry.rounds.push(figure);
+      }
     }
   } finally {
     await closeAll(runners);
   }
-  return { seed: SEED, rounds, contestants: measured };
+  return measured;
 }
 
 /**
- * @param {import('./suite.mjs').Suite} suite
- * @param {boolean} quick
+ * @param {Measured} entry
+ * @param {any} prepared
+ * @param {Suite} suite
+ * @param {number} milliseconds
  */
-function lengths({ rounds = FULL.rounds, milliseconds = FULL.milliseconds }, quick) {
-  return quick ? QUICK : { rounds, milliseconds, warmUps: FULL.warmUps };
+async function roundOf(entry, { round, call }, suite, milliseconds) {
+  const { kind } = entry.contestant;
+  if (kind === 'round') return async () => checkedRound(suite, await round());
+  const timed = await timedCall(call, { awaited: kind === 'awaited', milliseconds });
+  entry.calls = timed.calls;
+  return async () => (await timed.round()) / (TIME_UNITS[suite.unit] ?? Number.NaN);
 }
 
 /**
- * @param {Runner[]} runners
- * @param {object} options
- * @param {number} options.warmUps rounds that are run but not counted
- * @param {number} options.rounds
- * @param {(text: string) => void} options.progress
- * @param {() => boolean} options.interrupted
- * @returns {Promise<Map<Contestant, any[]>>}
- */
-async function runInTurns(runners, { warmUps, rounds, progress, interrupted }) {
-  /** @type {Map<Contestant, any[]>} */
-  const figures = new Map(runners.map(({ contestant }) => [contestant, []]));
-  for (const [index, order] of turns(runners, warmUps + rounds, SEED).entries()) {
-    const counts = index >= warmUps;
-    const where = counts ? `round ${index - warmUps + 1} of ${rounds}` : 'warming up';
-    for (const { contestant, round } of order) {
-      if (interrupted()) throw new Interrupted('interrupted: no figures were kept');
-      progress(`${where}: ${contestant.label}`);
-      const figure = await named(contestant, round);
-      if (counts) figures.get(contestant)?.push(figure);
-    }
-  }
-  return figures;
-}
-
-/**
- * @param {Contestant} contestant
- * @param {import('./suite.mjs').Suite} suite
- * @param {Context} context
- * @returns {Promise<Runner>}
- */
-async function prepare(contestant, suite, context) {
-  const { unit } = suite;
-  if (contestant.kind === 'process') {
-    const { command, close } = await contestant.prepare(context);
-    return { contestant, close, round: async () => inUnit(await timeProcess(command), unit) };
-  }
-  if (contestant.kind === 'round') {
-    const { round, close } = await contestant.prepare(context);
-    return { contestant, close, round: async () => checkedRound(suite, await round()) };
-  }
-  const { call, close } = await contestant.prepare(context);
-  try {
-    const awaited = contestant.kind === 'awaited';
-    const timed = await timedCall(call, { awaited, milliseconds: context.milliseconds });
-    return { contestant, close, calls: timed.calls, round: async () => inUnit(await timed.round(), unit) };
-  } catch (error) {
-    await close?.();
-    throw error;
-  }
-}
-
-/**
- * @param {number} nanoseconds
- * @param {string} unit
- * @returns {number}
- */
-function inUnit(nanoseconds, unit) {
-  if (unit === RATE_UNIT) return 1e9 / nanoseconds;
-  return isTimeUnit(unit) ? nanoseconds / TIME_UNITS[unit] : Number.NaN;
-}
-
-/**
- * @param {import('./suite.mjs').Suite} suite
+ * @param {Suite} suite
  * @param {unknown} round
  */
 function checkedRound(suite, round) {
-  for (const [, each] of withAlso('', suite)) {
-    const figure = figureOf(each, round);
-    if (typeof figure === 'number' && Number.isFinite(figure) && figure >= 0) continue;
-    throw new TypeError(`a round gave ${String(figure)}, which is no figure`);
-  }
+  const figures = withAlso('', suite).map(([, each]) => figureOf(each, round));
+  const wrong = figures.findIndex((figure) => !(Number.isFinite(figure) && figure >= 0));
+  if (wrong >= 0) throw new TypeError(`a round gave ${String(figures[wrong])}, which is no figure`);
   return round;
+}
+
+/**
+ * What a contestant needs from outside. One that lacks something is left out, and every report says so and why.
+ *
+ * @param {Contestant} contestant
+ * @param {string} root the folder whose packages count
+ * @returns {Omit<Measured, 'contestant'>}
+ */
+function requirements({ packages = [], programs = [], absent }, root) {
+  /** @type {Record<string, string>} */
+  const versions = {};
+  const missing = (/** @type {string} */ leftOut) => ({ leftOut, packages: versions, rounds: [] });
+  for (const name of packages) {
+    try {
+      const manifest = readFileSync(path.join(root, 'node_modules', name, 'package.json'), 'utf8');
+      versions[name] = JSON.parse(manifest).version;
+    } catch {
+      return missing(`the package ${name} is not installed`);
+    }
+  }
+  const program = programs.find((name) => !isOnPath(name));
+  if (program !== undefined) return missing(`the program ${program} is not on the PATH`);
+  return { leftOut: absent?.(), packages: versions, rounds: [] };
 }
 
 /**
  * Puts the contestant's name before an error, so that a failed run says whose failure it is.
  *
  * @template T
- * @param {Contestant} contestant
+ * @param {Measured} entry
  * @param {() => Promise<T>} work
- * @returns {Promise<T>}
  */
-async function named(contestant, work) {
+async function named({ contestant: { id } }, work) {
   try {
     return await work();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new Error(`the contestant '${contestant.id}' failed: ${message}`, { cause: error });
+    throw new Error(`the contestant '${id}' failed: ${message}`, { cause: error });
   }
 }
 
-/**
- * @param {Runner[]} runners
- */
+/** @param {{ entry: Measured, close?: () => unknown }[]} runners the last is closed first, and none is left out */
 async function closeAll(runners) {
   /** @type {unknown[]} */
   const failures = [];
-  for (const { contestant, close } of [...runners].reverse()) {
-    if (close === undefined) continue;
-    await named(contestant, async () => close()).catch((error) => failures.push(error));
+  for (const { entry, close } of [...runners].reverse()) {
+    await named(entry, async () => close?.()).catch((error) => failures.push(error));
   }
   if (failures.length > 0) throw failures[0];
 }

@@ -8,30 +8,15 @@
  * @param {number} share from 0 to 1
  * @returns {number}
  */
-export function quantile(values, share) {
-  if (values.length === 0) throw new RangeError('a quantile needs at least one value');
+function quantile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
   const position = (sorted.length - 1) * share;
-  const below = Math.floor(position);
-  const low = /** @type {number} */ (sorted[below]);
-  const high = /** @type {number} */ (sorted[Math.min(below + 1, sorted.length - 1)]);
-  return low + (high - low) * (position - below);
+  const [low = Number.NaN, high = low] = sorted.slice(Math.floor(position));
+  return low + (high - low) * (position % 1);
 }
 
-/**
- * @param {readonly number[]} values
- * @returns {number}
- */
-export function median(values) {
-  return quantile(values, 0.5);
-}
+/** @param {readonly number[]} values */
+export const median = (values) => quantile(values, 0.5);
 
-/**
- * The bounds of the middle half of the values.
- *
- * @param {readonly number[]} values
- * @returns {[number, number]}
- */
-export function quartiles(values) {
-  return [quantile(values, 0.25), quantile(values, 0.75)];
-}
+/** The bounds of the middle half. @type {(values: readonly number[]) => [number, number]} */
+export const quartiles = (values) => [quantile(values, 0.25), quantile(values, 0.75)];

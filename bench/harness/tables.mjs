@@ -1,4 +1,4 @@
-// Measured tables in documents. What stands between the markers
+// The tables of a result: in Markdown, and set in columns for a terminal. What stands in a document between the markers
 //
 //     <!-- bench:NAME -->
 //     <!-- /bench -->
@@ -9,35 +9,78 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { majorOf, reference } from '../../scripts/node-programs.mjs';
-import {
-  describeOrigin,
-  describeVersion,
-  formatFigure,
-  formatRange,
-  formatRowValue,
-  formatVerdict,
-} from './figures.mjs';
+import { describeOrigin, describeVersion, formatFigure, formatRange, formatRowValue } from './figures.mjs';
 
-/** @typedef {import('./result.mjs').Result} Result */
+/** @typedef {import('./types.d.ts').Kept} Kept */
+/** @typedef {import('./types.d.ts').Result} Result */
+/** @typedef {import('./types.d.ts').RowResult} RowResult */
 
 const OPENING = /^<!-- bench:([a-z0-9-]+) -->$/;
 const CLOSING = '<!-- /bench -->';
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
 
+/** @param {Result} result */
+const figureCells = ({ unit, direction, contestants }) => [
+  [`${unit}, ${direction}`, 'median', 'middle half of the rounds'],
+  ...contestants.map(({ label, leftOut = '', median, quartiles = null }) =>
+    median === undefined
+      ? [label, 'left out', leftOut]
+      : [label, formatFigure(median), formatRange(quartiles)],
+  ),
+];
+
 /**
- * @param {string} text
- * @returns {string}
+ * @param {Result} result
+ * @param {Result[]} others
  */
-function cell(text) {
-  return text.replace(/[\\|]/g, '\\$&').replace(/</g, '&lt;').replace(/\s+/g, ' ');
+const rowCells = ({ unit, quick, rows }, others) => [
+  [
+    'compared',
+    'ratio of medians',
+    'middle half of the rounds',
+    'bar',
+    ...others.map(({ machine }) => `Node ${majorOf(machine.node)}`),
+  ],
+  ...rows.map((row) => [
+    row.label,
+    formatRowValue(row, unit),
+    formatRange(row.quartiles),
+    row.bar === null ? 'none' : `${row.bar}: ${verdictOf(row, quick)}`,
+    ...others.map((other) => beside(row, other)),
+  ]),
+];
+
+/**
+ * @param {RowResult} row
+ * @param {boolean} quick
+ */
+function verdictOf({ verdict, value }, quick) {
+  if (verdict !== 'not judged') return verdict;
+  return quick && value !== null ? 'not judged (quick run)' : 'not judged (not measured)';
 }
 
 /**
- * @param {string[]} cells
- * @returns {string}
+ * The same row on another version, and whether it misses its bar there.
+ *
+ * @param {RowResult} row
+ * @param {Result} other
  */
-function tableLine(cells) {
-  return `| ${cells.join(' | ')} |`;
+function beside({ pair }, { rows, unit }) {
+  const row = rows.find((candidate) => candidate.pair === pair);
+  if (row === undefined) return 'not measured';
+  return `${formatRowValue(row, unit)}${row.verdict === 'missed' ? ', missed' : ''}`;
+}
+
+/**
+ * @param {string[][]} lines the head first
+ * @param {string[]} rules how the columns are set
+ */
+function markdown([head = [], ...body], rules) {
+  /** @param {string[]} cells */
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  const cell = (/** @type {string} */ text) =>
+    text.replace(/[\\|]/g, '\\$&').replace(/</g, '&lt;').replace(/\s+/g, ' ');
+  return [line(head.map(cell)), line(rules), ...body.map((cells) => line(cells.map(cell)))];
 }
 
 /**
@@ -46,56 +89,35 @@ function tableLine(cells) {
  * @returns {string} Markdown
  */
 export function renderTable(result, others = []) {
-  const { suite, unit, direction, rounds, contestants, rows } = result;
-  const figures = contestants.map(({ label, leftOut, median, quartiles }) =>
-    median === undefined || quartiles === undefined
-      ? [cell(label), 'left out', cell(leftOut ?? '')]
-      : [cell(label), formatFigure(median), formatRange(quartiles)],
-  );
-  const lines = [
-    tableLine([`${cell(unit)}, ${direction}`, 'median', 'middle half of the rounds']),
-    tableLine(['---', '---:', '---:']),
-    ...figures.map(tableLine),
+  const { suite, rounds, rows } = result;
+  const rules = ['---', '---:', '---:', '---', ...others.map(() => '---:')];
+  return [
+    ...markdown(figureCells(result), rules.slice(0, 3)),
     '',
-    ...(rows.length > 0 ? comparedLines(result, others) : []),
-    `${rounds} rounds in turns: \`npm run bench -- ${suite}\`; ${cell(describeOrigin(result))}.`,
+    ...(rows.length > 0 ? [...markdown(rowCells(result, others), rules), ''] : []),
+    `${rounds} rounds in turns: \`npm run bench -- ${suite}\`; ${describeOrigin(result)}.`,
     ...others.map((other) => `Beside it: ${describeVersion(other)}.`),
-  ];
-  return lines.join('\n');
+  ].join('\n');
 }
 
 /**
  * @param {Result} result
- * @param {Result[]} others
+ * @returns {string} the same for a terminal
  */
-function comparedLines(result, others) {
-  const { unit, quick, rows } = result;
-  const compared = rows.map((row) => [
-    cell(row.label),
-    cell(formatRowValue(row, unit)),
-    row.quartiles === null ? '' : formatRange(row.quartiles),
-    row.bar === null ? 'none' : `${row.bar}: ${formatVerdict(row, quick)}`,
-    ...others.map((other) => cell(beside(row, other))),
-  ]);
-  const versions = others.map(({ machine }) => `Node ${majorOf(machine.node)}`);
-  return [
-    tableLine(['compared', 'ratio of medians', 'middle half of the rounds', 'bar', ...versions]),
-    tableLine(['---', '---:', '---:', '---', ...versions.map(() => '---:')]),
-    ...compared.map(tableLine),
-    '',
-  ];
-}
-
-/**
- * The same row on another version, and whether it misses its bar there.
- *
- * @param {import('./result.mjs').RowResult} row
- * @param {Result} other
- */
-function beside({ pair }, { rows, unit }) {
-  const row = rows.find((candidate) => candidate.pair === pair);
-  if (row === undefined) return 'not measured';
-  return `${formatRowValue(row, unit)}${row.verdict === 'missed' ? ', missed' : ''}`;
+export function renderReport(result) {
+  const { suite, title, measures, rounds, quick, rows } = result;
+  const tables = [figureCells(result), ...(rows.length > 0 ? [rowCells(result, [])] : [])].map((lines) => {
+    const widths = (lines[0] ?? []).map((_, column) =>
+      Math.max(...lines.map((cells) => cells[column].length)),
+    );
+    const set = lines.map((cells) =>
+      cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('   '),
+    );
+    return set.map((line) => `  ${line}`.trimEnd()).join('\n');
+  });
+  const head = `${suite}: ${title}\n${measures}\n${describeOrigin(result)}`;
+  const how = `${rounds} rounds, the contestants in turns${quick ? '; a quick run, which judges no bar' : ''}`;
+  return `${head}\n${how}\n\n${tables.join('\n\n')}\n`;
 }
 
 /**
@@ -145,32 +167,22 @@ export function rewriteTables(text, tableOf) {
 }
 
 /**
+ * Renews the tables of the README and of all documents under `docs`.
+ *
  * @param {string} root
- * @returns {Promise<string[]>} the documents that may hold measured tables, relative to the root
- */
-export async function documentsUnder(root) {
-  const entries = await readdir(path.join(root, 'docs'), { recursive: true }).catch(() => []);
-  const documents = entries.filter((entry) => entry.endsWith('.md')).sort();
-  return ['README.md', ...documents.map((entry) => path.join('docs', entry))];
-}
-
-/**
- * @param {string} root
- * @param {import('./result.mjs').Kept[]} results
- * @param {{ check: boolean }} options with `check` nothing is written
+ * @param {Kept[]} results
+ * @param {boolean} check whether to write nothing
  * @returns {Promise<string[]>} the documents that differed from the results
  */
-export async function renewDocuments(root, results, { check }) {
+export async function renewDocuments(root, results, check) {
+  const entries = await readdir(path.join(root, 'docs'), { recursive: true }).catch(() => []);
+  const documents = entries.filter((entry) => entry.endsWith('.md')).sort();
   /** @type {string[]} */
   const differing = [];
-  for (const document of await documentsUnder(root)) {
+  for (const document of ['README.md', ...documents.map((entry) => path.join('docs', entry))]) {
     const file = path.join(root, document);
-    const text = await readFile(file, 'utf8').catch((/** @type {NodeJS.ErrnoException} */ error) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw error;
-    });
-    if (text === undefined) continue;
-    const renewed = renewText(document, text, results);
+    const text = await readFile(file, 'utf8').catch(() => '');
+    const renewed = rewriteTables(text, (name) => tableOf(name, results, document));
     if (renewed === text) continue;
     differing.push(document);
     if (!check) await writeFile(file, renewed);
@@ -179,23 +191,20 @@ export async function renewDocuments(root, results, { check }) {
 }
 
 /**
- * @param {string} document
- * @param {string} text
- * @param {import('./result.mjs').Kept[]} results
- * @returns {string}
+ * @param {string} name
+ * @param {Kept[]} results
+ * @param {string} document that asks for it
  */
-function renewText(document, text, results) {
-  try {
-    return rewriteTables(text, (name) => {
-      const measured = results.filter(({ result }) => result.suite === name);
-      const [shown] = measured.filter(({ isReference }) => isReference);
-      if (shown === undefined) {
-        throw new Error(`bench:${name} has no result: run 'npm run bench -- ${name} --node ${reference}'`);
-      }
-      const others = measured.filter((kept) => kept !== shown).map(({ result }) => result);
-      return renderTable(shown.result, others);
-    });
-  } catch (error) {
-    throw new Error(`${document}: ${/** @type {Error} */ (error).message}`, { cause: error });
+function tableOf(name, results, document) {
+  const measured = results.filter(({ result }) => result.suite === name);
+  const shown = measured.find(({ isReference }) => isReference);
+  if (shown === undefined) {
+    throw new Error(
+      `${document}: bench:${name} has no result: run 'npm run bench -- ${name} --node ${reference}'`,
+    );
   }
+  return renderTable(
+    shown.result,
+    measured.filter((kept) => kept !== shown).map(({ result }) => result),
+  );
 }

@@ -22,23 +22,6 @@ export function seededGenerator(seed) {
 
 /**
  * @template T
- * @param {readonly T[]} items
- * @param {() => number} random
- * @returns {T[]}
- */
-function shuffled(items, random) {
-  const order = [...items];
-  for (let last = order.length - 1; last > 0; last--) {
-    const chosen = Math.floor(random() * (last + 1));
-    const moved = /** @type {T} */ (order[last]);
-    order[last] = /** @type {T} */ (order[chosen]);
-    order[chosen] = moved;
-  }
-  return order;
-}
-
-/**
- * @template T
  * @param {readonly T[]} contestants
  * @param {number} rounds
  * @param {number} seed
@@ -49,7 +32,8 @@ export function turns(contestants, rounds, seed) {
   /** @type {T[][]} */
   const orders = [];
   while (orders.length < rounds) {
-    const order = shuffled(contestants, random);
+    const left = [...contestants];
+    const order = contestants.flatMap(() => left.splice(Math.floor(random() * left.length), 1));
     orders.push(order, [...order].reverse());
   }
   return orders.slice(0, rounds);

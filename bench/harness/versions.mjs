@@ -8,29 +8,24 @@ import { majorOf, nodeProgram, reference, withNode } from '../../scripts/node-pr
 
 const LOADS = `try { require('flotilla').versions } catch (error) { console.error(error.message); process.exit(1) }`;
 
-/**
- * Results of the reference stand in the folder itself, those of another major in a folder there.
- *
- * @param {string} folder
- * @param {string} [version] of Node.js
- */
-export function folderOf(folder, version = process.version) {
-  const major = majorOf(version);
+/** Results of the reference stand in the folder itself, those of another major in a folder there. @param {string} folder */
+export function folderOf(folder) {
+  const major = majorOf(process.version);
   return major === reference ? folder : path.join(folder, `node-${major}`);
 }
 
 /**
  * @param {string[]} versions
  * @param {string[]} args of the command
- * @param {import('./command.mjs').Surroundings} surroundings
+ * @param {import('./types.d.ts').Surroundings} surroundings
  * @returns {Promise<number>} the exit code: the worst of all
  */
 export async function runOnEach(versions, args, { root, stderr }) {
   let worst = 0;
   for (const version of versions) {
     const found = findProgram(version, root);
-    if ('problem' in found) stderr.write(`bench: ${found.problem}\n`);
-    const code = 'problem' in found ? 1 : await runUnder(found.program, args);
+    if (typeof found !== 'string') stderr.write(`bench: ${found.problem}\n`);
+    const code = typeof found === 'string' ? await runUnder(found, args) : 1;
     // Whoever interrupts one has had enough of all.
     if (code === 130) return code;
     worst = Math.max(worst, code);
@@ -41,7 +36,7 @@ export async function runOnEach(versions, args, { root, stderr }) {
 /**
  * @param {string} version
  * @param {string} root
- * @returns {{ program: string } | { problem: string }}
+ * @returns {string | { problem: string }}
  */
 function findProgram(version, root) {
   if (!/^\d+(\.\d+){0,2}$/.test(version)) {
@@ -51,7 +46,7 @@ function findProgram(version, root) {
   if (program === undefined) return { problem: `Node.js ${version} could not be fetched` };
   const { status, stderr, error } = spawnSync(program, ['-e', LOADS], { cwd: root, encoding: 'utf8' });
   const reason = error?.message ?? stderr.trim();
-  return status === 0 ? { program } : { problem: `flotilla does not load in Node.js ${version}: ${reason}` };
+  return status === 0 ? program : { problem: `flotilla does not load in Node.js ${version}: ${reason}` };
 }
 
 /**

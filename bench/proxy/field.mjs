@@ -16,7 +16,7 @@ export function startFlotilla(workers) {
  * @param {boolean} short
  */
 export function field(startFront, short) {
-  return async (/** @type {import('../harness/suite.mjs').Context} */ { milliseconds }) => {
+  return async (/** @type {import('../harness/types.d.ts').Context} */ { milliseconds }) => {
     const { port, close } = await startBehind(() => startProgram('alone', 'http'), startFront);
     return {
       round: async () => (await load(port, { milliseconds: Math.max(milliseconds, 200), short })).perSecond,

@@ -15,7 +15,7 @@ const others = (visits, worker) => p99(visits.filter(({ pid }) => pid !== worker
 /** @param {Visit[]} visits */
 const longestWait = (visits) => Math.max(...visits.map(({ waited }) => waited));
 
-/** @type {import('../harness/suite.mjs').Suite} */
+/** @type {import('../harness/types.d.ts').Suite} */
 export default {
   title: 'Beside a worker that is blocked',
   measures:

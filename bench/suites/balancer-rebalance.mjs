@@ -2,7 +2,7 @@
 
 import { moving } from '../balancer/visits.mjs';
 
-/** @type {import('../harness/suite.mjs').Suite} */
+/** @type {import('../harness/types.d.ts').Suite} */
 export default {
   title: 'Connections that are all with one worker',
   measures:

@@ -4,7 +4,7 @@ import { spread } from '../balancer/visits.mjs';
 
 const CONNECTIONS = 256;
 
-/** @type {import('../harness/suite.mjs').Suite} */
+/** @type {import('../harness/types.d.ts').Suite} */
 export default {
   title: 'Spread of connections over workers',
   measures: `${CONNECTIONS} connections opened at once, 2 workers: their standard deviation, by their mean`,

@@ -4,7 +4,7 @@ import { servers } from '../balancer/contestants.mjs';
 
 const others = ['proxy', 'reuse-port', 'haproxy', 'pipe-proxy'];
 
-/** @type {(reference: string, bar?: string) => import('../harness/suite.mjs').Row} */
+/** @type {(reference: string, bar?: string) => import('../harness/types.d.ts').Row} */
 const express = (reference, bar) => ({ subject: 'handoff-express', reference: `${reference}-express`, bar });
 /** @type {typeof express} */
 const short = (reference, bar) => ({

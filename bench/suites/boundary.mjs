@@ -7,7 +7,7 @@ import { types } from 'node:util';
 
 const require = createRequire(import.meta.url);
 
-/** @type {import('../harness/suite.mjs').Suite} */
+/** @type {import('../harness/types.d.ts').Suite} */
 export default {
   title: 'One call into the addon',
   measures:

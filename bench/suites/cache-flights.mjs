@@ -41,7 +41,7 @@ async function takeOff(leader, follower) {
   return { landed: answer(follower) };
 }
 
-/** @param {import('../harness/suite.mjs').Context} context */
+/** @param {import('../harness/types.d.ts').Context} context */
 async function wakeUps({ quick }) {
   const [leader, follower] = [await fork(), await fork()];
   return {
@@ -72,7 +72,7 @@ async function takeOvers() {
   };
 }
 
-/** @type {import('../harness/suite.mjs').Suite} */
+/** @type {import('../harness/types.d.ts').Suite} */
 export default {
   title: 'Following a flight',
   measures:

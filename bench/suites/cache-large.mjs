@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { untyped } from '../cache/data.mjs';
 
-/** @typedef {import('../harness/suite.mjs').Contestant} Contestant */
+/** @typedef {import('../harness/types.d.ts').Contestant} Contestant */
 /** @typedef {{ id: string, label: string, bytes: Buffer }} Size */
 
 /** @type {Size[]} */
@@ -82,14 +82,14 @@ const contestantsOf = (size) => [
   },
 ];
 
-/** @param {Size} size @returns {import('../harness/suite.mjs').Row[]} */
+/** @param {Size} size @returns {import('../harness/types.d.ts').Row[]} */
 const rowsOf = ({ id }) => [
   { subject: `get-${id}`, reference: `copy-${id}`, ...(id === '1m' && { bar: 'at most 1.3' }) },
   { subject: `get-${id}`, reference: `lmdb-${id}`, ...(id === '64k' && { bar: 'at least 1x faster' }) },
   { subject: `set-${id}`, reference: `copy-${id}` },
 ];
 
-/** @type {import('../harness/suite.mjs').Suite} */
+/** @type {import('../harness/types.d.ts').Suite} */
 export default {
   title: 'Large Buffers in a shared cache',
   measures: 'Time of one call in a hot loop, of Buffers of 16 KB to 8 MB, under four keys in turn',

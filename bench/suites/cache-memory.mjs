@@ -13,7 +13,7 @@ const workers = (count) => () => ({
 const absent = () =>
   process.platform === 'linux' ? undefined : 'shares of memory are read as Linux shows them';
 
-/** @type {import('../harness/suite.mjs').Suite} */
+/** @type {import('../harness/types.d.ts').Suite} */
 export default {
   title: 'Memory of shared values',
   measures:

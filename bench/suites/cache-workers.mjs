@@ -2,7 +2,7 @@
 
 import { measuringWorker } from '../cache/cluster.mjs';
 
-/** @typedef {import('../harness/suite.mjs').Context} Context */
+/** @typedef {import('../harness/types.d.ts').Context} Context */
 
 /** @param {number[]} figures nanoseconds a call, of each worker */
 const total = (figures) => figures.reduce((sum, figure) => sum + 1e9 / figure, 0);
@@ -22,7 +22,7 @@ function workers(count, { blocked = false } = {}) {
   };
 }
 
-/** @type {import('../harness/suite.mjs').Suite} */
+/** @type {import('../harness/types.d.ts').Suite} */
 export default {
   title: 'Workers at one cache',
   measures: 'Calls of sync.get a second, all workers together, of one 28-byte string under one key',

@@ -3,7 +3,7 @@
 
 import { cacheContestants } from '../cache/contestants.mjs';
 
-/** @type {import('../harness/suite.mjs').Suite} */
+/** @type {import('../harness/types.d.ts').Suite} */
 export default {
   title: 'One operation on a shared cache',
   measures:

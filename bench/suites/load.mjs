@@ -1,15 +1,30 @@
 // What loading the library costs when a process starts. Node loads it by its own name from the root of the
 // repository, as an application would from its node_modules.
 
-import { timeProcess } from '../harness/spawned.mjs';
+import { spawn } from 'node:child_process';
 
-/** @typedef {import('../harness/suite.mjs').Contestant} Contestant */
+/** @typedef {import('../harness/types.d.ts').Contestant} Contestant */
 
 const common = ['-e'];
 const module = ['--input-type=module', '-e'];
 
-/** Milliseconds until a process has ended. @param {string} cwd @param {string[]} args of node */
-const time = async (cwd, args) => (await timeProcess({ program: process.execPath, args, cwd })) / 1e6;
+/**
+ * Milliseconds until a process has ended. One that fails measures nothing.
+ *
+ * @param {string} cwd
+ * @param {string[]} args of node
+ * @returns {Promise<number>}
+ */
+function time(cwd, args) {
+  const start = performance.now();
+  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject).on('exit', (code, signal) => {
+      if (code === 0) resolve(performance.now() - start);
+      else reject(new Error(`the process ended with ${signal ?? `exit code ${code}`}`));
+    });
+  });
+}
 
 /**
  * What a process takes longer than one that does nothing, each round one after the other.
@@ -29,7 +44,7 @@ const over = (id, code, how = common) => ({
   }),
 });
 
-/** @type {import('../harness/suite.mjs').Suite} */
+/** @type {import('../harness/types.d.ts').Suite} */
 export default {
   title: 'Loading the library',
   measures: 'Time of a whole Node process that does so, less that of one that does nothing',

@@ -3,7 +3,21 @@
 import { startHaproxy } from '../balancer/programs.mjs';
 import { field, startFlotilla } from '../proxy/field.mjs';
 
-/** @type {import('../harness/suite.mjs').Suite} */
+/** @typedef {Parameters<typeof field>[0]} Start */
+/** @typedef {import('../harness/types.d.ts').Contestant} Contestant */
+
+/** @type {(id: string, label: string, start: Start, programs: string[]) => Contestant[]} */
+const both = (id, label, start, programs) =>
+  ['keep-alive', 'a connection a request'].map((how, short) => ({
+    id: short ? `${id}-short` : id,
+    label: `${label}, ${how}`,
+    kind: 'round',
+    ours: id === 'flotilla',
+    programs,
+    prepare: field(start, short === 1),
+  }));
+
+/** @type {import('../harness/types.d.ts').Suite} */
 export default {
   title: 'Proxy mode',
   measures: 'Hello world of node:http, 2 processes, 64 connections of wrk, through one thread that forwards',
@@ -12,36 +26,8 @@ export default {
   rounds: 9,
   milliseconds: 1500,
   contestants: [
-    {
-      id: 'flotilla',
-      label: 'Flotilla, keep-alive',
-      kind: 'round',
-      ours: true,
-      programs: ['wrk'],
-      prepare: field(startFlotilla, false),
-    },
-    {
-      id: 'haproxy',
-      label: 'HAProxy (TCP mode), keep-alive',
-      kind: 'round',
-      programs: ['wrk', 'haproxy'],
-      prepare: field(startHaproxy, false),
-    },
-    {
-      id: 'flotilla-short',
-      label: 'Flotilla, a connection a request',
-      kind: 'round',
-      ours: true,
-      programs: ['wrk'],
-      prepare: field(startFlotilla, true),
-    },
-    {
-      id: 'haproxy-short',
-      label: 'HAProxy (TCP mode), a connection a request',
-      kind: 'round',
-      programs: ['wrk', 'haproxy'],
-      prepare: field(startHaproxy, true),
-    },
+    ...both('flotilla', 'Flotilla', startFlotilla, ['wrk']),
+    ...both('haproxy', 'HAProxy (TCP mode)', startHaproxy, ['wrk', 'haproxy']),
   ],
   rows: [
     { subject: 'flotilla', reference: 'haproxy', bar: 'at least 1.0' },

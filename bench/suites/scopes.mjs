@@ -8,8 +8,8 @@ const calls = new URL('../baselines/scope-calls.mjs', import.meta.url).href;
  * @param {string} id
  * @param {string} label
  * @param {string} name of the function in scope-calls.mjs
- * @param {Partial<import('../harness/suite.mjs').RoundContestant>} [more]
- * @returns {import('../harness/suite.mjs').RoundContestant}
+ * @param {Partial<import('../harness/types.d.ts').RoundContestant>} [more]
+ * @returns {import('../harness/types.d.ts').RoundContestant}
  */
 const contestant = (id, label, name, more) => ({
   id,
@@ -19,7 +19,7 @@ const contestant = (id, label, name, more) => ({
   ...more,
 });
 
-/** @type {import('../harness/suite.mjs').Suite} */
+/** @type {import('../harness/types.d.ts').Suite} */
 export default {
   title: 'Per-request scopes',
   measures:

@@ -13,7 +13,7 @@ const cases = [
   { id: 'creation', name: 'Creation', label: 'making and ending a signal, a computed and an effect' },
 ];
 
-/** @type {import('../harness/suite.mjs').Suite} */
+/** @type {import('../harness/types.d.ts').Suite} */
 export default {
   title: 'Signals',
   measures:
