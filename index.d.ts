@@ -108,15 +108,16 @@ export type CacheKey = string | number | boolean | bigint;
  */
 export interface CacheOptions extends LoaderOptions {
   /**
-   * The logical name; instances of one name share one cache. Default `'default'`. Options that differ from
-   * those of the existing cache are an error that names every mismatch; those that are left out are the ones it has.
+   * The name of the cache. Instances of one name share one cache. Default `'default'`. An option that differs from the
+   * existing cache's is refused, by an error that names every mismatch. An option that is left out is the existing cache's.
    */
   namespace?: string;
-  /** How long a worker waits for the primary on the IPC transport, in milliseconds. Default 100. */
+  /** How long a worker on the IPC transport waits for the primary's answer, in milliseconds. Default 100. */
   timeout?: number;
   /**
-   * On such a timeout: `'resolve'` with `undefined`, or `'reject'` with `Error('IPC timeout')`. Default
-   * `'resolve'`.
+   * How a call ends that the primary has not answered within `timeout`. `'reject'` rejects with `Error('IPC timeout')`.
+   * `'resolve'`, the default, resolves with `undefined`, whatever type the method declares: `incr` then gives no number, and
+   * `has` neither `true` nor `false`. On shared memory nothing times out.
    */
   failsafe?: 'resolve' | 'reject';
   /** The most entries to keep. */
@@ -127,19 +128,20 @@ export interface CacheOptions extends LoaderOptions {
   maxEntrySize?: number;
   /** How long an entry lives, in milliseconds. Default: for ever. */
   ttl?: number;
-  /** Return an expired value once more when it is asked for. Default `false`. */
+  /** Return an expired value one last time, to the read that removes it. Default `false`. */
   allowStale?: boolean;
   /** Start the TTL anew when an entry is read. Default `false`. */
   updateAgeOnGet?: boolean;
-  /** Start the TTL anew when an entry is asked after with `has`. Default `false`. */
+  /** Start the TTL anew when `has` finds an entry. Default `false`. */
   updateAgeOnHas?: boolean;
   /** Leave an expired entry in place when it is read. Default `false`. */
   noDeleteOnStaleGet?: boolean;
-  /** Remove entries as they expire, and not only when they are met. Default `false`. */
+  /** Remove entries at the time they expire. Default `false`: the next operation that comes upon an expired entry removes it. */
   ttlAutopurge?: boolean;
   /**
-   * Taken for programs written for lru-cache-clustered 2.1 and later, which has it for a second cache in each worker
-   * that may be outdated for a while. Here reads of the shared cache are as near, and never outdated.
+   * For programs written for lru-cache-clustered 2.1 and later, which configures a second cache in each worker by it. That
+   * cache may be outdated for a while. Flotilla takes the option and does nothing with it: reads of the shared cache are as
+   * fast, and never outdated.
    */
   localL1?: object;
 }
@@ -147,31 +149,31 @@ export interface CacheOptions extends LoaderOptions {
 /** The name that lru-cache-clustered has for {@link CacheOptions}. */
 export type LRUCacheClusterOptions = CacheOptions;
 
-/** What a write may say of its entry. */
+/** Options of a write. */
 export interface WriteOptions {
   /** This entry's lifetime in milliseconds. Default: the cache's `ttl`. */
   ttl?: number;
   /** This entry's size; required where the cache has `maxSize` or `maxEntrySize`. */
   size?: number;
   /**
-   * Names by which `invalidateTags` makes this entry gone, together with all others that bear one of them: at most 128,
-   * each of 1 to 1,024 characters. They take the place of those that it bore before.
+   * Names of groups that the entry belongs to. `invalidateTags` removes all entries of a group at once. At most 128 names, each
+   * of 1 to 1,024 characters. They replace the tags that the entry had before.
    */
   tags?: readonly string[];
 }
 
-/** What `update` may be told. */
+/** Options of `update`. */
 export interface UpdateOptions extends WriteOptions {
-  /** How often it tries again after another value was stored meanwhile. Default 32. */
+  /** How often `update` runs its function again because another value was stored meanwhile. Default 32. */
   retries?: number;
 }
 
-/** Taken by reads for programs that use `localL1`: here no read goes by a cache that may be outdated. */
+/** Options of a read, for programs that use `localL1`. They change nothing here: no read is outdated. */
 export interface ReadOptions {
   bypassL1?: boolean;
 }
 
-/** What `touch` takes. */
+/** Options of `touch`. */
 export interface TouchOptions {
   /** The lifetime in milliseconds from now on. Default: the one that the entry has. */
   ttl?: number;
@@ -180,52 +182,55 @@ export interface TouchOptions {
 /** How `fetch` and `memoize` load: for one call, or in a cache's options for all calls of that instance. */
 export interface LoaderOptions {
   /**
-   * For so many milliseconds after its TTL a value that `fetch` stored is given at once, while one process of all refreshes
-   * it. Default 0.
+   * For this many milliseconds after its TTL, a value that `fetch` stored is returned at once, and one process refreshes it.
+   * Default 0.
    */
   staleWhileRevalidate?: number;
-  /** For so many milliseconds after its TTL a value that `fetch` stored is given where the fetcher fails. Default 0. */
+  /** For this many milliseconds after its TTL, a value that `fetch` stored is returned when the fetcher fails. Default 0. */
   staleIfError?: number;
   /**
-   * Refresh a value before it expires, by chance: the likelier the longer it took to compute and the nearer its end is
-   * (XFetch). A number other than 1 makes that earlier or later. Default `false`.
+   * Refresh a value before it expires, by chance (XFetch). The chance grows with the time that the value took to compute, and
+   * towards its expiry. A number above 1 makes the refresh earlier, one below 1 later. Default `false`.
    */
   refreshAhead?: boolean | number;
-  /** How long it is remembered that a fetcher brought `undefined` or `null`, which then stands for "there is nothing". */
+  /**
+   * How many milliseconds to remember that a fetcher brought `undefined` or `null`. Both then mean "there is nothing", and
+   * `fetch` resolves with `undefined`. Without this option they are an error.
+   */
   negativeTtl?: number;
-  /** After so many milliseconds a value that is stale is given, if there is one. The fetcher goes on. */
+  /** After this many milliseconds the call resolves with the stale value, if there is one. The fetcher goes on. */
   softTimeout?: number;
-  /** After so many milliseconds the call rejects with `FLOTILLA_ERR_FETCH_TIMEOUT`. The fetcher goes on, and its value is stored. */
+  /** After this many milliseconds the call rejects with `FLOTILLA_ERR_FETCH_TIMEOUT`. The fetcher goes on, and its value is stored. */
   hardTimeout?: number;
-  /** Makes each TTL shorter by chance, by up to this fraction of it, so that what came together does not go together. Default 0. */
+  /** Shorten each TTL at random by up to this fraction, so that values stored together expire apart. Default 0. */
   jitter?: number;
 }
 
 /** Options of `fetch` and of `memoize`. */
 export interface FetchOptions extends Omit<WriteOptions, 'tags'>, ReadOptions, LoaderOptions {
-  /** Those of `set`, or a function that names them for the value that was fetched. */
+  /** The tags, as for `set`, or a function that gets the fetched value and returns them. */
   tags?: readonly string[] | ((value: any) => readonly string[] | undefined);
-  /** Look neither at the cache nor for a fetch under way, and start a new one. Default `false`. */
+  /** Start a new fetch, whatever is in the cache and whichever fetch is under way. Default `false`. */
   forceRefresh?: boolean;
   /**
-   * How long one caller may hold the right to fetch a key, in milliseconds. After that another takes over,
-   * and the late result is not stored over a newer one, nor after a change. A caller whose process dies loses the right at once.
-   * Default 30000.
+   * How long one caller may lead the flight of a key, in milliseconds. After that another caller leads, and a late result of the
+   * first is stored neither over a newer value nor after a change of the key. When the process of the leader dies, another
+   * caller leads at once. Default 30000.
    */
   lease?: number;
-  /** The caller's own: when it fires, the call rejects with its reason. The fetcher goes on, and its value is stored. */
+  /** When this signal fires, the call rejects with the signal's reason. The fetcher goes on, and its value is stored. */
   signal?: AbortSignal;
 }
 
 /** The name that lru-cache-clustered has for the options of `memoize`. */
 export type MemoizeOptions = FetchOptions;
 
-/** What `mSet` stores: a key, a value, and what is said of this entry alone. */
+/** What `mSet` stores: a key, a value, and options of this entry alone. */
 export type MSetEntry<K extends CacheKey = CacheKey, V extends {} = any> =
   | readonly [K, V]
   | readonly [K, V, WriteOptions];
 
-/** What `localStats` says: that there is no cache before the shared one. The copies that a process reads are in `stats`. */
+/** What `localStats` returns: `enabled` is `false` and every count 0, for there is no cache before the shared one. */
 export interface LocalStats {
   enabled: boolean;
   hits: number;
@@ -238,16 +243,15 @@ export interface LocalStats {
   ipcAvoided: number;
 }
 
-/** What a fetcher is told beside its key. */
+/** What a fetcher gets beside its key. */
 export interface FetchContext<V = any> {
   /**
-   * Fires when what the fetcher brings will not be stored any more: its key was changed on purpose, another one leads
-   * in its place, or its lease has run out. A fetcher may stop then, and reject: where the key was changed or another
-   * one leads, its callers get what is newer, and nobody gets that error. The reason is a
-   * `FLOTILLA_ERR_FLIGHT_REVOKED`.
+   * Fires when the fetcher's value will not be stored any more: its key was changed on purpose, another caller leads the
+   * flight, or the time of the option `lease` is up. The reason is a `FLOTILLA_ERR_FLIGHT_REVOKED`. The fetcher may then stop
+   * and reject. Where the key was changed or another caller leads, the callers get the newer value, and nobody gets the error.
    */
   readonly signal: AbortSignal;
-  /** The value that was there, if one is being refreshed. */
+  /** The stale value, if one is being refreshed. */
   readonly stale: V | undefined;
 }
 
@@ -257,7 +261,7 @@ export type Fetcher<K extends CacheKey = CacheKey, V = any> = (
   context: FetchContext<V>,
 ) => V | PromiseLike<V>;
 
-/** An entry as `dump`, `load` and `info` know it: the shape of lru-cache 11. */
+/** An entry as `dump` and `info` return it and `load` takes it: the shape of lru-cache 11. */
 export interface Entry<V> {
   value: V;
   /** The lifetime in milliseconds: of the whole entry in a dump, what is left of it from `info`. */
@@ -265,9 +269,9 @@ export interface Entry<V> {
   /** When that lifetime began, by `Date.now()`. */
   start?: number;
   size?: number;
-  /** In a dump: the tags that it bears. */
+  /** In a dump: its tags. */
   tags?: readonly string[];
-  /** In a dump: the version that `getWithVersion` told of it, if it did. */
+  /** In a dump: its version, if `getWithVersion` has returned it. */
   version?: string;
 }
 
@@ -283,24 +287,24 @@ export interface Stats {
   namespace: string;
 }
 
-/** What a namespace takes up, and what happened to it. */
+/** The memory that a namespace takes, and its accidents. */
 export interface Usage {
   /** How this process reaches the cache. */
   transport: 'shared' | 'ipc';
   entries: number;
   /** Bytes of the keys and values of the namespace. */
   bytes: number;
-  /** Bytes beside these: metadata, and what is left over in the last block of each value. */
+  /** Further bytes: metadata, and the unused end of the last block of each value. */
   overheadBytes: number;
   /** Bytes of memory that the segment takes up, all namespaces together. */
   segmentBytes: number;
-  /** Entries that had to go because the memory was full, not because of a limit of the cache. */
+  /** Entries removed because the memory was full; those removed for a limit of the cache are not among them. */
   memoryEvictions: number;
-  /** How often a process died inside an operation and the namespace could only be cleared. */
+  /** How often a process died inside an operation and the namespace had to be cleared. */
   recoveries: number;
 }
 
-/** What `LRUCacheClustered.bootstrap` may be told. */
+/** Options of `LRUCacheClustered.bootstrap`. */
 export interface BootstrapOptions {
   /**
    * The most memory that all caches together may take: bytes, or text such as `'512mb'`.
@@ -314,40 +318,39 @@ export interface BootstrapOptions {
   transport?: 'auto' | 'shared' | 'ipc';
 }
 
-/** What `get` of the synchronous view takes, each in place of the cache's option of that name. */
+/** Options of the synchronous `get`. Each overrides the cache's option of that name. */
 export interface SyncGetOptions {
   allowStale?: boolean;
   updateAgeOnGet?: boolean;
   noDeleteOnStaleGet?: boolean;
 }
 
-/** What `has` of the synchronous view takes, in place of the cache's option of that name. */
+/** Options of the synchronous `has`. It overrides the cache's option of that name. */
 export interface SyncHasOptions {
   updateAgeOnHas?: boolean;
 }
 
-/** What `peek` of the synchronous view takes, in place of the cache's option of that name. */
+/** Options of the synchronous `peek`. It overrides the cache's option of that name. */
 export interface SyncPeekOptions {
   allowStale?: boolean;
 }
 
-/** What `set` of the synchronous view takes. */
+/** Options of the synchronous `set`. */
 export interface SyncSetOptions extends WriteOptions {
   /** When the lifetime began, by `Date.now()`. Default: now. */
   start?: number;
 }
 
 /**
- * A cache without promises, in lru-cache's own words. It shows the same entries as the instance it comes
- * from. In a worker on the IPC transport each use throws `FLOTILLA_ERR_SYNC_UNAVAILABLE`. Nullish keys and
- * values throw a `TypeError`.
+ * The same cache without promises, with the names of lru-cache. In a worker on the IPC transport each use throws
+ * `FLOTILLA_ERR_SYNC_UNAVAILABLE`. Nullish keys and values throw a `TypeError`.
  */
 export interface SyncCache<K extends CacheKey = CacheKey, V extends {} = any> {
   /** The value, or `undefined`. Makes the entry the most recently used. */
   get(key: K, options?: SyncGetOptions): V | undefined;
-  /** Stores a value, and returns the view. */
+  /** Stores a value, and returns the view. A value larger than `maxEntrySize` or `maxSize` is not stored: the key is then gone. */
   set(key: K, value: V, options?: SyncSetOptions): this;
-  /** Stores a value unless the key exists; `true` if it did not. */
+  /** Stores a value unless the key exists; `true` if it was stored. */
   setIfAbsent(key: K, value: V, options?: WriteOptions): boolean;
   /** Whether there is an unexpired entry. */
   has(key: K, options?: SyncHasOptions): boolean;
@@ -368,7 +371,7 @@ export interface SyncCache<K extends CacheKey = CacheKey, V extends {} = any> {
   forEach(callback: (value: V, key: K, cache: SyncCache<K, V>) => unknown, thisArg?: unknown): void;
   /** How many entries there are, expired and not yet removed ones included. */
   readonly size: number;
-  /** The limits and flags as they are now; 0 for a limit that there is not. What is not read-only can be set, for all. */
+  /** The limits and flags as they are now; a limit of 0 means that there is none. Setting `ttl` or `allowStale` sets it for all processes. */
   readonly max: number;
   readonly maxSize: number;
   readonly maxEntrySize: number;
@@ -383,34 +386,31 @@ export interface SyncCache<K extends CacheKey = CacheKey, V extends {} = any> {
   /** Milliseconds until expiry: `Infinity` without a TTL, 0 where there is no entry. */
   getRemainingTTL(key: K): number;
   /**
-   * Adds to a counter and returns its new value. `amount` is 1 by default; a `ttl` counts for the first write
-   * only.
+   * Adds to a counter and returns its new value. `amount` is 1 by default. A `ttl` has an effect when the counter is made, and
+   * none later.
    */
   incr(key: K, amount?: number, options?: WriteOptions): number;
   /** Subtracts from a counter and returns its new value, as `incr` does. */
   decr(key: K, amount?: number, options?: WriteOptions): number;
-  /**
-   * As `incr`, together with what is left of the counter's lifetime in whole milliseconds, or Infinity without one. `ttl`
-   * counts when the counter is made.
-   */
+  /** As `incr`, with the rest of the counter's lifetime in whole milliseconds: Infinity where it has none. */
   incrWithTtl(key: K, amount?: number, options?: WriteOptions): { value: number; ttl: number };
-  /** The value, which is no longer there: of all who take it at once, one gets it. */
+  /** Removes an entry and returns its value. Of several callers at once, one gets it. */
   take(key: K): V | undefined;
-  /** The value with its version, which changes whenever a value is stored under the key. */
+  /** The value and its version. The version changes whenever a value is stored under the key. */
   getWithVersion(key: K): { value: V; version: string } | undefined;
   /**
-   * Stores the value if the version still stands, or, with `undefined` for it, if nothing is there.
+   * Stores the value if the entry still has this version. `undefined` as the version means that there must be no entry.
    * `true` if it was stored.
    */
   setIfVersion(key: K, value: V, version: string | undefined, options?: WriteOptions): boolean;
   /**
-   * Stores what the function makes of the value that is there, and of no other: if another one was stored meanwhile, the
-   * function runs again. `undefined` from it leaves everything as it is. Gives what is there then.
+   * Calls the function with the present value and stores what it returns. If another value was stored meanwhile, the function
+   * runs again with that one. If it returns `undefined`, nothing is stored. The result is the value that is there in the end.
    */
   update(key: K, fn: (value: V | undefined) => V | undefined, options?: UpdateOptions): V | undefined;
-  /** Makes all entries that bear one of these tags gone, at once, however many there are. */
+  /** Removes all entries that have one of these tags, in one step however many they are. */
   invalidateTags(tags: readonly string[]): void;
-  /** Starts an entry's lifetime again, and leaves its value alone; `true` if there is one. */
+  /** Starts an entry's lifetime anew without touching its value; `false` if there is no entry. */
   touch(key: K, options?: TouchOptions): boolean;
   /** A snapshot that `load` takes. */
   dump(): [K, Entry<V>][];
@@ -424,9 +424,11 @@ export interface SyncCache<K extends CacheKey = CacheKey, V extends {} = any> {
  * One LRU cache for all processes of a cluster. Every method works in the primary and in workers, on the same
  * entries.
  *
- * Values are of any structured-cloneable type and come back as they were put; a function or a symbol inside
- * one rejects with a `TypeError` that names the key and the path to it. Nullish keys and values reject with a
- * `TypeError`.
+ * A value may be of any structured-cloneable type. A function or a symbol inside a value rejects with a `TypeError` that names
+ * the key and the path to it. Nullish keys and values reject with a `TypeError`.
+ *
+ * The types are those of a call that was answered. In a worker on the IPC transport, a call that was not answered in time resolves
+ * with `undefined` unless {@link CacheOptions.failsafe} is `'reject'`.
  */
 export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any> {
   /**
@@ -436,37 +438,35 @@ export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any
   constructor(options?: CacheOptions);
 
   /**
-   * Prepares the primary at once, not at the first use. Call it before `cluster.fork()`, and first of all
-   * where it has options: a second call with other ones throws. In a worker it does nothing.
+   * Says how much memory the caches may take and how workers reach them. The primary makes its memory when the library is
+   * loaded; a call with `memory` replaces it. Call it before the first cache and before `cluster.fork()`; later, and a second
+   * time with other options, it throws. In a worker it does nothing.
    */
   static bootstrap(options?: BootstrapOptions): void;
-  /**
-   * Makes an instance and waits until the primary has its namespace. Rejects if it cannot, whatever
-   * `failsafe` says.
-   */
+  /** Makes an instance and waits until its namespace exists. Rejects if it cannot, whatever `failsafe` says. */
   static getInstance<K extends CacheKey = CacheKey, V extends {} = any>(
     options?: CacheOptions,
   ): Promise<LRUCacheClustered<K, V>>;
-  /** All namespaces, live: `delete(namespace)` and `clear()` really remove them. Throws in a worker. */
+  /** All namespaces, as they are at each look: `delete(namespace)` and `clear()` remove the caches themselves. Throws in a worker. */
   static getAllCaches(): Map<string, SyncCache>;
 
-  /** The same cache without promises, here and now. */
+  /** The same cache without promises. */
   readonly sync: SyncCache<K, V>;
-  /**
-   * Resolves when a worker's registration is on its way. It never rejects: use `getInstance()` or
-   * `healthCheck()` for that.
-   */
+  /** Resolves when a worker has sent its registration. It never rejects: `getInstance()` and `healthCheck()` do. */
   readonly ready: Promise<void>;
   /** The name of the cache. */
   readonly namespace: string;
   /** How long a worker waits for the primary on the IPC transport, in milliseconds. */
   readonly timeout: number;
-  /** What becomes of a call that is not answered in that time. */
+  /** How a call ends that was not answered in that time. */
   readonly failsafe: 'resolve' | 'reject';
 
   /** The value, or `undefined`. */
   get(key: K, options?: ReadOptions): Promise<V | undefined>;
-  /** Stores a value. */
+  /**
+   * Stores a value; `true` if it was stored. `false` means that it is larger than `maxEntrySize` or `maxSize`: it was not stored, and
+   * an older value of the key is gone.
+   */
   set(key: K, value: V, options?: WriteOptions): Promise<boolean>;
   /** Stores a value unless the key exists, in one step for the whole cluster; `false` if it does. */
   setIfAbsent(key: K, value: V, options?: WriteOptions): Promise<boolean>;
@@ -479,9 +479,9 @@ export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any
   /** Removes all entries. */
   clear(): Promise<void>;
 
-  /** A map with every key that was asked for. */
+  /** The values of several keys, in a map that has every key; a missing one has `undefined`. */
   mGet(keys: Iterable<K>, options?: ReadOptions): Promise<Map<K, V | undefined>>;
-  /** Stores several values. An entry's own options go before those of the call. */
+  /** Stores several values. An entry's own options override those of the call. */
   mSet(entries: Iterable<MSetEntry<K, V>>, options?: WriteOptions): Promise<void>;
   /** Removes several entries. */
   mDelete(keys: Iterable<K>): Promise<void>;
@@ -502,42 +502,40 @@ export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any
   size(): Promise<number>;
 
   /**
-   * Adds to a counter, in one step for the whole cluster, and resolves with its new value. `amount` is 1 by
-   * default. A `ttl` counts for the first write only: later ones leave the window as it is.
+   * Adds to a counter, in one step for the whole cluster, and resolves with its new value. `amount` is 1 by default. A `ttl` has
+   * an effect when the counter is made, and none later. In a worker on the IPC transport it may resolve with `undefined`: see
+   * {@link CacheOptions.failsafe}.
    */
   incr(key: K, amount?: number, options?: WriteOptions): Promise<number>;
   /** Subtracts from a counter, as `incr` adds to it. */
   decr(key: K, amount?: number, options?: WriteOptions): Promise<number>;
-  /**
-   * As `incr`, together with what is left of the counter's lifetime in whole milliseconds, or Infinity without one. `ttl`
-   * counts when the counter is made.
-   */
+  /** As `incr`, with the rest of the counter's lifetime in whole milliseconds: Infinity where it has none. */
   incrWithTtl(key: K, amount?: number, options?: WriteOptions): Promise<{ value: number; ttl: number }>;
-  /** The value, which is no longer there: of all who take it at once, one gets it. */
+  /** Removes an entry and returns its value. Of several callers at once, one gets it. */
   take(key: K): Promise<V | undefined>;
-  /** The value with its version, which changes whenever a value is stored under the key. */
+  /** The value and its version. The version changes whenever a value is stored under the key. */
   getWithVersion(key: K): Promise<{ value: V; version: string } | undefined>;
   /**
-   * Stores the value if the version still stands, or, with `undefined` for it, if nothing is there.
+   * Stores the value if the entry still has this version. `undefined` as the version means that there must be no entry.
    * `true` if it was stored.
    */
   setIfVersion(key: K, value: V, version: string | undefined, options?: WriteOptions): Promise<boolean>;
   /**
-   * Stores what the function makes of the value that is there, and of no other: if another one was stored meanwhile, the
-   * function runs again. `undefined` from it leaves everything as it is. Gives what is there then.
+   * Calls the function with the present value and stores what it returns. If another value was stored meanwhile, the function
+   * runs again with that one. If it returns `undefined`, nothing is stored. The result is the value that is there in the end.
    */
   update(
     key: K,
     fn: (value: V | undefined) => V | undefined | PromiseLike<V | undefined>,
     options?: UpdateOptions,
   ): Promise<V | undefined>;
-  /** Makes all entries that bear one of these tags gone, at once, however many there are. */
+  /** Removes all entries that have one of these tags, in one step however many they are. */
   invalidateTags(tags: readonly string[]): Promise<void>;
   /**
-   * The value, or what the fetcher brings, which is stored. However many ask for a key in whatever process,
-   * one fetcher runs. If the key is changed on purpose meanwhile, who had asked before gets what the fetcher brings,
-   * and it is not stored; who asks after the change never sees it. Rejects with the fetcher's own error; a fetcher
-   * that brings a nullish value is a `TypeError`.
+   * The value of the key. If there is none, the fetcher brings it, and it is stored. One fetcher runs for all callers of a key, in
+   * all processes. If the key is changed on purpose while it runs, its value is not stored: callers from before the change
+   * get it, callers from after the change do not. Rejects with the fetcher's error. A fetcher that brings a nullish value
+   * rejects with a `TypeError`, unless there is a `negativeTtl`.
    */
   fetch(
     key: K,
@@ -547,23 +545,23 @@ export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any
   fetch(key: K, fetcher: Fetcher<K, V>, options?: FetchOptions): Promise<V>;
 
   /**
-   * Starts an entry's lifetime again, in one step for the whole cluster: its value stays what another process may
-   * just have made it. Makes the entry the most recently used; `false` where there is none.
+   * Starts an entry's lifetime anew and makes it the most recently used, in one step for the whole cluster. Its value stays as it
+   * is, also where another process has just stored it. `false` if there is no entry.
    */
   touch(key: K, options?: TouchOptions): Promise<boolean>;
   /** Milliseconds until expiry: `Infinity` without a TTL, 0 where there is no entry. */
   getRemainingTTL(key: K): Promise<number>;
   /** Removes expired entries; `true` if there were any. */
   purgeStale(): Promise<boolean>;
-  /** Rejects, whatever `failsafe` says, if the namespace does not answer. */
+  /** Resolves if the namespace answers. Rejects if it does not, whatever `failsafe` says. */
   healthCheck(): Promise<void>;
   /** Counts since the namespace was created. */
   stats(): Promise<Stats>;
-  /** What the namespace takes up in memory. */
+  /** The memory that the namespace takes. */
   usage(): Promise<Usage>;
   /**
-   * Removes the namespace with its counts and leases. An instance that is used afterwards makes it anew, with
-   * its first options.
+   * Removes the namespace with its counts and flights. An instance that is used afterwards makes the namespace anew, with the
+   * options that the instance was made with.
    */
   destroy(): Promise<boolean>;
   /**
@@ -578,11 +576,11 @@ export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any
   /** Whether expired values are returned once more; with a value, sets it. */
   allowStale(value?: boolean): Promise<boolean>;
 
-  /** For programs that use `localL1`: the instance itself, as no read is outdated. */
+  /** For programs that use `localL1`: returns the instance itself, for no read of it is outdated. */
   withoutLocal(): this;
-  /** For programs that use `localL1`: that there is none. */
+  /** For programs that use `localL1`: says that there is none. */
   localStats(): LocalStats;
-  /** For programs that use `localL1`: its events `l1:hit` and the like, which never come. */
+  /** For programs that use `localL1`: takes listeners for `l1:hit` and the like. These events never come. */
   on(event: `l1:${string}`, listener: (details: { namespace: string; key: K }) => void): this;
   once(event: `l1:${string}`, listener: (details: { namespace: string; key: K }) => void): this;
   off(event: `l1:${string}`, listener: (details: { namespace: string; key: K }) => void): this;
@@ -598,16 +596,15 @@ export interface Codec<V, S extends {}> {
 }
 
 /**
- * A cache whose values pass through a codec. What speaks in numbers or in the stored form (`incr`, `decr`,
- * `dump`, `load`) is not here: reach it by `cache`. Every method otherwise does what that of {@link
- * LRUCacheClustered} does.
+ * A cache whose values pass through a codec. Each method does what that of {@link LRUCacheClustered} does. The methods that take
+ * numbers or the stored form (`incr`, `decr`, `dump`, `load`) are those of `cache`.
  */
 export interface WrappedCache<K extends CacheKey, V, S extends {} = any> {
-  /** The cache beneath, with the stored form. */
+  /** The cache that holds the stored form. */
   readonly cache: LRUCacheClustered<K, S>;
-  /** The name of the cache beneath. */
+  /** The name of that cache. */
   readonly namespace: string;
-  /** As the cache beneath has it. */
+  /** That of the cache. */
   readonly ready: Promise<void>;
   get(key: K, options?: ReadOptions): Promise<V | undefined>;
   set(key: K, value: V, options?: WriteOptions): Promise<boolean>;
@@ -655,9 +652,9 @@ export function wrap<K extends CacheKey, S extends {}, V>(
 ): WrappedCache<K, V, S>;
 
 /**
- * A function that asks the cache first, and calls `fn` once for all who ask for the same key meanwhile.
- * The cache may be a wrapped one. Rejects with the error of `fn`; a nullish key is a `TypeError`. `fn` gets the arguments
- * as they are, and finds what a fetcher is told in `this`.
+ * Makes a function that returns the cached value of its key, and calls `fn` where there is none: once for all callers of that key.
+ * The cache may be a wrapped one. `fn` gets the arguments unchanged, and a {@link FetchContext} as `this`. The function rejects with
+ * the error of `fn`, and with a `TypeError` for a nullish key.
  */
 export function memoize<K extends CacheKey, V, A extends unknown[]>(
   cache: { fetch(key: K, fetcher: Fetcher<K, V>, options?: FetchOptions): Promise<V> },
@@ -672,44 +669,39 @@ export function memoize<K extends CacheKey, V, A extends unknown[]>(
 
 /** A value that can be read and watched. */
 export interface Subscribable<T> {
-  /** The value: within `runInScope` the scope's, else the global one. */
+  /** The value: within `runInScope` that of the scope, elsewhere the global one. */
   get(): T;
-  /** Calls back with each new value from now on, and returns what ends that. */
+  /** Calls back with each new value from now on. Returns a function that ends the subscription. */
   subscribe(cb: (value: T) => void): () => void;
 }
 
 /** A value that can also be written. */
 export interface Signal<T> extends Subscribable<T> {
-  /** Writes a value: within `runInScope` to the scope alone, else the global one. */
+  /** Writes a value: within `runInScope` to the scope alone, elsewhere the global one. */
   set(value: T): void;
-  /** Writes what the function makes of the present value. */
+  /** Writes what the function returns for the present value. */
   update(fn: (value: T) => T): void;
 }
 
 /** Options of a signal. */
 export interface SignalOptions<T> {
-  /** Whether a new value is the old one, and nobody is told. Default `Object.is`. */
+  /** Whether two values count as the same, so that no subscriber is called. Default `Object.is`. */
   equals?(a: T, b: T): boolean;
-  /**
-   * The signal's name when a scope is serialized. Default: one by order of creation. A name that is taken
-   * throws.
-   */
+  /** The signal's name in a serialized scope. Default: a name by order of creation. A name that is taken throws. */
   key?: string;
-  /**
-   * How the value is written and read when a scope is serialized; `false` keeps it out. Default: as it is.
-   */
+  /** How the value is written into a serialized scope and read from it; `false` keeps it out. Default: unchanged. */
   serialize?: false | { write(v: T): unknown; read(j: unknown): T };
 }
 
 /** Options of a computed value. */
 export interface ComputedOptions<T> {
-  /** Whether a new value is the old one, and nobody is told. Default `Object.is`. */
+  /** Whether two values count as the same, so that no subscriber is called. Default `Object.is`. */
   equals?(a: T, b: T): boolean;
 }
 
 /**
- * Values of signals that hold in one place and nowhere else. Looked up live: own value, then the parent's,
- * then the global one.
+ * Values of signals that hold inside one scope. A read finds the scope's own value, else its parent's, else the global one, as they
+ * are at that moment.
  */
 export interface Scope {
   /** A child scope. */
@@ -730,19 +722,17 @@ export interface ScopeOptions {
 
 /** Makes a signal. */
 export function signal<T>(initial: T, options?: SignalOptions<T>): Signal<T>;
-/**
- * Makes a value out of others, worked out when it is read. An error is kept and thrown again; a cycle throws.
- */
+/** Makes a value that is computed from others when it is read. An error of `fn` is kept and thrown at each read. A cycle throws. */
 export function computed<T>(fn: () => T, options?: ComputedOptions<T>): Subscribable<T>;
 /**
- * Runs a function now and whenever what it read has changed. What it returns runs before the next time.
- * Returns what ends it.
+ * Runs a function now, and again whenever a value that it read has changed. A function that it returns runs before each further
+ * run and at the end. Returns a function that ends the effect.
  */
 // biome-ignore lint/suspicious/noConfusingVoidType: an effect may return nothing, or what cleans up.
 export function effect(fn: () => void | (() => void)): () => void;
 /** Holds effects and subscribers back until the function is done, and returns what it returns. */
 export function batch<T>(fn: () => T): T;
-/** Reads without being told of changes later. */
+/** Runs a function whose reads make no dependencies. */
 export function untracked<T>(fn: () => T): T;
 /** Makes a scope with no parent. */
 export function createScope(options?: ScopeOptions): Scope;
@@ -775,11 +765,11 @@ export interface ServerScopeOptions {
   readonly ttl?: number;
   /** How many scopes are kept; beyond that the least recently used goes. Default 10000. */
   readonly maxEntries?: number;
-  /** Called once for each scope that leaves, whatever the reason. */
+  /** Called once for each scope that is no longer tracked, whatever the reason. */
   readonly onEvict?: (scopeId: string) => void;
 }
 
-/** A scope of one request. Its own forks are plain scopes, which nobody tracks. */
+/** A scope of one request. Its own forks are plain scopes, which are not tracked. */
 export interface ManagedScope extends Scope {
   /** `ss_0`, `ss_1` and so on, counted per server scope. */
   readonly id: string;
@@ -790,13 +780,11 @@ export interface ManagedScope extends Scope {
  * After `destroy()` every method throws `Error('ServerScope has been destroyed')`.
  */
 export interface ServerScope extends Scope {
-  /**
-   * Makes a tracked scope, after it has let the expired ones go and, at capacity, the least recently used.
-   */
+  /** Makes a tracked scope. Expired scopes are let go first and, at capacity, the least recently used one. */
   fork(): ManagedScope;
   /** A tracked scope by its id. Touches it: its TTL starts anew. */
   getScope(id: string): ManagedScope | undefined;
-  /** Lets a scope go; `true` if it was tracked. Whoever holds it may go on using it. */
+  /** Stops tracking a scope; `true` if it was tracked. Code that holds the scope may go on using it. */
   dispose(id: string): boolean;
   /** How many scopes are tracked. */
   readonly size: number;
@@ -811,9 +799,8 @@ export interface ServerScope extends Scope {
 export function createServerScope(options?: ServerScopeOptions): ServerScope;
 
 /**
- * What a request carries under `scopeMiddleware` and `scopePlugin`. Flotilla does not declare it for you, so
- * that it is in nobody's way: `declare global { namespace Express { interface Request extends ScopedRequest
- * {} } }`.
+ * What `scopeMiddleware` and `scopePlugin` add to a request. Declare it in a program of TypeScript by
+ * `declare global { namespace Express { interface Request extends ScopedRequest {} } }`: Flotilla leaves global types alone.
  */
 export interface ScopedRequest {
   scope: ManagedScope;
@@ -839,7 +826,7 @@ export function scopePlugin(
 // The balancer
 // -----------------------------------------------------------------------------------------------------------
 
-/** Something that works like an Express application: its `listen` binds a port. */
+/** An object that works like an Express application: its `listen` binds a port. */
 export type ExpressLike = {
   listen: (...args: any[]) => any;
   disable?: (name: string) => void;
@@ -864,7 +851,7 @@ export type ServerApp =
   | { callback: () => (request: any, response: any) => unknown }
   | ((request: any, response: any, ...rest: any[]) => unknown);
 
-/** Where messages go. */
+/** Takes the messages of the library. */
 export type LoggerLike = {
   debug: (...args: unknown[]) => void;
   info: (...args: unknown[]) => void;
@@ -872,7 +859,7 @@ export type LoggerLike = {
   error: (...args: unknown[]) => void;
 };
 
-/** The head of an HTTP/1 request, as far as it was there when the connection was assigned. */
+/** The head of an HTTP/1 request: as much of it as had come when the connection was assigned. */
 export type ParsedRequest = {
   /** `GET`, `POST` and so on; absent if the head could not be read. */
   method?: string;
@@ -894,7 +881,7 @@ export type ParsedRequest = {
   rawHead: string;
 };
 
-/** What a worker takes up, as it last reported. */
+/** What a worker uses, by its last report. */
 export type WorkerRuntimeStats = {
   /** The process id. */
   pid: number;
@@ -904,9 +891,9 @@ export type WorkerRuntimeStats = {
   rssBytes: number;
   /** V8 heap in use. */
   heapUsedBytes: number;
-  /** V8 heap in all. */
+  /** Size of the V8 heap. */
   heapTotalBytes: number;
-  /** Memory outside the heap that V8 knows of. */
+  /** Memory outside the heap that V8 counts. */
   externalBytes: number;
   /** The part of it in ArrayBuffers. */
   arrayBuffersBytes: number;
@@ -918,7 +905,7 @@ export type WorkerRuntimeStats = {
   sampledAt: number;
   /** Requests that are being answered. */
   inFlightRequests?: number;
-  /** How far the event loop is behind; it grows while the loop is blocked. */
+  /** How late the event loop runs, in milliseconds; it grows while the loop is blocked. */
   eventLoopLagMs?: number;
 };
 
@@ -936,9 +923,9 @@ export type BackendCandidate = {
   pid?: number;
   /** Whether it can serve. */
   healthy: boolean;
-  /** Whether it has said that it is ready. */
+  /** Whether it has reported that it is ready. */
   ready: boolean;
-  /** When it was last heard of, by `Date.now()`. */
+  /** The time of its last report, by `Date.now()`. */
   lastHeartbeatAt?: number;
   /** Connections now assigned to it, handed over or forwarded. */
   activeProxyConnections: number;
@@ -946,7 +933,7 @@ export type BackendCandidate = {
   stats?: WorkerRuntimeStats;
 };
 
-/** What a strategy is given for each connection. */
+/** What a strategy gets for each connection. */
 export type LoadBalancerContext = {
   /** The workers to choose from, all healthy and ready. */
   candidates: BackendCandidate[];
@@ -959,8 +946,8 @@ export type LoadBalancerContext = {
 };
 
 /**
- * A strategy: returns one of the candidates, or a promise of one. If it throws or returns something else, the
- * default strategy chooses and the logger hears of it.
+ * A strategy: returns one of the candidates, or a promise of one. If it throws or returns something else, the default strategy
+ * chooses, and the logger gets a warning.
  */
 export type LoadBalancerFunction = (
   context: LoadBalancerContext,
@@ -982,7 +969,7 @@ export interface TelemetrySink {
 /** A sink that does nothing. */
 export const noopTelemetrySink: TelemetrySink;
 
-/** What is used of a Meter of `@opentelemetry/api`. */
+/** The part of a Meter of `@opentelemetry/api` that is used. */
 export interface TelemetryMeter {
   createCounter(
     name: string,
@@ -1035,11 +1022,11 @@ export type ServerConfigInput = {
   requestInspectionTimeoutMs?: number;
   /** How many bytes of a head are looked at. Default `16384`. */
   maxHeaderBytes?: number;
-  /** Let a client end its side and still be answered. Default `true`. */
+  /** Answer a client that has ended its side of the connection. Default `true`. */
   allowHalfOpen?: boolean;
   /** How often workers report. Default `60000`. */
   workerHeartbeatIntervalMs?: number;
-  /** After how long without a report a worker counts as stale. Default `150000`. */
+  /** How long after its last report a worker counts as stale. Default `150000`. */
   workerHeartbeatStaleAfterMs?: number;
   /** How long a graceful stop may take before the rest is killed. Default `10000`. */
   gracefulShutdownTimeoutMs?: number;
@@ -1047,7 +1034,7 @@ export type ServerConfigInput = {
   respawnWorkers?: boolean;
   /** The strategy. Default {@link defaultLoadBalancer}. */
   loadBalancer?: LoadBalancerFunction;
-  /** Where messages go; what is missing is filled in from `console`, the default. */
+  /** Takes the messages of the library. Methods that it lacks are those of `console`, which is the default. */
   logger?: Partial<LoggerLike>;
   /** Environment variables for the workers, beside the primary's own. */
   workerEnv?: Record<string, string>;
@@ -1097,7 +1084,7 @@ export type ResolvedServerConfig = {
   proxyProtocol: false | 'v1' | 'v2';
 };
 
-/** What `startServer` says of the process it was called in. */
+/** What `startServer` resolves with: facts of the process it was called in. */
 export type StartServerResult = {
   /** Whether this process balances or serves. */
   mode: 'primary' | 'worker';
@@ -1154,13 +1141,14 @@ export const createResourceAwareLoadBalancer: (weights?: ResourceAwareWeights) =
  */
 export const startServer: (app: ServerApp, nextConfig?: ServerConfigInput) => Promise<StartServerResult>;
 /**
- * Closes the public port, lets requests be finished, and ends the workers; in a worker, closes the
+ * In the primary: closes the public port, waits for the requests under way, and ends the workers. In a worker: closes the
  * application.
  */
 export const stopServer: () => Promise<void>;
 /**
- * Replaces the workers one by one, with nothing dropped. Rejects, with the old ones still serving, if new
- * code fails to start.
+ * Replaces the workers with nothing dropped. A whole set of new workers is started beside the old one, one after the other. When all
+ * of them are ready, they take the new connections, and the old ones finish and end. Rejects if one of the new ones fails to
+ * start; the new ones are then ended, and the old ones go on serving.
  */
 export const restartServer: () => Promise<void>;
 
@@ -1184,8 +1172,8 @@ export type ExpressModuleLike =
       : ((...args: any[]) => any) & Record<string, any>;
 
 /**
- * `ultimate-express` where it is installed, else `express`, loaded when it is first used.
- * Throws `FLOTILLA_ERR_EXPRESS_MISSING` where neither is.
+ * `ultimate-express` where it is installed, else `express`. It is loaded at its first use, which throws
+ * `FLOTILLA_ERR_EXPRESS_MISSING` where neither is installed.
  */
 export const express: ExpressModuleLike;
 /** {@link express}, by its other names. */
@@ -1197,7 +1185,7 @@ export { express as expressDefault, express as default };
 
 /** What every context has. */
 export interface ContextCore<C = {}> {
-  /** What the context was made with, the port decided. */
+  /** The configuration that the context was made with, with the port filled in. */
   readonly config: Readonly<C> & { readonly port: number };
   /** 1 for the first context of a server, one more at each restart. */
   readonly generation: number;
@@ -1222,7 +1210,7 @@ export interface Resource<T = any> {
   open(context: OpeningContext): T | PromiseLike<T>;
   /** Closes it. */
   close?(resource: T): unknown;
-  /** Looks whether it is well: it is not if this throws, rejects, takes too long, or brings `false`. */
+  /** Checks whether it works. It does not if this throws, rejects, takes too long, or returns `false`. */
   check?(resource: T): unknown;
 }
 
@@ -1236,7 +1224,7 @@ export type OpenedResources<R> = {
     : never;
 };
 
-/** A health check: all is well only if it brings `true` in time. */
+/** A health check: it passes if it returns `true` in time. */
 export type HealthCheck<C = Context> = (context: C) => boolean | PromiseLike<boolean>;
 
 /** Makes the application of one generation. */
@@ -1251,11 +1239,11 @@ export interface ContextConfig<R = {}> {
   port?: number;
   /** The address. Default `HOST` or `LISTEN_HOST`, else `'0.0.0.0'`. */
   host?: string;
-  /** What the server stands on: opened in this order at the start, closed in reverse at the stop. */
+  /** What the application needs: opened in this order at the start, closed in reverse at the stop. */
   resources?: R & Resources;
   /** Checks for the health endpoint, by name, beside those of the resources. */
   health?: Record<string, HealthCheck<ContextCore<Record<string, any>> & Readonly<OpenedResources<R>>>>;
-  /** Makes the application, where `createServer` is not told how. */
+  /** Makes the application, where `createServer` has no option `app`. */
   app?: AppFactory<ContextCore<Record<string, any>> & Readonly<OpenedResources<R>>>;
 }
 
@@ -1267,13 +1255,13 @@ export function createContext<R extends Resources = {}, C extends object = {}>(
   config?: ContextConfig<R> & C,
 ): Context<OpenedResources<R>, Omit<C, 'port'>>;
 
-/** Where a server tells how it is. `false` turns an endpoint off. */
+/** The paths under which a server reports its health. `false` turns an endpoint off. */
 export interface HealthEndpoints {
   /** 200 or 503, with a {@link HealthReport}. Default `'/health'`. */
   health?: string | false;
-  /** 200 while requests are wanted, else 503. Default `'/ready'`. */
+  /** 200 while the server takes requests, else 503. Default `'/ready'`. */
   ready?: string | false;
-  /** 200 while the process lives, also when a worker's event loop is blocked. Default `'/live'`. */
+  /** 200 while the process lives, also while a worker's event loop is blocked. Default `'/live'`. */
   live?: string | false;
   /** A port of their own. Default: the server's. */
   port?: number;
@@ -1303,15 +1291,14 @@ export interface ServerOptions<C = Context> extends ServerConfigInput {
   /** How long requests and connections have to end before they are cut. Default 5000. */
   gracefulShutdownTimeoutMs?: number;
   /**
-   * How long to go on serving after readiness turned to 503 and before draining begins, for Kubernetes.
-   * Default 0.
+   * How long to go on serving after the endpoint `ready` has turned to 503, before draining begins. For Kubernetes. Default 0.
    */
   shutdownDelayMs?: number;
   /** How long a server that listens has to become healthy before a start fails. Default 3000. */
   readyTimeoutMs?: number;
   /** Paths of the health endpoints; `false` for none at all. */
   healthEndpoints?: HealthEndpoints | false;
-  /** After how long a check that has not answered has failed. Default 1000. */
+  /** How long a check may take before it counts as failed. Default 1000. */
   healthCheckTimeoutMs?: number;
   /**
    * Stop on `SIGTERM` and `SIGINT`, restart on `SIGUSR2`, exit at once on a second `SIGTERM` or `SIGINT`.
@@ -1319,8 +1306,8 @@ export interface ServerOptions<C = Context> extends ServerConfigInput {
    */
   installSignalHandlers?: boolean;
   /**
-   * Take the socket that systemd passed and tell it of readiness, where its environment variables say so.
-   * Default `true`.
+   * Where the environment variables of systemd are set: listen on the socket that systemd passes, and tell systemd when the
+   * server is ready. Default `true`.
    */
   systemd?: boolean;
 }
@@ -1331,7 +1318,7 @@ export interface ServerOptions<C = Context> extends ServerConfigInput {
  */
 export type ServerState = 'stopped' | 'starting' | 'ready' | 'restarting' | 'draining' | 'stopping';
 
-/** The events of a server and what its listeners get. */
+/** The events of a server, with the arguments of their listeners. */
 export interface LifecycleEvents {
   ready: [];
   draining: [];
@@ -1353,16 +1340,13 @@ export interface Lifecycle extends AsyncDisposable {
    */
   stop(): Promise<void>;
   /**
-   * Replaces the context and the application on the same port, with nothing dropped. Rejects, with the old
-   * ones still serving, if that fails.
+   * Replaces the context and the application on the same port, with nothing dropped. Rejects if that fails; the old ones then go
+   * on serving.
    */
   restart(): Promise<void>;
-  /** Takes no new work, and resolves when what is under way is done. New requests get 503. */
+  /** Resolves when the requests under way are answered. New requests get 503. */
   drain(): Promise<void>;
-  /**
-   * Resolves when the health endpoint says so. Rejects with `Server failed to become ready` after
-   * `readyTimeoutMs`.
-   */
+  /** Resolves when the health checks pass. Rejects with `Server failed to become ready` after `readyTimeoutMs`. */
   waitForReady(): Promise<void>;
   /** The same as `stop()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -1380,19 +1364,19 @@ export interface LifecycleServer extends Lifecycle {
 }
 
 /**
- * Makes a server over a context. With `workers` it is clustered: they open the resources and run the
- * application, not the primary.
+ * Makes a server over a context. With `workers` it is clustered: the workers open the resources and run the application; the primary
+ * does neither.
  */
 export function createServer<C extends ContextCore<any>>(
   context: C,
   options?: ServerOptions<C>,
 ): LifecycleServer;
 
-/** Several servers over one context, each by its name too. */
+/** Several servers over one context. Each is there by its name, too. */
 export type LifecycleServers<N extends string = string> = Lifecycle & { readonly [K in N]: LifecycleServer };
 
 /**
- * Makes several servers over one context. All start or none; a restart replaces all over one fresh context.
+ * Makes several servers over one context. They start together: if one fails, none runs. A restart replaces all over one fresh context.
  * A server cannot have the name of a method of {@link Lifecycle}.
  */
 export function createServers<C extends ContextCore<any>, N extends string>(
@@ -1424,7 +1408,7 @@ export interface TestServer extends LifecycleServer {
 }
 
 /**
- * Starts an application on a free port of this machine, and stops it when the test has ended, in vitest and
- * in node:test. Where neither runs, stopping it is up to the caller.
+ * Starts an application on a free port of this machine. In vitest and in node:test it is stopped when the test has ended; elsewhere the
+ * caller stops it.
  */
 export function testServer(app: ServerApp, options?: TestServerOptions): Promise<TestServer>;
