@@ -120,6 +120,12 @@ export interface CacheOptions extends LoaderOptions {
    * `has` neither `true` nor `false`. On shared memory nothing times out.
    */
   failsafe?: 'resolve' | 'reject';
+  /**
+   * How long a call waits for a lock that another process keeps, in milliseconds, before it is refused with
+   * `FLOTILLA_ERR_LOCK_HELD`. That process may be stopped, frozen or writing a core dump; a running one keeps a lock for
+   * microseconds. Meanwhile the event loop goes on, but for calls of {@link LRUCacheClustered.sync}. Default 250.
+   */
+  lockTimeout?: number;
   /** The most entries to keep. */
   max?: number;
   /** The most that the sizes of all entries may add up to. Every write must then say its `size`. */

@@ -46,6 +46,7 @@ describe('options', () => {
         namespace?: string;
         timeout?: number;
         failsafe?: 'resolve' | 'reject';
+        lockTimeout?: number;
         max?: number;
         maxSize?: number;
         maxEntrySize?: number;

@@ -14,6 +14,7 @@ const { addon } = require('./native.js');
 const { checkRead, readTagNames, readTouch, readWrite } = require('./call-options.js');
 const given = require('./given.js');
 const { checkFlag, invalid } = require('./invalid.js');
+const { here, inTurn, isHeld } = require('./held.js');
 const { LocalL1 } = require('./local-l1.js');
 const { openNamespace } = require('./namespace.js');
 const oneStep = require('./one-step.js');
@@ -65,6 +66,7 @@ class LRUCacheClustered extends LocalL1 {
     const declaration = declare(options);
     super();
     this.#namespace = openNamespace(name, declaration);
+    this.#namespace.lockTimeout = how.lockTimeout;
     this.sync = new SyncView(this.#namespace);
     if (segment.isRemote()) {
       this.#remote = new Remote(describe(name, declaration), how);
@@ -178,55 +180,67 @@ class LRUCacheClustered extends LocalL1 {
   async get(key, options) {
     if (options !== undefined) checkRead('get', options);
     if (this.#remote) return this.#askOf('get', key);
-    return operations.get(this.#namespace, key);
+    const namespace = this.#namespace;
+    if (namespace.waiting === undefined) {
+      try {
+        return operations.get(namespace, key);
+      } catch (error) {
+        if (!isHeld(error)) throw error;
+      }
+    }
+    return inTurn(namespace, operations.get, key);
   }
 
   /** @param {any} key @param {any} value @param {WriteOptions} [options] */
   set(key, value, options) {
     try {
       if (this.#remote) return this.#askToStore('set', key, value, options);
-      return operations.set(this.#namespace, key, value, options) ? STORED : NOT_STORED;
+      const namespace = this.#namespace;
+      if (namespace.waiting === undefined) {
+        return operations.set(namespace, key, value, options) ? STORED : NOT_STORED;
+      }
     } catch (error) {
-      return Promise.reject(error);
+      if (!isHeld(error)) return Promise.reject(error);
     }
+    return inTurn(this.#namespace, operations.set, key, value, options);
   }
 
   /** @param {any} key @param {any} value @param {WriteOptions} [options] */
   async setIfAbsent(key, value, options) {
     if (this.#remote) return this.#askToStore('setIfAbsent', key, value, options);
-    return operations.setIfAbsent(this.#namespace, key, value, options);
+    return here(this.#namespace, operations.setIfAbsent, key, value, options);
   }
 
   /** @param {any} key @returns {Promise<boolean>} */
   async delete(key) {
     if (this.#remote) return this.#askOf('delete', key);
-    return addon.cacheDelete(this.#namespace.id, key);
+    return here(this.#namespace, operations.remove, key);
   }
 
   /** @param {any} key @param {ReadOptions} [options] */
   async has(key, options) {
     if (options !== undefined) checkRead('has', options);
     if (this.#remote) return this.#askOf('has', key);
-    return operations.has(this.#namespace, key);
+    return here(this.#namespace, operations.has, key);
   }
 
   /** @param {any} key @param {ReadOptions} [options] */
   async peek(key, options) {
     if (options !== undefined) checkRead('peek', options);
     if (this.#remote) return this.#askOf('peek', key);
-    return operations.peek(this.#namespace, key);
+    return here(this.#namespace, operations.peek, key);
   }
 
   async clear() {
     if (this.#remote) return this.#ask('clear');
-    addon.cacheClear(this.#namespace.id);
+    await here(this.#namespace, ({ id }) => addon.cacheClear(id));
   }
 
   /** @param {Iterable<any>} keys @param {ReadOptions} [options] */
   async mGet(keys, options) {
     if (options !== undefined) checkRead('mGet', options);
     if (this.#remote) return this.#ask('mGet', [given.readKeys(keys)]);
-    return operations.getAll(this.#namespace, keys);
+    return here(this.#namespace, operations.getAll, keys);
   }
 
   /**
@@ -235,28 +249,28 @@ class LRUCacheClustered extends LocalL1 {
    */
   async mSet(entries, options) {
     if (this.#remote) return this.#askToStoreAll(entries, options);
-    operations.setAll(this.#namespace, entries, options);
+    await here(this.#namespace, operations.setAll, entries, options);
   }
 
   /** @param {Iterable<any>} keys */
   async mDelete(keys) {
     if (this.#remote) return this.#ask('mDelete', [given.readKeys(keys)]);
-    operations.deleteAll(this.#namespace, keys);
+    await here(this.#namespace, operations.deleteAll, keys);
   }
 
   async keys() {
     if (this.#remote) return this.#ask('keys');
-    return operations.keys(this.#namespace);
+    return here(this.#namespace, operations.keys);
   }
 
   async values() {
     if (this.#remote) return this.#ask('values');
-    return operations.values(this.#namespace);
+    return here(this.#namespace, operations.values);
   }
 
   async entries() {
     if (this.#remote) return this.#ask('entries');
-    return operations.entries(this.#namespace);
+    return here(this.#namespace, operations.entries);
   }
 
   async *[Symbol.asyncIterator]() {
@@ -265,60 +279,60 @@ class LRUCacheClustered extends LocalL1 {
 
   async dump() {
     if (this.#remote) return this.#ask('dump');
-    return operations.dump(this.#namespace);
+    return here(this.#namespace, operations.dump);
   }
 
   /** @param {Iterable<readonly [any, Entry<any>]>} entries */
   async load(entries) {
     if (this.#remote) return this.#askToLoad(entries);
-    operations.load(this.#namespace, entries);
+    await here(this.#namespace, operations.load, entries);
   }
 
   async size() {
     if (this.#remote) return this.#ask('size');
-    return addon.cacheSize(this.#namespace.id);
+    return here(this.#namespace, ({ id }) => addon.cacheSize(id));
   }
 
   /** @param {any} key @param {number} [amount] @param {WriteOptions} [options] */
   async incr(key, amount, options) {
     if (this.#remote) return this.#askToCount('incr', key, amount, options);
-    return operations.incr(this.#namespace, key, amount, options);
+    return here(this.#namespace, operations.incr, key, amount, options);
   }
 
   /** @param {any} key @param {number} [amount] @param {WriteOptions} [options] */
   async decr(key, amount, options) {
     if (this.#remote) return this.#askToCount('decr', key, amount, options);
-    return operations.decr(this.#namespace, key, amount, options);
+    return here(this.#namespace, operations.decr, key, amount, options);
   }
 
   /** @param {any} key @param {TouchOptions} [options] */
   async touch(key, options) {
     if (this.#remote) return this.#askToTouch(key, options);
-    return operations.touch(this.#namespace, key, options);
+    return here(this.#namespace, operations.touch, key, options);
   }
 
   /** @param {any} key @param {number} [amount] @param {WriteOptions} [options] */
   async incrWithTtl(key, amount, options) {
     if (this.#remote) return this.#askToCount('incrWithTtl', key, amount, options);
-    return oneStep.incrWithTtl(this.#namespace, key, amount, options);
+    return here(this.#namespace, oneStep.incrWithTtl, key, amount, options);
   }
 
   /** @param {any} key */
   async take(key) {
     if (this.#remote) return this.#askOf('take', key);
-    return oneStep.take(this.#namespace, key);
+    return here(this.#namespace, oneStep.take, key);
   }
 
   /** @param {any} key */
   async getWithVersion(key) {
     if (this.#remote) return this.#askOf('getWithVersion', key);
-    return oneStep.getWithVersion(this.#namespace, key);
+    return here(this.#namespace, oneStep.getWithVersion, key);
   }
 
   /** @param {any} key @param {any} value @param {string | undefined} version @param {WriteOptions} [options] */
   async setIfVersion(key, value, version, options) {
     if (this.#remote) return this.#askIfVersion(key, value, version, options);
-    return oneStep.setIfVersion(this.#namespace, key, value, version, options);
+    return here(this.#namespace, oneStep.setIfVersion, key, value, version, options);
   }
 
   /** @param {any} key @param {any} value @param {string | undefined} version @param {WriteOptions} [options] @param {{ always?: boolean }} [how] */
@@ -339,8 +353,9 @@ class LRUCacheClustered extends LocalL1 {
       const namespace = this.#namespace;
       return update(
         {
-          look: async () => oneStep.getWithVersion(namespace, key),
-          store: async (value, version, write) => oneStep.setIfVersion(namespace, key, value, version, write),
+          look: async () => here(namespace, oneStep.getWithVersion, key),
+          store: async (value, version, write) =>
+            here(namespace, oneStep.setIfVersion, key, value, version, write),
         },
         key,
         fn,
@@ -363,7 +378,7 @@ class LRUCacheClustered extends LocalL1 {
   /** @param {readonly string[]} tags */
   async invalidateTags(tags) {
     if (this.#remote) return this.#ask('invalidateTags', [readTagNames(tags)]);
-    oneStep.invalidateTags(this.#namespace, tags);
+    await here(this.#namespace, oneStep.invalidateTags, tags);
   }
 
   /** @param {any} key @param {Fetcher<any>} fetcher @param {FetchOptions} [options] */
@@ -376,22 +391,24 @@ class LRUCacheClustered extends LocalL1 {
   /** @param {any} key */
   async getRemainingTTL(key) {
     if (this.#remote) return this.#askOf('getRemainingTTL', key);
-    return addon.cacheRemainingTtl(this.#namespace.id, key);
+    return here(this.#namespace, ({ id }) => addon.cacheRemainingTtl(id, key));
   }
 
   async purgeStale() {
     if (this.#remote) return this.#ask('purgeStale');
-    return addon.cachePurgeStale(this.#namespace.id);
+    return here(this.#namespace, ({ id }) => addon.cachePurgeStale(id));
   }
 
   async healthCheck() {
     if (this.#remote) return this.#remote.call('healthCheck', [], { always: true });
-    addon.cacheHealth(this.#namespace.id);
+    await here(this.#namespace, ({ id }) => addon.cacheHealth(id));
   }
 
   async stats() {
     if (this.#remote) return this.#ask('stats');
-    const [hits, misses, sets, deletes, evictions, size] = addon.cacheStats(this.#namespace.id);
+    const [hits, misses, sets, deletes, evictions, size] = await here(this.#namespace, ({ id }) =>
+      addon.cacheStats(id),
+    );
     return { hits, misses, sets, deletes, evictions, size, namespace: this.#namespace.name };
   }
 
@@ -401,8 +418,9 @@ class LRUCacheClustered extends LocalL1 {
       // The primary may share memory with other workers: the way is this one's own.
       return usage && { ...usage, transport: segment.transportOf() };
     }
-    const [entries, bytes, overheadBytes, segmentBytes, memoryEvictions, recoveries] = addon.cacheUsage(
-      this.#namespace.id,
+    const [entries, bytes, overheadBytes, segmentBytes, memoryEvictions, recoveries] = await here(
+      this.#namespace,
+      ({ id }) => addon.cacheUsage(id),
     );
     const transport = segment.transportOf();
     return { transport, entries, bytes, overheadBytes, segmentBytes, memoryEvictions, recoveries };
@@ -411,7 +429,7 @@ class LRUCacheClustered extends LocalL1 {
   async destroy() {
     if (this.#remote) return this.#ask('destroy');
     this.#namespace.leaveNear();
-    const destroyed = addon.cacheDestroy(this.#namespace.id);
+    const destroyed = await here(this.#namespace, ({ id }) => addon.cacheDestroy(id));
     tell?.(destroyed ? 'removed' : 'did not find', brief(this.#namespace.name));
     return destroyed;
   }
@@ -426,7 +444,7 @@ class LRUCacheClustered extends LocalL1 {
     if (value !== undefined) checkLimit('max', value);
     if (this.#remote) return this.#ask('max', [value]);
     if (value === 0) this.#checkBounded();
-    return addon.cacheMax(this.#namespace.id, value);
+    return here(this.#namespace, ({ id }) => addon.cacheMax(id, value));
   }
 
   /** Without `max`. */
@@ -440,14 +458,14 @@ class LRUCacheClustered extends LocalL1 {
   async ttl(value) {
     if (value !== undefined) checkLimit('ttl', value);
     if (this.#remote) return this.#ask('ttl', [value]);
-    return addon.cacheTtl(this.#namespace.id, value);
+    return here(this.#namespace, ({ id }) => addon.cacheTtl(id, value));
   }
 
   /** @param {boolean} [value] */
   async allowStale(value) {
     if (value !== undefined) checkFlag('allowStale', value);
     if (this.#remote) return this.#ask('allowStale', [value]);
-    return addon.cacheAllowStale(this.#namespace.id, value);
+    return here(this.#namespace, ({ id }) => addon.cacheAllowStale(id, value));
   }
 }
 

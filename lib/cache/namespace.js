@@ -11,7 +11,8 @@ const { brief, debug } = require('../base/debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
 const { closeNear, openNear, tuning } = require('./near.js');
-const { purgesItself } = require('./options.js');
+const { isHeld } = require('./held.js');
+const { LOCK_TIMEOUT, purgesItself } = require('./options.js');
 const { Purger } = require('./purger.js');
 const segment = require('./segment.js');
 
@@ -42,6 +43,10 @@ class Namespace {
     /** @type {Near | undefined} */
     this.near = undefined;
     this.readsUntilNear = tuning.readsBefore;
+    /** How long a call waits for the lock, in milliseconds. */
+    this.lockTimeout = LOCK_TIMEOUT;
+    /** While calls wait for the lock: the end of the last of them. @type {Promise<void> | undefined} */
+    this.waiting = undefined;
     /** @type {Holdings} */
     this.holdings = { id, purger: this.purger };
     if (id >= 0) closing.register(this, this.holdings);
@@ -140,7 +145,7 @@ function openNamespace(name, declaration) {
     const id = open(name, declaration);
     return new Namespace(name, id, addon.cacheDeclared(id));
   } catch (error) {
-    if (!segment.isClusterWorker()) throw error;
+    if (!segment.isClusterWorker() && !isHeld(error)) throw error;
     return new Unreachable(name, () => open(name, declaration));
   }
 }

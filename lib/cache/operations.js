@@ -96,6 +96,15 @@ function has(namespace, key, options) {
 /**
  * @param {OpenNamespace} namespace
  * @param {any} key
+ * @returns {boolean} whether it was there
+ */
+function remove(namespace, key) {
+  return addon.cacheDelete(namespace.id, key);
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
  * @param {any} value
  * @param {WriteOptions} [options]
  * @returns {boolean} false for an entry that is larger than any may be
@@ -215,7 +224,7 @@ function getAll(namespace, wanted) {
  * @param {Iterable<any>} wanted
  */
 function deleteAll(namespace, wanted) {
-  for (const key of readKeys(wanted)) addon.cacheDelete(namespace.id, key);
+  for (const key of readKeys(wanted)) remove(namespace, key);
 }
 
 /**
@@ -323,6 +332,7 @@ module.exports = {
   keys,
   load,
   peek,
+  remove,
   restored,
   set,
   setAll,

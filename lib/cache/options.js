@@ -28,7 +28,7 @@ const defaultMax = Symbol('defaultMax');
 const cacheNames = /** @type {const} */ (['namespace', ...limitNames, ...flagNames]);
 
 /** All that a constructor takes. `localL1` asks for copies in each process, which are there anyway, and never outdated. */
-const constructorNames = [...cacheNames, 'timeout', 'failsafe', 'localL1', ...loaderNames];
+const constructorNames = [...cacheNames, 'timeout', 'failsafe', 'lockTimeout', 'localL1', ...loaderNames];
 
 /**
  * A limit as lru-cache has it: a whole number, and 0 for none.
@@ -133,20 +133,27 @@ function namespaceOf(options) {
 }
 
 /**
- * `timeout` and `failsafe` are about the IPC transport alone; a mistaken one is refused everywhere.
+ * `timeout` and `failsafe` are about the IPC transport alone, `lockTimeout` about shared memory; a mistaken one is refused
+ * everywhere.
  *
  * @param {CacheOptions} options
- * @returns {{ timeout: number, failsafe: 'resolve' | 'reject' }}
+ * @returns {{ timeout: number, failsafe: 'resolve' | 'reject', lockTimeout: number }}
  */
-function readTransportOptions({ timeout = 100, failsafe = 'resolve' }) {
+function readTransportOptions({ timeout = 100, failsafe = 'resolve', lockTimeout = LOCK_TIMEOUT }) {
   if (typeof timeout !== 'number' || !(timeout >= 0)) {
     throw invalid('timeout', 'a number of milliseconds, 0 or more', timeout);
   }
   if (failsafe !== 'resolve' && failsafe !== 'reject') {
     throw invalid('failsafe', "'resolve' or 'reject'", failsafe);
   }
-  return { timeout, failsafe };
+  if (typeof lockTimeout !== 'number' || !(lockTimeout >= 0)) {
+    throw invalid('lockTimeout', 'a number of milliseconds, 0 or more', lockTimeout);
+  }
+  return { timeout, failsafe, lockTimeout };
 }
+
+/** How long a call waits for a lock that another process keeps. */
+const LOCK_TIMEOUT = 250;
 
 /** @param {Declared} declared */
 const purgesItself = (declared) => (declared[4] & TTL_AUTOPURGE) !== 0;
@@ -155,6 +162,7 @@ const purgesItself = (declared) => (declared[4] & TTL_AUTOPURGE) !== 0;
 const isBoundedBySize = (declared) => declared[1] > 0 || declared[2] > 0;
 
 module.exports = {
+  LOCK_TIMEOUT,
   checkLimit,
   declare,
   defaultMax,

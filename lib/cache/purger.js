@@ -5,8 +5,11 @@
  * If the process that wrote an entry dies, the others' timers, or the next one to count the entries, remove it.
  */
 
+const { unlessHeld } = require('./held.js');
 const { addon } = require('./native.js');
 
+/** After so long it is tried again where another process keeps the lock. */
+const LOCKED = 100;
 /** The longest that a timer of Node can wait. */
 const LONGEST = 2 ** 31 - 1;
 
@@ -23,7 +26,7 @@ class Purger {
 
   /** Something was written, or the timer has run out: waits for what expires next. */
   arm() {
-    const wait = addon.cacheNextExpiry(this.#id);
+    const wait = unlessHeld(() => addon.cacheNextExpiry(this.#id), LOCKED);
     if (wait === undefined) return;
     const due = performance.now() + wait;
     if (due >= this.#due) return;
@@ -36,7 +39,7 @@ class Purger {
   #purge() {
     this.#due = Number.POSITIVE_INFINITY;
     this.#timer = undefined;
-    addon.cachePurgeStale(this.#id);
+    unlessHeld(() => addon.cachePurgeStale(this.#id), false);
     this.arm();
   }
 

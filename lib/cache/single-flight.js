@@ -18,6 +18,7 @@
 
 const { brief, debug } = require('../base/debug.js');
 const { asError, errorFromText, errorToText } = require('./error-text.js');
+const { here, pause, unlessHeld } = require('./held.js');
 const { contextOf, endContext, FlightContext, isPassed } = require('./flight-context.js');
 const { encoded, tagsOf } = require('./given.js');
 const { addon, followers, takeReply } = require('./native.js');
@@ -48,6 +49,10 @@ const REFRESH = 3;
 const LOST = 0;
 const FAILED = 2;
 
+/** A flight that is lost so soon was perhaps never followed; it is claimed again only after a while. */
+const SOON = 2;
+const BETWEEN_CLAIMS = 10;
+
 /** What `lead` brings where the caller is to ask anew. */
 const AGAIN = Symbol('again');
 /** How often a caller asks anew whose flights are voided one after the other. */
@@ -57,18 +62,14 @@ const MOST_ROUNDS = 16;
 class LeaderLeft extends Error {}
 
 /**
- * @param {number} flight
- * @param {unknown} thrown
- * @returns {Error} the same, as an error
+ * Tells how a flight has ended, which the caller does not wait for.
+ *
+ * @param {OpenNamespace} namespace
+ * @param {() => void} tellEnd
  */
-function failed(flight, thrown) {
-  const error = asError(thrown);
-  try {
-    addon.cacheFail(flight, errorToText(error));
-  } catch {
-    // The namespace is gone, and the flight with it: what the caller has to know is the error itself.
-  }
-  return error;
+function end(namespace, tellEnd) {
+  // If the namespace is gone, so is the flight: what the caller has to know is something else.
+  Promise.resolve(here(namespace, tellEnd)).catch(() => {});
 }
 
 /**
@@ -116,19 +117,20 @@ async function lead(namespace, key, flight, fetcher, how, refreshes, mayAskAnew)
   const began = performance.now();
   try {
     const value = await fetcher(key, context);
-    return finish(namespace, key, flight, value, how, began);
+    return await here(namespace, finish, key, flight, value, how, began);
   } catch (thrown) {
     // As an error, for what was thrown may throw in turn when it is looked at.
     const error = asError(thrown);
     if (error instanceof LeaderLeft) {
-      addon.cacheRelease(flight);
+      end(namespace, () => addon.cacheRelease(flight));
       throw error;
     }
     if (mayAskAnew && isPassed(FlightContext.firedFor(context))) {
-      addon.cacheRelease(flight);
+      end(namespace, () => addon.cacheRelease(flight));
       return AGAIN;
     }
-    throw failed(flight, error);
+    end(namespace, () => addon.cacheFail(flight, errorToText(error)));
+    throw error;
   } finally {
     endContext(flight);
   }
@@ -176,9 +178,22 @@ function follow(flight) {
  * @returns {{ value: any } | undefined}
  */
 function staleWithin(namespace, key, longest) {
-  if (-addon.cacheRemainingTtl(namespace.id, key) > longest) return undefined;
-  const value = peek(namespace, key, { allowStale: true });
-  return value === undefined ? undefined : { value };
+  return unlessHeld(() => {
+    if (-addon.cacheRemainingTtl(namespace.id, key) > longest) return undefined;
+    const value = peek(namespace, key, { allowStale: true });
+    return value === undefined ? undefined : { value };
+  }, undefined);
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {number} mode
+ * @param {number} lease
+ */
+function claim(namespace, key, mode, lease) {
+  const found = addon.cacheClaim(namespace.id, key, mode, lease);
+  return { found, said: takeReply() };
 }
 
 /**
@@ -190,9 +205,11 @@ function staleWithin(namespace, key, longest) {
  * @param {Readonly<Loading>} how
  */
 function refreshAhead(namespace, key, fetcher, how) {
-  if (!addon.cacheRefreshDue(namespace.id, key, how.refreshAhead, Math.random())) return;
-  const flight = addon.cacheClaim(namespace.id, key, REFRESH, how.lease);
-  if (takeReply() === LEADER) leadBehind(namespace, key, flight, fetcher, how);
+  unlessHeld(() => {
+    if (!addon.cacheRefreshDue(namespace.id, key, how.refreshAhead, Math.random())) return;
+    const { found, said } = claim(namespace, key, REFRESH, how.lease);
+    if (said === LEADER) leadBehind(namespace, key, found, fetcher, how);
+  }, undefined);
 }
 
 /**
@@ -207,9 +224,13 @@ function refreshAhead(namespace, key, fetcher, how) {
  */
 async function takePart(namespace, key, fetcher, how, { flight, said, mode, mayAskAnew }) {
   if (said === FOLLOWER) {
-    const end = await follow(flight);
-    if (end.lost) tell?.('fetch of', brief(key), 'lost its leader');
-    return end.lost ? undefined : end;
+    const began = performance.now();
+    const ended = await follow(flight);
+    if (!ended.lost) return ended;
+    tell?.('fetch of', brief(key), 'lost its leader');
+    // Where the system gives no thread to wait with, that is said at once, and again.
+    if (performance.now() - began < SOON) await pause(BETWEEN_CLAIMS);
+    return undefined;
   }
   const stale = mode === WITHOUT_WAITING ? staleWithin(namespace, key, how.staleWhileRevalidate) : undefined;
   if (said === BUSY) return stale;
@@ -238,8 +259,8 @@ function firstMode({ forceRefresh, staleWhileRevalidate }) {
 async function flyOnce(namespace, key, fetcher, how) {
   let mode = firstMode(how);
   for (let round = 1; ; round++) {
-    const found = addon.cacheClaim(namespace.id, key, mode, how.lease);
-    const said = takeReply();
+    const claimed = here(namespace, claim, key, mode, how.lease);
+    const { found, said } = claimed instanceof Promise ? await claimed : claimed;
     tell?.('fetch of', brief(key), words.get(said) ?? 'finds it');
     if (said === NOTHING) return undefined;
     if (said < NOTHING) {

@@ -9,6 +9,7 @@
 
 const { checkFlag } = require('./invalid.js');
 const { addon } = require('./native.js');
+const { againNow, hereNow } = require('./held.js');
 const oneStep = require('./one-step.js');
 const operations = require('./operations.js');
 const { checkLimit, named } = require('./options.js');
@@ -24,49 +25,57 @@ class SyncView {
 
   /** @param {any} key @param {SyncGetOptions} [options] */
   get(key, options) {
-    return operations.get(this.#namespace, key, options);
+    try {
+      return operations.get(this.#namespace, key, options);
+    } catch (error) {
+      return againNow(error, this.#namespace, operations.get, key, options);
+    }
   }
 
   /** @param {any} key @param {any} value @param {SyncSetOptions} [options] */
   set(key, value, options) {
-    operations.setSince(this.#namespace, key, value, options);
+    try {
+      operations.setSince(this.#namespace, key, value, options);
+    } catch (error) {
+      againNow(error, this.#namespace, operations.setSince, key, value, options);
+    }
     return this;
   }
 
   /** @param {any} key @param {any} value @param {WriteOptions} [options] */
   setIfAbsent(key, value, options) {
-    return operations.setIfAbsent(this.#namespace, key, value, options);
+    return hereNow(this.#namespace, operations.setIfAbsent, key, value, options);
   }
 
   /** @param {any} key @param {SyncHasOptions} [options] */
   has(key, options) {
-    return operations.has(this.#namespace, key, options);
+    return hereNow(this.#namespace, operations.has, key, options);
   }
 
   /** @param {any} key @param {SyncPeekOptions} [options] */
   peek(key, options) {
-    return operations.peek(this.#namespace, key, options);
+    return hereNow(this.#namespace, operations.peek, key, options);
   }
 
   /** @param {any} key @returns {boolean} */
   delete(key) {
-    return addon.cacheDelete(this.#namespace.id, key);
+    return hereNow(this.#namespace, operations.remove, key);
   }
 
   clear() {
-    addon.cacheClear(this.#namespace.id);
+    hereNow(this.#namespace, ({ id }) => addon.cacheClear(id));
   }
 
   keys() {
-    return operations.keys(this.#namespace).values();
+    return hereNow(this.#namespace, operations.keys).values();
   }
 
   values() {
-    return operations.values(this.#namespace).values();
+    return hereNow(this.#namespace, operations.values).values();
   }
 
   entries() {
-    return operations.entries(this.#namespace).values();
+    return hereNow(this.#namespace, operations.entries).values();
   }
 
   [Symbol.iterator]() {
@@ -82,31 +91,31 @@ class SyncView {
   }
 
   get size() {
-    return addon.cacheSize(this.#namespace.id);
+    return hereNow(this.#namespace, ({ id }) => addon.cacheSize(id));
   }
 
   get max() {
-    return addon.cacheMax(this.#namespace.id);
+    return hereNow(this.#namespace, ({ id }) => addon.cacheMax(id));
   }
 
   get ttl() {
-    return addon.cacheTtl(this.#namespace.id);
+    return hereNow(this.#namespace, ({ id }) => addon.cacheTtl(id));
   }
 
   /** @param {number} value */
   set ttl(value) {
     checkLimit('ttl', value);
-    addon.cacheTtl(this.#namespace.id, value);
+    hereNow(this.#namespace, ({ id }) => addon.cacheTtl(id, value));
   }
 
   get allowStale() {
-    return addon.cacheAllowStale(this.#namespace.id);
+    return hereNow(this.#namespace, ({ id }) => addon.cacheAllowStale(id));
   }
 
   /** @param {boolean} value */
   set allowStale(value) {
     checkFlag('allowStale', value);
-    addon.cacheAllowStale(this.#namespace.id, value);
+    hereNow(this.#namespace, ({ id }) => addon.cacheAllowStale(id, value));
   }
 
   get maxSize() {
@@ -135,76 +144,76 @@ class SyncView {
 
   /** What it was made with, and nobody can change. */
   #made() {
-    this.#namespace.look();
+    hereNow(this.#namespace, (namespace) => namespace.look());
     return named(this.#namespace.declared);
   }
 
   purgeStale() {
-    return addon.cachePurgeStale(this.#namespace.id);
+    return hereNow(this.#namespace, ({ id }) => addon.cachePurgeStale(id));
   }
 
   /** @param {any} key */
   getRemainingTTL(key) {
-    return addon.cacheRemainingTtl(this.#namespace.id, key);
+    return hereNow(this.#namespace, ({ id }) => addon.cacheRemainingTtl(id, key));
   }
 
   /** @param {any} key @param {number} [amount] @param {WriteOptions} [options] */
   incr(key, amount, options) {
-    return operations.incr(this.#namespace, key, amount, options);
+    return hereNow(this.#namespace, operations.incr, key, amount, options);
   }
 
   /** @param {any} key @param {number} [amount] @param {WriteOptions} [options] */
   decr(key, amount, options) {
-    return operations.decr(this.#namespace, key, amount, options);
+    return hereNow(this.#namespace, operations.decr, key, amount, options);
   }
 
   /** @param {any} key @param {TouchOptions} [options] */
   touch(key, options) {
-    return operations.touch(this.#namespace, key, options);
+    return hereNow(this.#namespace, operations.touch, key, options);
   }
 
   /** @param {any} key @param {number} [amount] @param {WriteOptions} [options] */
   incrWithTtl(key, amount, options) {
-    return oneStep.incrWithTtl(this.#namespace, key, amount, options);
+    return hereNow(this.#namespace, oneStep.incrWithTtl, key, amount, options);
   }
 
   /** @param {any} key */
   take(key) {
-    return oneStep.take(this.#namespace, key);
+    return hereNow(this.#namespace, oneStep.take, key);
   }
 
   /** @param {any} key */
   getWithVersion(key) {
-    return oneStep.getWithVersion(this.#namespace, key);
+    return hereNow(this.#namespace, oneStep.getWithVersion, key);
   }
 
   /** @param {any} key @param {any} value @param {string | undefined} version @param {WriteOptions} [options] */
   setIfVersion(key, value, version, options) {
-    return oneStep.setIfVersion(this.#namespace, key, value, version, options);
+    return hereNow(this.#namespace, oneStep.setIfVersion, key, value, version, options);
   }
 
   /** @param {any} key @param {(value: any) => any} fn @param {UpdateOptions} [options] */
   update(key, fn, options) {
-    return oneStep.update(this.#namespace, key, fn, options);
+    return hereNow(this.#namespace, oneStep.update, key, fn, options);
   }
 
   /** @param {readonly string[]} tags */
   invalidateTags(tags) {
-    oneStep.invalidateTags(this.#namespace, tags);
+    hereNow(this.#namespace, oneStep.invalidateTags, tags);
   }
 
   dump() {
-    return operations.dump(this.#namespace);
+    return hereNow(this.#namespace, operations.dump);
   }
 
   /** @param {Iterable<readonly [any, Entry<any>]>} entries */
   load(entries) {
-    operations.load(this.#namespace, entries);
+    hereNow(this.#namespace, operations.load, entries);
   }
 
   /** @param {any} key */
   info(key) {
-    return operations.info(this.#namespace, key);
+    return hereNow(this.#namespace, operations.info, key);
   }
 }
 

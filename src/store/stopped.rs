@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use super::flights::watcher::refusal::REFUSED;
 use super::ground::repair::hold;
 use super::*;
 use crate::error::{Code, Error};
@@ -208,6 +209,35 @@ fn whoever_keeps_the_pool_keeps_nobody_waiting() {
             .unwrap()
     );
     store.validate().unwrap();
+}
+
+#[test]
+fn who_follows_without_a_thread_is_told_to_claim_again() {
+    let store = store();
+    let cache = cache(&store, "followed");
+    REFUSED.set(true);
+    let claim = || cache.claim(key("a"), NOW, &ClaimOptions::default(), &mut Vec::new());
+    let Ok(Claim::Leader(_)) = claim() else {
+        panic!("nobody led before")
+    };
+    let follow = || {
+        let Ok(Claim::Follower(lease)) = claim() else {
+            panic!("somebody leads already")
+        };
+        let (tell, told) = channel();
+        let done = move |outcome| tell.send(outcome).unwrap();
+        cache.follow(&lease, Box::new(done)).unwrap();
+        told
+    };
+    assert!(matches!(follow().recv(), Ok(Outcome::Lost)));
+    // The thread is started when the system gives one again.
+    REFUSED.set(false);
+    let told = follow();
+    cache.destroy().unwrap();
+    assert!(matches!(
+        told.recv_timeout(Duration::from_secs(20)),
+        Ok(Outcome::Lost)
+    ));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::super::js::{Arguments, Failure, Js, Outcome, Value, called_back, inte
 use super::operations::{read_tags, write_options};
 use super::thread::{Buffers, note, now, outcome_taker, reply, with_buffers, with_cache, with_flights};
 use super::{keys, values};
+use crate::error::{Code, Error};
 use crate::store::{self, Cache, Claim, ClaimOptions, Extras, Far, Lease, Memo, SetOptions};
 use napi::sys;
 use parking_lot::{Mutex, MutexGuard};
@@ -168,6 +169,23 @@ fn led<'call>(js: Js<'call>, number: Value<'call>) -> Outcome<Flight> {
     Ok(flight)
 }
 
+/// Tells the end of a flight, which goes on only where a lock is in the way of telling it.
+fn end<'call>(
+    js: Js<'call>,
+    number: Value<'call>,
+    tell: impl FnOnce(&Flight) -> Result<(), Error>,
+) -> Outcome<()> {
+    let index = js.index(number)?;
+    let told = with_flights(|flights| {
+        let open = flights.open.borrow();
+        open.get(&index).map(tell).ok_or_else(ended)
+    })?;
+    if !matches!(&told, Err(error) if error.code == Code::LockHeld) {
+        drop(led(js, number)?);
+    }
+    Ok(told?)
+}
+
 /// `cacheRefreshDue(id, key, beta, random)`: whether a value is worth computing again before it expires.
 pub(super) fn refresh_due<'call>(js: Js<'call>, arguments: &Arguments<'call, 4>) -> Outcome<Value<'call>> {
     let id = js.index(arguments.at(0))?;
@@ -219,15 +237,15 @@ pub(super) fn finish<'call>(js: Js<'call>, arguments: &Arguments<'call, 9>) -> O
 /// `cacheFail(flight, error)`: the followers get the error's text.
 pub(super) fn fail<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Outcome<Value<'call>> {
     let error = js.text(arguments.at(1))?;
-    let flight = led(js, arguments.at(0))?;
-    flight.cache.fail(&flight.lease, error.as_bytes(), now())?;
+    end(js, arguments.at(0), |flight| {
+        flight.cache.fail(&flight.lease, error.as_bytes(), now())
+    })?;
     js.undefined()
 }
 
 /// `cacheRelease(flight)`: gives the lease up; one of the followers may lead.
 pub(super) fn release<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
-    let flight = led(js, arguments.at(0))?;
-    flight.cache.release(&flight.lease)?;
+    end(js, arguments.at(0), |flight| flight.cache.release(&flight.lease))?;
     js.undefined()
 }
 

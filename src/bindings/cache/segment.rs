@@ -10,6 +10,10 @@ use crate::store::{Options, SegmentOptions, Store};
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 
+/// How long one call waits for a lock. The event loop stands still meanwhile, so waiting longer is JavaScript's, by
+/// trying again.
+const PATIENCE_MS: u32 = 3;
+
 static SEGMENT: Mutex<Option<Arc<Store>>> = Mutex::new(None);
 
 const ALLOW_STALE: u32 = 1;
@@ -28,6 +32,11 @@ pub(super) fn store() -> Outcome<Arc<Store>> {
         .ok_or_else(|| internal("The cache was used before it had a segment"))
 }
 
+fn waiting_briefly(store: Arc<Store>) -> Arc<Store> {
+    store.wait_at_most(PATIENCE_MS);
+    store
+}
+
 /// `segmentCreate(capacity, replace)`: makes this process's segment, unless it has one. `replace` makes it anew as
 /// long as nothing is in the old one. Gives whether one was made.
 pub(super) fn create<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Outcome<Value<'call>> {
@@ -40,7 +49,7 @@ pub(super) fn create<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> O
             Some(store) => replace && store.namespaces()?.is_empty(),
         };
         if wanted {
-            *current = Some(Store::create(&SegmentOptions { capacity })?);
+            *current = Some(waiting_briefly(Store::create(&SegmentOptions { capacity })?));
         }
         wanted
     };
@@ -59,7 +68,7 @@ pub(super) fn attach<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> O
     {
         let mut current = segment();
         if current.is_none() {
-            *current = Some(Store::attach(&line)?);
+            *current = Some(waiting_briefly(Store::attach(&line)?));
         }
     }
     js.undefined()

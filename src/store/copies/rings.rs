@@ -35,6 +35,13 @@ impl Cache {
     /// A ring for a thread of this process that reads this cache by way of copies, if there is one to be had and the
     /// cache's options allow it.
     pub fn claim_ring(&self) -> Result<Option<RingPlace>> {
+        match self.claim_any_ring() {
+            Err(error) if error.code == Code::LockHeld => Ok(None),
+            claimed => claimed,
+        }
+    }
+
+    fn claim_any_ring(&self) -> Result<Option<RingPlace>> {
         let store = self.store();
         if !store.lay_out_near()? {
             return Ok(None);

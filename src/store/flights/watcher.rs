@@ -6,8 +6,10 @@
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, OnceLock, Weak, mpsc};
+use std::thread::JoinHandle;
 
 use crate::error::Code;
 use crate::shm::word::Word32;
@@ -47,6 +49,7 @@ struct Led {
 #[derive(Default)]
 pub(in crate::store) struct Watcher {
     started: OnceLock<Registration>,
+    starting: Mutex<()>,
     /// Whether a thread sees to what a dead process left.
     pub(in crate::store) tidying: AtomicBool,
     followed: Mutex<HashMap<LeaseName, Followers>>,
@@ -83,23 +86,35 @@ impl Watcher {
         Self::default()
     }
 
-    /// Who this process is among those that lead and follow. Starts the thread on first use.
+    /// Who this process is among those that lead and follow.
     pub(in crate::store) fn registration(&self, store: &Arc<Store>) -> Registration {
-        *self.started.get_or_init(|| {
-            let (tell, told) = mpsc::channel();
-            let weak = Arc::downgrade(store);
-            let thread = std::thread::Builder::new()
-                .name("flotilla-leases".into())
-                .stack_size(256 << 10);
-            match thread.spawn(move || run(&weak, &tell)) {
-                Ok(_) => told.recv().unwrap_or(Registration::NONE),
-                Err(_) => Registration::NONE,
-            }
-        })
+        self.start(store).unwrap_or(Registration::NONE)
+    }
+
+    /// Starts the thread, unless it runs. A system that refuses a thread now may give one later.
+    fn start(&self, store: &Arc<Store>) -> Option<Registration> {
+        if let Some(me) = self.started.get() {
+            return Some(*me);
+        }
+        let _alone = self.starting.lock();
+        if let Some(me) = self.started.get() {
+            return Some(*me);
+        }
+        let (tell, told) = mpsc::channel();
+        let weak = Arc::downgrade(store);
+        spawn(move || run(&weak, &tell)).ok()?;
+        Some(
+            *self
+                .started
+                .get_or_init(|| told.recv().unwrap_or(Registration::NONE)),
+        )
     }
 
     pub(in crate::store) fn add(&self, store: &Arc<Store>, cache: &Cache, lease: &Lease, done: Done) {
-        let me = self.registration(store);
+        let Some(me) = self.start(store) else {
+            // Nobody would ever look: the caller does, by claiming once more.
+            return done(Outcome::Lost);
+        };
         let (tag, key, flight) = lease.name();
         let name = (cache.name().to_string(), tag, key, flight);
         let mut followed = self.followed();
@@ -221,6 +236,17 @@ impl Drop for Store {
     }
 }
 
+fn spawn(body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    #[cfg(test)]
+    if refusal::REFUSED.get() {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    std::thread::Builder::new()
+        .name("flotilla-leases".into())
+        .stack_size(256 << 10)
+        .spawn(body)
+}
+
 fn run(weak: &Weak<Store>, tell: &mpsc::Sender<Registration>) {
     // The guard is this process's sign of life: it lives as long as this thread does.
     let Some(store) = weak.upgrade() else { return };
@@ -277,4 +303,14 @@ fn words_to_watch(
         .map(|process| process.alive.death_watch())
         .collect::<Option<Vec<_>>>()?;
     Some(std::iter::once((word.atomic(), seen)).chain(watched).collect())
+}
+
+/// Lets a test play a system that gives the calling thread no further one.
+#[cfg(test)]
+pub(in crate::store) mod refusal {
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(in crate::store) static REFUSED: Cell<bool> = const { Cell::new(false) };
+    }
 }

@@ -32,7 +32,7 @@ pub(in crate::store) fn busy(holder: u32) -> Error {
     Error::new(
         Code::LockHeld,
         format!(
-            "process {process} holds a lock of the cache and does not let it go; it may be stopped, frozen or writing a core dump: try again, or end it"
+            "process {process} has kept a lock of the cache for as long as this one waits; it may be stopped, frozen or writing a core dump: try again, or end it"
         ),
     )
 }

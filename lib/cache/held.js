@@ -1,0 +1,181 @@
+/**
+ * What is done where another process keeps a lock of the cache: it may be stopped, frozen or writing a core dump.
+ *
+ * Native code waits for a few milliseconds only, as the event loop stands still meanwhile. Here the call is made again
+ * until the cache's `lockTimeout` is over; between two tries the event loop has its turns, unless the call is one of the
+ * synchronous view. Calls with promises keep their order: while one waits, those after it wait behind it.
+ */
+
+/** @import { OpenNamespace } from './namespace.js' */
+
+const { setTimeout: startTimer } = require('node:timers');
+
+const CODE = 'FLOTILLA_ERR_LOCK_HELD';
+const LONGEST_PAUSE = 16;
+/** After so long somebody is told who keeps the lock. */
+const WARN_AFTER = 1000;
+
+/** A word that nobody ever changes: waiting for it is sleeping. */
+const nobody = new Int32Array(new SharedArrayBuffer(4));
+
+/** When the calls began that had to wait for a lock, one after the other, and when the last of them ended. */
+const trouble = { began: Number.NEGATIVE_INFINITY, seen: Number.NEGATIVE_INFINITY, told: false };
+
+/** @param {Error} error that says which process has the lock */
+function warnInTime({ message }) {
+  const now = performance.now();
+  if (now - trouble.seen > WARN_AFTER) Object.assign(trouble, { began: now, told: false });
+  trouble.seen = now;
+  if (trouble.told || now - trouble.began < WARN_AFTER) return;
+  trouble.told = true;
+  process.emitWarning(`Calls have failed for more than a second: ${message}`, {
+    type: 'FlotillaWarning',
+    code: CODE,
+  });
+}
+
+/** @param {number} milliseconds @returns {Promise<void>} */
+const pause = (milliseconds) => new Promise((resolve) => void startTimer(resolve, milliseconds));
+
+/** @param {unknown} error */
+const isHeld = (error) => /** @type {{ code?: string } | undefined} */ (error)?.code === CODE;
+
+/**
+ * How long to pause before the next try; nothing where the time is over, or waiting does not help.
+ *
+ * @param {unknown} error
+ * @param {number} tried
+ * @param {number} deadline
+ */
+function nextPause(error, tried, deadline) {
+  if (!isHeld(error)) return undefined;
+  warnInTime(/** @type {Error} */ (error));
+  const left = deadline - performance.now();
+  return left > 0 ? Math.min(2 ** tried, LONGEST_PAUSE, Math.ceil(left)) : undefined;
+}
+
+/**
+ * @template {any[]} A
+ * @template R
+ * @param {OpenNamespace} namespace
+ * @param {(namespace: OpenNamespace, ...args: A) => R} operation
+ * @param {A} args
+ * @param {number} deadline
+ * @returns {Promise<R>}
+ */
+async function untilHad(namespace, operation, args, deadline) {
+  for (let tried = 0; ; tried++) {
+    try {
+      return operation(namespace, ...args);
+    } catch (error) {
+      const time = nextPause(error, tried, deadline);
+      if (time === undefined) throw error;
+      await pause(time);
+    }
+  }
+}
+
+/**
+ * Makes a call when those before it are done that a lock is in the way of, so that none overtakes another.
+ *
+ * @template {any[]} A
+ * @template R
+ * @param {OpenNamespace} namespace
+ * @param {(namespace: OpenNamespace, ...args: A) => R} operation
+ * @param {A} args
+ * @returns {Promise<R>}
+ */
+function inTurn(namespace, operation, ...args) {
+  const deadline = performance.now() + namespace.lockTimeout;
+  const before = namespace.waiting ?? Promise.resolve();
+  const answer = before.then(() => untilHad(namespace, operation, args, deadline));
+  const end = () => {
+    if (namespace.waiting === ended) namespace.waiting = undefined;
+  };
+  const ended = answer.then(end, end);
+  namespace.waiting = ended;
+  return answer;
+}
+
+/**
+ * Makes a call, at once where no lock is in the way: its answer, or a promise of it.
+ *
+ * @template {any[]} A
+ * @template R
+ * @param {OpenNamespace} namespace
+ * @param {(namespace: OpenNamespace, ...args: A) => R} operation
+ * @param {A} args
+ * @returns {R | Promise<R>}
+ */
+function here(namespace, operation, ...args) {
+  if (namespace.waiting === undefined) {
+    try {
+      return operation(namespace, ...args);
+    } catch (error) {
+      if (!isHeld(error)) throw error;
+    }
+  }
+  return inTurn(namespace, operation, ...args);
+}
+
+/**
+ * Makes a call again that has failed, while everything else of this thread waits.
+ *
+ * @template {any[]} A
+ * @template R
+ * @param {unknown} error
+ * @param {OpenNamespace} namespace
+ * @param {(namespace: OpenNamespace, ...args: A) => R} operation
+ * @param {A} args
+ * @returns {R}
+ */
+function againNow(error, namespace, operation, ...args) {
+  const deadline = performance.now() + namespace.lockTimeout;
+  for (let [failed, tried] = [error, 0]; ; tried++) {
+    const time = nextPause(failed, tried, deadline);
+    if (time === undefined) throw failed;
+    Atomics.wait(nobody, 0, 0, time);
+    try {
+      return operation(namespace, ...args);
+    } catch (next) {
+      failed = next;
+    }
+  }
+}
+
+/**
+ * Makes a call that everything else of this thread waits for.
+ *
+ * @template {any[]} A
+ * @template R
+ * @param {OpenNamespace} namespace
+ * @param {(namespace: OpenNamespace, ...args: A) => R} operation
+ * @param {A} args
+ * @returns {R}
+ */
+function hereNow(namespace, operation, ...args) {
+  try {
+    return operation(namespace, ...args);
+  } catch (error) {
+    return againNow(error, namespace, operation, ...args);
+  }
+}
+
+/**
+ * What a call gives, or something else where a lock is in the way.
+ *
+ * @template R, S
+ * @param {() => R} operation
+ * @param {S} otherwise
+ * @returns {R | S}
+ */
+function unlessHeld(operation, otherwise) {
+  try {
+    return operation();
+  } catch (error) {
+    if (isHeld(error)) return otherwise;
+    throw error;
+  }
+}
+
+module.exports = { againNow, here, hereNow, inTurn, isHeld, pause, unlessHeld };
