@@ -117,7 +117,7 @@ export interface CacheOptions extends LoaderOptions {
   /**
    * How a call ends that the primary has not answered within `timeout`. `'reject'` rejects with `Error('IPC timeout')`.
    * `'resolve'`, the default, resolves with `undefined`, whatever type the method declares: `incr` then gives no number, and
-   * `has` neither `true` nor `false`. On shared memory nothing times out.
+   * `has` neither `true` nor `false`. Both options are about the IPC transport alone.
    */
   failsafe?: 'resolve' | 'reject';
   /**
