@@ -294,11 +294,11 @@ const table = {
     retryCanHelp: true,
     base: Error,
     meaning:
-      'The reason with which the `signal` of a fetcher fires: what it brings will not be stored, because the key was changed, ' +
-      'another one leads in its place, or its lease has run out.',
+      'The reason with which the `signal` of a fetcher fires: its value will not be stored, because the key was changed, ' +
+      'another caller leads, or the time of the option `lease` is up.',
     remedy:
-      'Let the fetcher stop. Where the key was changed, or another one leads, its callers get what is newer; where the lease ' +
-      'has run out, give `fetch` a longer `lease`.',
+      'Let the fetcher stop. Where the key was changed or another caller leads, its callers get the newer value; where the time ' +
+      'was up, give `fetch` a longer `lease`.',
     message: (why) => `What this fetcher brings will not be stored: ${why}`,
   },
   FLOTILLA_ERR_SYNC_UNAVAILABLE: {

@@ -7,6 +7,7 @@
  * | `npm/<platform>/` | the list of platforms in `lib/native/platforms.js` |
  * | the optional dependencies in `package.json` and `package-lock.json` | the same, and the version |
  * | the version in `Cargo.toml` and `Cargo.lock` | the one in `package.json` |
+ * | the charts of `docs/architecture.md` | `scripts/floors.mjs` and `tests/walls.rs` |
  * | `docs/errors.md` | the table in `lib/errors.js` |
  * | `index.mjs`, `lib/doors/*.mjs` | what the `.js` beside each exports |
  */
@@ -17,6 +18,7 @@ import path from 'node:path';
 import { errorsPage } from './errors-page.mjs';
 import { esmDoor } from './esm-door.mjs';
 import { completeLock } from './lockfile.mjs';
+import { withCharts } from './map.mjs';
 import { fail, root } from './run.mjs';
 
 const require = createRequire(import.meta.url);
@@ -70,6 +72,7 @@ function generated() {
     'package-lock.json': completeLock({ version, optionalDependencies }),
     'Cargo.toml': withVersion(read('Cargo.toml')),
     'Cargo.lock': withVersion(read('Cargo.lock')),
+    'docs/architecture.md': withCharts(read('docs/architecture.md'), read('tests/walls.rs')),
     'docs/errors.md': errorsPage(table),
     ...Object.fromEntries(doors.map((door) => [`${door}.mjs`, esmDoor(`${door}.js`)])),
     ...Object.assign({}, ...platforms.map(platformFiles)),

@@ -1,23 +1,11 @@
-// The floors of `lib/`, as docs/architecture.md draws them: what a file imports lies on its own floor or on one below
+// The floors of `lib/`, which docs/architecture.md draws from the same table: what a file imports lies on its own floor or on one below
 // that its floor may use. `tests/walls.rs` holds the same for the Rust side.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { floors } from '../../scripts/floors.mjs';
 import { root } from '../fixtures/folders.mjs';
 
-/** From the ground up: each floor with those that it may use. A folder that is not listed fails the test. */
-const floors = {
-  errors: [],
-  native: ['errors'],
-  base: ['errors'],
-  signals: ['base', 'native', 'errors'],
-  cache: ['base', 'native', 'errors'],
-  http: ['base', 'errors'],
-  cluster: ['http', 'base', 'native', 'errors'],
-  lifecycle: ['cluster', 'http', 'base', 'native', 'errors'],
-  adapters: ['cache', 'base', 'errors'],
-  doors: ['adapters', 'lifecycle', 'cluster', 'http', 'cache', 'signals', 'base', 'native', 'errors'],
-};
 /** What may be imported from anywhere: the manifest; and the contract, for its types alone. */
 const isManifest = (target) => target === path.join(root, 'package.json');
 const isContract = (target) =>
