@@ -1241,7 +1241,7 @@ export type AppFactory<C = Context> = (context: C) => ServerApp | PromiseLike<Se
  * `context.config`.
  */
 export interface ContextConfig<R = {}> {
-  /** The port. Default: 0 under `NODE_ENV=test`, which is a free one, else `PORT`, else 3000. */
+  /** The port. Default: 0 under `NODE_ENV=test`, which is a free one, else `PORT` or `LISTEN_PORT`, else 3000. */
   port?: number;
   /** The address. Default `HOST` or `LISTEN_HOST`, else `'0.0.0.0'`. */
   host?: string;

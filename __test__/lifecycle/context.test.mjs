@@ -33,6 +33,8 @@ describe('the port of a context', () => {
     [{ NODE_ENV: 'test', PORT: '4000' }, {}, 0],
     [{ NODE_ENV: 'production', PORT: '4000' }, {}, 4000],
     [{ NODE_ENV: 'production', PORT: '' }, {}, 3000],
+    [{ NODE_ENV: 'production', PORT: '', LISTEN_PORT: '4001' }, {}, 4001],
+    [{ NODE_ENV: 'production', PORT: '4000', LISTEN_PORT: '4001' }, {}, 4000],
     [{ NODE_ENV: 'test', PORT: '4000' }, { port: 5000 }, 5000],
     [{ NODE_ENV: 'production', PORT: '4000' }, { port: 0 }, 0],
   ])('under %o and configured as %o is %i', (environment, config, port) => {

@@ -6,8 +6,7 @@ import net from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 const { Connection } = createRequire(import.meta.url)('../../lib/http/connection.js');
-const { readHeader } = createRequire(import.meta.url)('../../lib/http/proxy-header.js');
-const { proxyHeader } = createRequire(import.meta.url)('../../lib/cluster/fronts/proxy-header.js');
+const { proxyHeader, readHeader } = createRequire(import.meta.url)('../../lib/http/proxy-header.js');
 
 const client = (remoteAddress, localAddress = remoteAddress) => ({
   remoteAddress,

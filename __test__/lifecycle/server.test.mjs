@@ -167,6 +167,21 @@ describe('stop', () => {
     await started;
   });
 
+  it('tells the log what it cut, where nobody listens for errors', async () => {
+    const arrived = gate();
+    const { server, url, logged } = await startedServer(() => () => arrived.open(), {
+      gracefulShutdownTimeoutMs: 50,
+    });
+    const asked = request(url('/never')).catch(() => {});
+    await arrived.opened;
+    await server.stop();
+    await asked;
+    expect(logged).toEqual([
+      ['flotilla:', expect.objectContaining({ code: 'FLOTILLA_ERR_SHUTDOWN_TIMEOUT' })],
+    ]);
+    expect(logged[0][1].message).toMatch('no answer yet to GET /never');
+  });
+
   it('gives up, and names it, where a resource never closes', async () => {
     const never = gate();
     onTestFinished(() => never.open());

@@ -251,12 +251,16 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
   });
 
   onceOnly('ends on SIGTERM with code 0, and with all that was under way answered', async () => {
-    const { url, child, prints, ended } = await serve();
+    const { url, child, prints, printsTimes, ended } = await serve();
+    await printsTimes('worker \\d+: result', 2);
     const slow = ask(`${url}/slow`);
     await prints(/: slow/);
     child.kill('SIGTERM');
     expect(await slow).toMatchObject({ status: 200 });
-    expect(await ended).toMatchObject({ code: 0 });
+    const { code, stdout } = await ended;
+    expect(code).toBe(0);
+    // The program's own server in each of both workers, once.
+    expect(stdout.match(/http closes/g)).toHaveLength(2);
   });
 
   onceOnly('ends with code 1 after the deadline, and at once on a second signal', async () => {

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
 import { promisify } from 'node:util';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ask, balanced, bothWorkers, serving } from '../fixtures/balanced-server.mjs';
 import { childrenOf, portsOf } from '../fixtures/resources.mjs';
 
@@ -85,6 +85,13 @@ describe('a start', () => {
     },
     60_000,
   );
+
+  it('ends at a signal that comes before any worker is ready', async () => {
+    const { child, ended } = balanced({ faults: { hang: true } });
+    await vi.waitFor(() => expect(childrenOf(child.pid)).toHaveLength(2), 10_000);
+    child.kill('SIGTERM');
+    expect(await ended).toMatchObject({ code: 0 });
+  });
 
   it.runIf(hasNamespaces)('may be that of process 1 of a container, which stops as others do', async () => {
     const { child, url, prints, ended } = await serving({}, {}, { within: container });

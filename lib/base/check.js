@@ -8,28 +8,21 @@ const LARGEST_PORT = 65_535;
 const LONGEST_WAIT = 2 ** 31 - 1;
 
 /**
- * @param {string} name
- * @param {unknown} value
+ * @param {number} smallest
  * @param {number} largest
+ * @returns {(name: string, value: unknown) => number}
  */
-function wholeNumber(name, value, largest) {
-  const expected = `a whole number from 0 to ${largest}`;
+const whole = (smallest, largest) => (name, value) => {
+  const expected = `a whole number from ${smallest} to ${largest}`;
   if (typeof value !== 'number') throw invalid(name, expected, value);
-  if (Number.isInteger(value) && value >= 0 && value <= largest) return value;
+  if (Number.isInteger(value) && value >= smallest && value <= largest) return value;
   throw createError('FLOTILLA_ERR_OUT_OF_RANGE', [name, expected, describe(value)]);
-}
+};
 
-/**
- * @param {string} name
- * @param {unknown} value
- */
-const port = (name, value) => wholeNumber(name, value, LARGEST_PORT);
-
-/**
- * @param {string} name
- * @param {unknown} value
- */
-const milliseconds = (name, value) => wholeNumber(name, value, LONGEST_WAIT);
+const port = whole(0, LARGEST_PORT);
+const milliseconds = whole(0, LONGEST_WAIT);
+/** A time that is none at 0. */
+const interval = whole(1, LONGEST_WAIT);
 
 /**
  * @param {string} name
@@ -84,4 +77,15 @@ function portOfVariable(name, value) {
   throw createError('FLOTILLA_ERR_INVALID_ARGUMENT', details);
 }
 
-module.exports = { callable, flag, invalid, milliseconds, port, portOfVariable, record, text };
+module.exports = {
+  callable,
+  flag,
+  interval,
+  invalid,
+  milliseconds,
+  port,
+  portOfVariable,
+  record,
+  text,
+  whole,
+};

@@ -29,7 +29,7 @@ class Balance {
    * @param {number} [options.fd] a listening socket that was handed to this process
    * @param {(seat: Seat, generation: number) => Record<string, string>} options.workerEnv
    * @param {Omit<Events, 'heard' | 'changed'>} options.events
-   * @param {Customs} [options.customs]
+   * @param {Customs} options.customs
    */
   constructor(config, { takesSockets, fd, workerEnv, events, customs }) {
     const sink = harmlessSink(config.telemetry, (error) =>

@@ -6,7 +6,6 @@
 /** @import { LoggerLike, ResolvedServerConfig, ServerConfigInput } from '../../index.js' */
 
 const path = require('node:path');
-const { createError } = require('../errors.js');
 const check = require('../base/check.js');
 const { usableCores } = require('./cores.js');
 const { leastLoadedLoadBalancer } = require('./strategies.js');
@@ -26,18 +25,6 @@ const oneOf = (...values) => {
     if (values.includes(value)) return value;
     throw check.invalid(name, expected, value);
   };
-};
-
-/**
- * @param {number} smallest
- * @param {number} largest
- * @returns {(name: string, value: any) => number}
- */
-const whole = (smallest, largest) => (name, value) => {
-  const expected = `a whole number from ${smallest} to ${largest}`;
-  if (typeof value !== 'number') throw check.invalid(name, expected, value);
-  if (Number.isInteger(value) && value >= smallest && value <= largest) return value;
-  throw createError('FLOTILLA_ERR_OUT_OF_RANGE', [name, expected, String(value)]);
 };
 
 /**
@@ -68,12 +55,12 @@ const checks = {
   port: check.port,
   workerHost: check.text,
   baseWorkerPort: check.port,
-  workers: (name, value) => (value === 'auto' ? value : whole(1, MOST_WORKERS)(name, value)),
+  workers: (name, value) => (value === 'auto' ? value : check.whole(1, MOST_WORKERS)(name, value)),
   requestInspectionTimeoutMs: check.milliseconds,
-  maxHeaderBytes: whole(1, LONGEST_HEAD),
+  maxHeaderBytes: check.whole(1, LONGEST_HEAD),
   allowHalfOpen: check.flag,
-  workerHeartbeatIntervalMs: whole(1, 2 ** 31 - 1),
-  workerHeartbeatStaleAfterMs: whole(1, 2 ** 31 - 1),
+  workerHeartbeatIntervalMs: check.interval,
+  workerHeartbeatStaleAfterMs: check.interval,
   gracefulShutdownTimeoutMs: check.milliseconds,
   respawnWorkers: check.flag,
   loadBalancer: check.callable,
@@ -128,6 +115,10 @@ function portVariable(...names) {
   return name === undefined ? undefined : check.portOfVariable(name, String(process.env[name]));
 }
 
+/** Where a server listens that was not told. */
+const defaultHost = () => variable('HOST', 'LISTEN_HOST') ?? '0.0.0.0';
+const defaultPort = () => portVariable('PORT', 'LISTEN_PORT') ?? 3000;
+
 /**
  * @param {Partial<LoggerLike>} [partial]
  * @returns {LoggerLike}
@@ -153,8 +144,8 @@ function resolve(input) {
   const { workers = 'auto', loadBalancer } = input;
   const config = {
     ...defaults,
-    host: variable('HOST', 'LISTEN_HOST') ?? '0.0.0.0',
-    port: input.port ?? portVariable('PORT', 'LISTEN_PORT') ?? 3000,
+    host: defaultHost(),
+    port: input.port ?? defaultPort(),
     workerHost: variable('WORKER_HOST') ?? '127.0.0.1',
     baseWorkerPort: input.baseWorkerPort ?? portVariable('BASE_WORKER_PORT') ?? 3001,
     rebalance: loadBalancer === leastLoadedLoadBalancer,
@@ -193,4 +184,12 @@ const serverConfig = (input) => resolve(checked(input));
 /** @returns {ResolvedServerConfig} */
 const getServerConfig = () => resolve(given);
 
-module.exports = { checked, getServerConfig, serverConfig, setServerConfig };
+module.exports = {
+  checked,
+  defaultHost,
+  defaultPort,
+  getServerConfig,
+  serverConfig,
+  setServerConfig,
+  wholeLogger,
+};

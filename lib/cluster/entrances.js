@@ -1,123 +1,137 @@
 /**
- * Where a worker's connections come from, in the place of a listening socket of its server's own: the primary hands them
- * over, or forwards them to a port of this worker's. Either way the server seems to listen on the public address.
+ * Where a worker's connections come from, in the place of a listening socket of its server's own. The primary hands them
+ * over, or forwards them to a port of this worker's, and the server seems to listen on the public address. Or the
+ * application listens itself, on a port of this worker's, and what is handed over comes beside that.
  */
 
 /** @import { Socket } from 'node:net' */
+/** @import { Application } from '../http/application.js' */
 /** @import { Instance as ConnectionTable } from '../http/connection-table.js' */
-/** @import { PublicAddress, Seat } from './seat.js' */
+/** @import { WorkerSeat } from './seat.js' */
 
 const { FlotillaError } = require('../errors.js');
+const { closed, freePort, listenAlone } = require('../http/free-port.js');
+const { Listener, listenFailure } = require('../http/listener.js');
 const { NativeBack } = require('./back.js');
-const { Listener } = require('../http/listener.js');
 
-/** What both have: the address that the server seems to listen on. */
+/**
+ * What listens on a port of this worker's. It is nobody's address, so that any other will do where it is taken.
+ *
+ * @typedef {object} Listening
+ * @property {(host: string, port: number) => Promise<number>} open brings the port
+ * @property {() => Promise<void>} close
+ */
+/**
+ * How connections are handed over.
+ *
+ * @typedef {object} HandOff
+ * @property {string} rendezvous
+ * @property {boolean} allowHalfOpen
+ * @property {ConnectionTable} table
+ */
+
+/**
+ * @param {string} host
+ * @param {number} port 0 is for the system to choose one
+ */
+const untaken = (host, port) => (port === 0 ? 0 : freePort(host, port));
+
+/**
+ * Connections are forwarded to a socket that listens for a server.
+ *
+ * @param {(socket: Socket) => void} accept
+ * @param {(error: Error) => void} onError
+ * @returns {Listening}
+ */
+function forwarded(accept, onError) {
+  const listener = new Listener(accept, onError);
+  return {
+    async open(host, port) {
+      // Node's cluster would listen in the primary, and pass every connection on from there.
+      await listener.open({ host, port: await untaken(host, port), exclusive: true });
+      return /** @type {import('node:net').AddressInfo} */ (listener.address()).port;
+    },
+    close: () => listener.close(),
+  };
+}
+
+/**
+ * The application listens itself.
+ *
+ * @param {Application} application
+ * @returns {Listening}
+ */
+function itself({ server, listen }) {
+  if (!server) return { open: /** @type {NonNullable<typeof listen>} */ (listen), close: async () => {} };
+  return {
+    // An application may take an error of its server for the end: none is tried out on it.
+    open: async (host, port) => listenAlone(server, host, await untaken(host, port)),
+    close: () => closed(server),
+  };
+}
+
 class Entrance {
-  #address;
-  #open = false;
+  #seat;
+  #listening;
+  #attach;
+  #back;
+  #isOpen = false;
+  /** @type {Promise<void> | undefined} */
+  #closed;
+  /** That of this worker's own; 0 where it has none. */
+  port = 0;
 
-  /** @param {PublicAddress} address */
-  constructor(address) {
-    this.#address = address;
+  /**
+   * @param {WorkerSeat} seat
+   * @param {object} ways
+   * @param {Listening} [ways.listening]
+   * @param {HandOff} [ways.handOff]
+   * @param {Application} ways.application
+   * @param {(socket: Socket) => void} [ways.bring] gives a connection to a server that does not listen itself
+   */
+  constructor(seat, { listening, handOff, application, bring }) {
+    this.#seat = seat;
+    this.#listening = listening;
+    /** Whether the application listens itself, and need not seem to. */
+    this.isReal = bring === undefined;
+    const { server } = application;
+    if (!handOff || !server) return;
+    const back = new NativeBack(handOff.table, { allowHalfOpen: handOff.allowHalfOpen, bring });
+    this.#back = back;
+    this.#attach = () => back.attach(server, handOff.rendezvous);
   }
 
   async open() {
-    this.#open = true;
+    this.#isOpen = true;
+    const { host, port } = this.#seat;
+    try {
+      this.port = (await this.#listening?.open(host, port)) ?? 0;
+    } catch (cause) {
+      throw cause instanceof FlotillaError ? cause : listenFailure({ host, port }, cause);
+    }
+    this.#attach?.();
   }
 
   address() {
-    return this.#open ? this.#address : null;
+    return this.#isOpen ? this.#seat.address : null;
   }
 
-  async close() {
-    this.#open = false;
-  }
-
-  /** The port of this worker's own; 0 where it has none. */
-  get port() {
-    return 0;
-  }
-
-  /** Lets connections go on with other workers as they fall idle. @param {number} _withinMs */
-  part(_withinMs) {}
-}
-
-/** Connections are handed over. */
-class Door extends Entrance {
-  #back;
-  #attach;
-
-  /**
-   * @param {string} door
-   * @param {object} server that reads what comes over them
-   * @param {{ address: PublicAddress, allowHalfOpen: boolean, table: ConnectionTable, bring: (socket: Socket) => void }} options
-   */
-  constructor(door, server, { address, allowHalfOpen, table, bring }) {
-    super(address);
-    const back = new NativeBack(table, { allowHalfOpen, bring });
-    this.#back = back;
-    this.#attach = () => back.attach(/** @type {any} */ (server), door);
-  }
-
-  /** @override */
-  async open() {
-    await super.open();
-    this.#attach();
-  }
-
-  /** @override @param {number} withinMs */
+  /** Lets connections go on with other workers as they fall idle. @param {number} withinMs */
   part(withinMs) {
-    this.#back.drain({ deadline: Date.now() + withinMs });
+    this.#back?.drain({ deadline: Date.now() + withinMs });
   }
 
-  /** @override */
-  async close() {
-    await super.close();
-    this.#back.close();
-  }
-}
-
-/** Connections are forwarded. */
-class Port extends Entrance {
-  #listener;
-  #seat;
-
-  /**
-   * @param {Seat} seat
-   * @param {(socket: Socket) => void} accept
-   * @param {(error: Error) => void} onError
-   */
-  constructor(seat, accept, onError) {
-    super(seat.address);
-    this.#seat = seat;
-    this.#listener = new Listener(accept, onError);
+  /** A server of the program's own is told of its close once, however often this is called. */
+  close() {
+    this.#closed ??= this.#close();
+    return this.#closed;
   }
 
-  /** @override */
-  async open() {
-    await super.open();
-    const { host, port } = this.#seat;
-    // Node's cluster would listen in the primary, and pass every connection on from there.
-    const listen = (/** @type {number} */ number) =>
-      this.#listener.open({ host, port: number, exclusive: true });
-    await listen(port).catch((error) => {
-      const taken = error instanceof FlotillaError && error.code === 'FLOTILLA_ERR_ADDRESS_IN_USE';
-      // A worker's port is nobody's address: any other will do.
-      if (!taken || port === 0) throw error;
-      return listen(0);
-    });
-  }
-
-  /** @override */
-  get port() {
-    return /** @type {import('node:net').AddressInfo} */ (this.#listener.address()).port;
-  }
-
-  /** @override */
-  async close() {
-    await super.close();
-    await this.#listener.close();
+  async #close() {
+    this.#isOpen = false;
+    this.#back?.close();
+    await this.#listening?.close();
   }
 }
 
-module.exports = { Door, Port };
+module.exports = { Entrance, forwarded, itself };

@@ -13,7 +13,6 @@
 /** @import { Instance as Post } from './post.js' */
 
 const { createError } = require('../errors.js');
-const { Turns } = require('../base/turns.js');
 const { Backoff } = require('../base/backoff.js');
 const { Crew } = require('./crew.js');
 
@@ -23,12 +22,9 @@ const { Crew } = require('./crew.js');
  * @property {Front} front
  * @property {(seat: Seat, generation: number) => Record<string, string>} workerEnv
  * @property {Events} events
- * @property {Customs} [customs]
+ * @property {Customs} customs
  */
 
-const readyMs = 30_000;
-/** How much longer than its own deadline a worker may take to end, before it is killed. */
-const killAfterMs = 1000;
 /** One that ends sooner after it was ready is young: what ended it may end the next one too. */
 const youngMs = 1000;
 
@@ -38,7 +34,6 @@ class Pool {
   #crew;
   /** That of the workers which serve, and of those that replace them when they end. */
   #generation = 1;
-  #turns = new Turns();
   #wanted = 0;
   /** Whether one was ready since the start: until then nobody is replaced. */
   #served = false;
@@ -46,7 +41,6 @@ class Pool {
 
   /** @param {PoolOptions} options */
   constructor({ config, front, workerEnv, events, customs }) {
-    const endMs = config.gracefulShutdownTimeoutMs + killAfterMs;
     this.config = config;
     this.events = events;
     this.#crew = new Crew({
@@ -54,13 +48,18 @@ class Pool {
       front,
       workerEnv,
       events,
-      customs: customs ?? { readyMs, endMs, polite: false },
+      customs,
       lost: (post, error) => this.#lost(post, error),
     });
   }
 
-  /** Starts the workers, and resolves when the first is ready. If none gets ready, none is left. */
-  async start() {
+  /**
+   * Starts the workers, and resolves when the first is ready. If none gets ready, none is left.
+   *
+   * @param {number} generation
+   */
+  async start(generation) {
+    this.#generation = generation;
     this.#wanted = this.config.workers;
     const posts = Array.from({ length: this.#wanted }, (_, index) =>
       this.#crew.fork(index, this.#generation),
@@ -133,14 +132,6 @@ class Pool {
     }
   }
 
-  /** Replaces all workers. Rejects, with the old ones still serving, if one of the new ones does not get ready. */
-  restart() {
-    return this.#turns.take(async () => {
-      if (this.#wanted === 0) throw stoppedMeanwhile();
-      await this.replaceBy(await this.raise(this.#generation + 1));
-    });
-  }
-
   /**
    * Starts a generation of workers beside those that serve, and resolves when all of it is ready. Rejects if one of them
    * does not get ready; then all of them are ended again, and nothing has changed.
@@ -173,11 +164,15 @@ class Pool {
     return raised;
   }
 
-  /** Lets a generation that is being raised fail, because the end is wanted first. */
-  giveUp() {
+  /**
+   * Lets a generation that is being raised fail, because the end is wanted first.
+   *
+   * @param {boolean} alsoFirst whether also one that has none before it
+   */
+  giveUp(alsoFirst) {
     const error = createError('FLOTILLA_ERR_WORKER_FAILED', ['a stop was asked for before it was ready']);
     for (const post of this.#crew.of('starting')) {
-      if (post.generation !== this.#generation) post.settle?.reject(error);
+      if (alsoFirst || post.generation !== this.#generation) post.settle?.reject(error);
     }
   }
 
@@ -213,8 +208,6 @@ class Pool {
     this.#respawn.cancel();
     this.#crew.endWatch();
     const outcomes = await Promise.all(this.#crew.all.map((post) => this.#crew.dismiss(post, false)));
-    // A restart that was under way has noticed, and ended what it had raised.
-    await this.#turns.take(async () => {});
     return outcomes.every((answered) => answered);
   }
 

@@ -1,26 +1,29 @@
 /**
- * Whether this process is a worker of a clustered server, and of which.
+ * Whether this process is a worker of Flotilla's, of which server, and where it sits.
  *
  * The primary says so by an environment variable, which is taken away at once: a process that the worker starts is
- * not a worker. Servers are told apart by the order in which the program makes them, which is the same in the
- * primary and in its workers, because both run the same program.
+ * not a worker. Servers of the lifecycle are told apart by the order in which the program makes them, which is the same in
+ * the primary and in its workers, because both run the same program; that of `startServer` is the only one of its kind.
  */
 
 const cluster = /** @type {import('node:cluster').Cluster} */ (
   /** @type {unknown} */ (require('node:cluster'))
 );
 
-const variable = 'FLOTILLA_LIFECYCLE_SEAT';
+const variable = 'FLOTILLA_SEAT';
 /** Where the primary hands connections over, if it does. */
-const doorVariable = 'FLOTILLA_RENDEZVOUS';
+const rendezvousVariable = 'FLOTILLA_RENDEZVOUS';
+/** In the place of a number. @type {'startServer'} */
+const START_SERVER = 'startServer';
 
 /** @typedef {{ address: string, family: string, port: number } | string} PublicAddress */
 /**
- * @typedef {object} Seat
- * @property {number} server
+ * @typedef {object} WorkerSeat
+ * @property {number | 'startServer'} server
  * @property {number} generation
  * @property {PublicAddress} address what clients connect to
- * @property {string} host where this worker listens, if connections are forwarded to it
+ * @property {number} workerIndex
+ * @property {string} host where this worker listens, if it does
  * @property {number} port
  */
 
@@ -32,19 +35,24 @@ function take(name) {
 }
 
 const text = take(variable);
-/** @type {Seat | undefined} */
+/** @type {WorkerSeat | undefined} */
 const seat = text === undefined ? undefined : JSON.parse(text);
 /** What does not belong to a seat is somebody else's. */
-const door = seat && take(doorVariable);
+const rendezvous = seat && take(rendezvousVariable);
+const isStartServer = seat?.server === START_SERVER;
+/** In a worker of a clustered server of the lifecycle. */
+const lifecycleSeat = isStartServer ? undefined : seat;
+/** In a worker of `startServer`. */
+const startServerSeat = isStartServer ? seat : undefined;
 let servers = 0;
 
 /** The number of the next server that the program makes. */
 const nextServer = () => servers++;
 
 /**
- * @param {Seat} given
+ * @param {WorkerSeat} given
  * @returns {Record<string, string>} the environment of a worker
  */
 const environment = (given) => ({ [variable]: JSON.stringify(given) });
 
-module.exports = { door, environment, nextServer, seat };
+module.exports = { START_SERVER, environment, lifecycleSeat, nextServer, rendezvous, seat, startServerSeat };

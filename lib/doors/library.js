@@ -61,7 +61,6 @@ const library = oneInstance(() => {
 /** @param {{ LRUCacheClustered: unknown }} parts */
 function loadAtOnce(parts) {
   require('../cache/segment.js');
-  require('../cluster/server-seat.js');
   require('../cluster/seat.js');
   const cluster = /** @type {import('node:cluster').Cluster} */ (
     /** @type {unknown} */ (require('node:cluster'))

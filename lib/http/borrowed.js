@@ -30,6 +30,8 @@ class Borrowed {
   /** How many sockets it was given that are not closed yet. */
   sockets = 0;
   #takeBack = () => {};
+  /** Whether it believes that it listens, and does not. */
+  #pretends = false;
   #before;
   #close;
 
@@ -67,6 +69,7 @@ class Borrowed {
    * @param {() => AddressInfo | string | null} address
    */
   pretendToListen(address) {
+    this.#pretends = true;
     const { server } = this;
     const close = (/** @type {(() => void) | undefined} */ closed) => {
       if (closed) process.nextTick(closed);
@@ -100,8 +103,8 @@ class Borrowed {
       if (descriptor) Object.defineProperty(this.server, name, descriptor);
       else Reflect.deleteProperty(this.server, name);
     }
-    // It complains that it never listened; what is to end is its timer.
-    this.#close(() => {});
+    // It complains that it never listened; what is to end is its timer. One that did is closed by whoever had it listen.
+    if (this.#pretends) this.#close(() => {});
   }
 }
 

@@ -7,11 +7,9 @@
  */
 
 /** @import { Server as HttpServer } from 'node:http' */
-/** @import { AddressInfo, Socket } from 'node:net' */
+/** @import { Socket } from 'node:net' */
 
-const { once } = require('node:events');
 const net = require('node:net');
-const { askToListen } = require('./ask-to-listen.js');
 
 const host = '127.0.0.1';
 const quietMs = 500;
@@ -46,31 +44,14 @@ function carry(socket, port) {
   }
 }
 
-/** A port that is free, for an application that would not tell which one it got. */
-async function freePort() {
-  // In a cluster all workers would be told the same one.
-  const server = net.createServer().listen({ port: 0, host, exclusive: true });
-  await once(server, 'listening');
-  const { port } = /** @type {AddressInfo} */ (server.address());
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 /**
  * Lets an application listen, and makes a server that gives it the connections that it is given.
  *
- * @param {any} app
+ * @param {{ listen: (host: string, port: number) => Promise<number>, close: () => Promise<void> }} application
  */
-async function bridge(app) {
-  const asked = typeof app.address === 'function' ? 0 : await freePort();
-  const returned = await askToListen(app, asked, host);
-  const port = asked || app.address().port;
+async function bridge({ listen, close }) {
+  const port = await listen(host, 0);
   const server = net.createServer({ allowHalfOpen: true }, (socket) => carry(socket, port));
-  const close = async () => {
-    const closing = typeof returned?.close === 'function' ? returned : app;
-    closing.close?.();
-  };
   return { server: /** @type {HttpServer} */ (/** @type {unknown} */ (server)), close, carries: isQuiet };
 }
 

@@ -20,6 +20,9 @@ const { isEmpty, isReading } = require('./between-messages.js');
  * @property {(socket: any) => boolean} [isQuiet] says of a connection whose requests cannot be told apart whether it may end
  */
 
+/** How long one that has brought nothing yet, in a server that ends, may stay idle before it is closed. */
+const firstRequestMs = 1000;
+
 /** @typedef {Connection} Instance */
 
 class Connection {
@@ -75,15 +78,11 @@ class Connection {
     return this.#isFree && isEmpty(this.socket) && !this.#isReading;
   }
 
-  /**
-   * Lets it end: now if it has fallen idle, else with the answer to the last request it has brought.
-   *
-   * @param {number} lingerMs how long one that has brought nothing may stay idle
-   */
-  finish(lingerMs) {
+  /** Lets it end: now if it has fallen idle, else with the answer to the last request it has brought. */
+  finish() {
     // One that has brought nothing yet may be about to: its request is answered with a refusal, and not with an end.
     if (this.idle && this.socket.bytesRead !== this.#before) this.socket.destroySoon();
-    else this.part(lingerMs);
+    else this.part(firstRequestMs);
   }
 
   /**

@@ -75,4 +75,4 @@ class Listener {
   }
 }
 
-module.exports = { Listener, nameOf, publicAddress };
+module.exports = { Listener, listenFailure, nameOf, publicAddress };

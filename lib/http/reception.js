@@ -17,10 +17,10 @@ const { endEventStream, endWhen, isEventStream, sendCloseFrame } = require('./fa
 const { asNodeMakesIt } = require('./own-messages.js');
 
 /**
- * What answers requests.
+ * What answers requests. One without a server of Node's keeps its connections to itself.
  *
  * @typedef {object} Application
- * @property {HttpServer} server
+ * @property {HttpServer} [server]
  * @property {(socket: any) => boolean} [carries] of a server that reads no requests: whether a connection is quiet
  */
 /**
@@ -33,8 +33,6 @@ const { asNodeMakesIt } = require('./own-messages.js');
 
 const refusal = 'Server is draining';
 const bareRefusal = `HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${refusal.length}\r\n\r\n${refusal}`;
-/** How long a connection that has brought nothing yet may stay in a server that refuses requests. */
-const firstRequestMs = 1000;
 const namedCulprits = 3;
 
 /** @param {ServerResponse} response */
@@ -80,7 +78,7 @@ class Reception {
     if (before && before !== application) this.#old.set(before, new Set(this.#responsesOf(before)));
     this.current = application;
     this.draining = false;
-    this.table.admit(application.server, address);
+    if (application.server) this.table.admit(application.server, address);
   }
 
   /** @param {Connection} connection */
@@ -126,7 +124,7 @@ class Reception {
    */
   #pass(event, request, response) {
     for (const message of [request, response]) asNodeMakesIt(message);
-    if (this.current && this.current.server.listenerCount(event) > 0)
+    if (this.current?.server && this.current.server.listenerCount(event) > 0)
       return this.table.tell(event, request, response);
     // The server that read it had a listener for this, and the present one leaves it to Node.
     if (event === 'checkContinue') response.writeContinue();
@@ -140,7 +138,7 @@ class Reception {
   ended(response, connection) {
     for (const left of this.#old.values()) left.delete(response);
     if (!connection) return;
-    if (this.draining) connection.finish(firstRequestMs);
+    if (this.draining) connection.finish();
     else if (this.#parting) this.#part(connection, this.#parting);
   }
 
@@ -251,7 +249,7 @@ class Reception {
   drain() {
     this.draining = true;
     this.#windUpCurrent();
-    for (const connection of this.table.connections) connection.finish(firstRequestMs);
+    for (const connection of this.table.connections) connection.finish();
     for (const session of this.table.sessions) session.close();
   }
 

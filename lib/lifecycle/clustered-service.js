@@ -26,13 +26,9 @@ const { RollCall } = require('./roll-call.js');
 const seats = require('../cluster/seat.js');
 
 const pollMs = 100;
-/** A program gets this long to load, beside what its checks may take. */
-const loadingMs = 10_000;
-/** How much longer than its own deadline a worker may take to end, before it is killed. */
-const killAfterMs = 2000;
 
 /**
- * @param {{ host: string, port: number, local?: string }} bound
+ * @param {{ host: string, port: number, local?: string }} bound what the front says
  * @returns {PublicAddress}
  */
 function publicAddressOf({ host, port, local }) {
@@ -43,6 +39,8 @@ function publicAddressOf({ host, port, local }) {
 class ClusteredService extends Life {
   #server;
   #config;
+  /** What clients connect to. */
+  bound = { host: '', port: 0 };
   /** @type {import('../cluster/balance.js').Instance | undefined} while it is started */
   #balance;
   /** @type {PublicAddress | undefined} */
@@ -66,15 +64,16 @@ class ClusteredService extends Life {
   /**
    * @param {Options} options
    * @param {string | undefined} name
-   * @param {number} server its number among those that the program makes
+   * @param {import('../cluster/seat.js').WorkerSeat['server']} server which of those that the program makes
    */
   constructor(options, name, server) {
     super(options, name);
     const config = /** @type {import('../../index.js').ResolvedServerConfig} */ (options.balance);
-    checkMode(config, true);
+    const { takesSockets, listens } = options.manner;
+    checkMode(config, takesSockets);
     this.#server = server;
-    // Where connections are forwarded, their workers learn by a header whose they are.
-    const proxyProtocol = config.proxyProtocol || (forwards(config, true) && 'v2');
+    // Where connections are forwarded, their workers learn by a header whose they are, unless the applications listen.
+    const proxyProtocol = config.proxyProtocol || (!listens && forwards(config, true) && 'v2');
     this.#config = { ...config, proxyProtocol };
     this.#rollCall = new RollCall(config.workers, options.healthCheckTimeoutMs);
     const { port: _port, ...paths } = options.endpoints;
@@ -98,26 +97,20 @@ class ClusteredService extends Life {
 
   /** @param {number} [fd] */
   #makeBalance(fd) {
-    const { readyTimeoutMs, gracefulShutdownTimeoutMs } = this.options;
+    const { takesSockets, readyMs, endMs, refuses } = this.options.manner;
     return new Balance(this.#config, {
-      // A server of the lifecycle takes them, whatever application stands behind it.
-      takesSockets: true,
+      takesSockets,
       fd,
-      workerEnv: ({ host, port }, generation) => {
+      workerEnv: ({ host, port, workerIndex }, generation) => {
         const address = /** @type {PublicAddress} */ (this.#address);
-        return seats.environment({ server: this.#server, generation, address, host, port });
+        return seats.environment({ server: this.#server, generation, address, workerIndex, host, port });
       },
       events: {
         failed: (error) => this.tell('error', error),
         said: (post, message) => this.#heed(post, message),
         engaged: (post) => this.#catchUp(post),
       },
-      customs: {
-        readyMs: loadingMs + readyTimeoutMs,
-        // As long again as its requests may its resources take.
-        endMs: 2 * gracefulShutdownTimeoutMs + killAfterMs,
-        polite: true,
-      },
+      customs: { readyMs, endMs, polite: refuses },
     });
   }
 
@@ -133,8 +126,10 @@ class ClusteredService extends Life {
       this.#healthPort = await HealthPort.open(this.options, this.#endpoints, (error) =>
         this.tell('error', error),
       );
-      this.#address = publicAddressOf(await balance.front.bind());
-      await balance.pool.replaceBy(await balance.pool.raise(generation));
+      this.bound = await balance.front.bind();
+      this.#address = publicAddressOf(this.bound);
+      if (this.options.manner.waitsForAll) await balance.pool.replaceBy(await balance.pool.raise(generation));
+      else await balance.pool.start(generation);
     } catch (error) {
       await this.#close();
       throw error;
@@ -190,7 +185,8 @@ class ClusteredService extends Life {
 
   /** Somebody waits to stop it: a restart that takes as long as all workers take to get ready is not waited for. @override */
   hasten() {
-    this.#balance?.pool.giveUp();
+    // Of a start of the lifecycle it is said that a stop has its turn after it.
+    this.#balance?.pool.giveUp(this.state === 'starting' && !this.options.manner.waitsForAll);
   }
 
   /** Takes back what `prepare` did. */
@@ -288,6 +284,7 @@ class ClusteredService extends Life {
     if (!balance) return true;
     if (this.state !== 'draining') await this.#announce();
     this.state = 'stopping';
+    if (!this.options.manner.refuses) await balance.close();
     for (const { ended } of balance.pool.serving) ended.then(() => this.#balance && this.#letQuietGo());
     const answered = await balance.pool.stop();
     await this.#close();

@@ -10,7 +10,8 @@
 /** @import { Resource } from '../../index.js' */
 
 const check = require('../base/check.js');
-const { seat } = require('../cluster/seat.js');
+const { defaultPort } = require('../cluster/config.js');
+const { lifecycleSeat } = require('../cluster/seat.js');
 const { createError, reasonOf } = require('../errors.js');
 
 /** @typedef {{ config: any, generation: number, destroy(): Promise<void>, [resource: string]: any }} AnyContext */
@@ -18,7 +19,6 @@ const { createError, reasonOf } = require('../errors.js');
 
 /** Names that a context has by itself. One called `then` could never be awaited. */
 const takenNames = new Set(['config', 'generation', 'destroy', 'then']);
-const defaultPort = 3000;
 
 /** What stands behind a context, which only this room may touch. */
 class Lifetime {
@@ -166,8 +166,7 @@ function checkConfig(config) {
 /** @param {unknown} configured */
 function decidePort(configured) {
   if (configured !== undefined) return check.port('port', configured);
-  if (process.env.NODE_ENV === 'test') return 0;
-  return process.env.PORT ? check.portOfVariable('PORT', process.env.PORT) : defaultPort;
+  return process.env.NODE_ENV === 'test' ? 0 : defaultPort();
 }
 
 /**
@@ -193,7 +192,7 @@ function createContext(config = /** @type {any} */ ({})) {
   checkConfig(config);
   const decided = Object.freeze({ ...config, port: decidePort(config.port) });
   // A worker has the generation that it was started for.
-  return /** @type {any} */ (makeContext(decided, seat?.generation ?? 1));
+  return /** @type {any} */ (makeContext(decided, lifecycleSeat?.generation ?? 1));
 }
 
 /** @param {unknown} context */

@@ -68,7 +68,7 @@ class Life {
    */
   tell(name, ...args) {
     if (name === 'error' && this.events.listenerCount('error') === 0) {
-      this.options.logger.error('Flotilla:', ...args);
+      this.options.logger.error('flotilla:', ...args);
       return;
     }
     try {

@@ -3,7 +3,7 @@
 /** @import { LoggerLike, ResolvedServerConfig } from '../../index.js' */
 /** @import { AnyContext } from './context.js' */
 
-const { checked, serverConfig } = require('../cluster/config.js');
+const { checked, defaultHost, serverConfig, wholeLogger } = require('../cluster/config.js');
 const check = require('../base/check.js');
 
 /**
@@ -20,7 +20,25 @@ const check = require('../base/check.js');
  * @property {boolean} systemd
  * @property {LoggerLike} logger
  * @property {ResolvedServerConfig} [balance] how connections go to workers, in a clustered server
+ * @property {Manner} manner
  */
+/**
+ * In what a clustered server of the lifecycle and that of `startServer` differ.
+ *
+ * @typedef {object} Manner
+ * @property {boolean} waitsForAll whether it has started when all its workers are ready, or the first is
+ * @property {boolean} refuses whether it refuses what comes while it ends, or takes no connections any more and answers all
+ *   that those bring which are there
+ * @property {boolean} listens whether the application of each worker listens, on a port of its own
+ * @property {boolean} takesSockets whether connections can be handed to the application
+ * @property {number} readyMs how long a worker may take to get ready
+ * @property {number} endMs how long one that was told to leave may take, before it is killed
+ */
+
+/** A program gets this long to load, beside what its checks may take. */
+const loadingMs = 10_000;
+/** How much longer than its own deadline a worker may take to end, before it is killed. */
+const killAfterMs = 2000;
 
 const defaultTimes = {
   gracefulShutdownTimeoutMs: 5000,
@@ -73,17 +91,6 @@ function endpoints(given) {
   return all;
 }
 
-/** @param {any} given */
-function logger(given) {
-  const all = /** @type {LoggerLike} */ ({});
-  if (given !== undefined) check.record('logger', given);
-  for (const level of /** @type {const} */ (['debug', 'info', 'warn', 'error'])) {
-    if (given?.[level] !== undefined) check.callable(`logger.${level}`, given[level]);
-    all[level] = given?.[level] ? given[level].bind(given) : (...args) => console[level](...args);
-  }
-  return all;
-}
-
 /**
  * @param {string} name
  * @param {unknown} value
@@ -92,27 +99,17 @@ function on(name, value) {
   return value === undefined ? true : check.flag(name, value);
 }
 
-/** @param {string | undefined} configured */
-function decideHost(configured) {
-  if (configured !== undefined) return check.text('host', configured);
-  return process.env.HOST || process.env.LISTEN_HOST || '0.0.0.0';
-}
-
-/**
- * @param {any} given
- * @param {Options} options
- * @returns {ResolvedServerConfig | undefined}
- */
-function balance(given, options) {
-  const { app: _app, ...asked } = given;
-  if (given.workers === undefined) {
-    // They count for nothing here, but what is wrong is wrong.
-    checked(asked);
-    return undefined;
-  }
-  const { host, port, logger, gracefulShutdownTimeoutMs } = options;
-  return serverConfig({ ...asked, host, port, logger, gracefulShutdownTimeoutMs });
-}
+/** @param {{ readyTimeoutMs: number, gracefulShutdownTimeoutMs: number }} times @returns {Manner} */
+const ofLifecycle = ({ readyTimeoutMs, gracefulShutdownTimeoutMs }) => ({
+  waitsForAll: true,
+  refuses: true,
+  listens: false,
+  // A server of the lifecycle takes them, whatever application stands behind it.
+  takesSockets: true,
+  readyMs: loadingMs + readyTimeoutMs,
+  // As long again as its requests may its resources take.
+  endMs: 2 * gracefulShutdownTimeoutMs + killAfterMs,
+});
 
 /**
  * @param {AnyContext} context
@@ -125,17 +122,19 @@ function resolveOptions(context, given) {
   if (app === undefined) {
     throw check.invalid('app', 'given, in the options or in the configuration of the context', app);
   }
-  const options = {
+  const { app: _app, ...asked } = given;
+  // What is of a clustered server alone counts for nothing in another, but what is wrong is wrong.
+  const { port = context.config.port, host = context.config.host ?? defaultHost() } = checked(asked);
+  const decided = { port, host, ...times(given), logger: wholeLogger(given.logger) };
+  return {
     app: check.callable('app', app),
-    port: given.port === undefined ? context.config.port : check.port('port', given.port),
-    host: decideHost(given.host ?? context.config.host),
-    ...times(given),
+    ...decided,
     endpoints: endpoints(given.healthEndpoints),
     installSignalHandlers: on('installSignalHandlers', given.installSignalHandlers),
     systemd: on('systemd', given.systemd),
-    logger: logger(given.logger),
+    balance: given.workers === undefined ? undefined : serverConfig({ ...asked, ...decided }),
+    manner: ofLifecycle(decided),
   };
-  return { ...options, balance: balance(given, options) };
 }
 
-module.exports = { resolveOptions };
+module.exports = { killAfterMs, resolveOptions };

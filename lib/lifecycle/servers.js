@@ -12,7 +12,7 @@ const { Lifecycle, Server } = require('./server.js');
 const { Service } = require('./service.js');
 const { AbsentService } = require('./absent-service.js');
 const { ClusteredService } = require('./clustered-service.js');
-const { nextServer, seat } = require('../cluster/seat.js');
+const { lifecycleSeat, nextServer } = require('../cluster/seat.js');
 const { WorkerService } = require('./worker-service.js');
 
 /**
@@ -26,8 +26,8 @@ const { WorkerService } = require('./worker-service.js');
 function makeService(context, given, name) {
   const options = resolveOptions(context, given);
   const number = nextServer();
-  if (seat?.server === number) return new WorkerService(options, name, seat);
-  if (seat) return new AbsentService(options, name);
+  if (lifecycleSeat?.server === number) return new WorkerService(options, name, lifecycleSeat);
+  if (lifecycleSeat) return new AbsentService(options, name);
   // A worker of somebody else's cluster, PM2's for one, cannot have workers of its own.
   if (options.balance && cluster.isWorker) {
     throw createError('FLOTILLA_ERR_PRIMARY_ONLY', ['a server with `workers`']);

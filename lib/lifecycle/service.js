@@ -50,6 +50,7 @@ const isWell = async ({ health }) => Object.values(await health.outcomes()).ever
  * @typedef {object} Entrance
  * @property {(address: import('../http/listener.js').Address) => Promise<void>} open
  * @property {() => import('node:net').AddressInfo | string | null} address
+ * @property {boolean} [isReal] whether the application listens itself, and need not seem to
  * @property {() => Promise<void>} close
  */
 
@@ -131,7 +132,7 @@ class Service extends Life {
     this.#busyWith = context;
     await acquire(context);
     try {
-      const application = await makeApplication(this.options.app, context);
+      const application = await makeApplication(this.options.app, context, this.options.manner.listens);
       const checks = () => lifetimeOf(context).checks();
       return { context, application, health: new Health(checks, this.options.healthCheckTimeoutMs) };
     } catch (error) {
@@ -200,7 +201,7 @@ class Service extends Life {
     this.#healthPort = await this.healthPort();
     this.generation = generation;
     const accept = (/** @type {import('node:net').Socket} */ socket) => {
-      if (!this.generation?.application.server.emit('connection', socket)) socket.destroy();
+      if (!this.generation?.application.server?.emit('connection', socket)) socket.destroy();
     };
     this.#listener = this.entrance(accept);
     await this.#listener.open(publicAddress(this.options, fd));
@@ -210,7 +211,9 @@ class Service extends Life {
   /** @param {Generation} generation */
   #admit(generation) {
     this.generation = generation;
-    this.#reception.admit(generation.application, () => this.#listener?.address() ?? null);
+    const { application } = generation;
+    const seeming = this.#listener?.isReal ? undefined : () => this.#listener?.address() ?? null;
+    this.#reception.admit(application, seeming);
   }
 
   /** Closes the sockets that listen, and every connection. */

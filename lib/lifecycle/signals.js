@@ -30,7 +30,7 @@ async function stopsWell({ stop, logger }) {
   try {
     return await stop();
   } catch (error) {
-    logger.error('Flotilla:', error);
+    logger.error('flotilla:', error);
     return false;
   }
 }
@@ -55,7 +55,7 @@ function renew() {
   if (stopping || seat) return;
   for (const { restart, logger } of listed) {
     restart().catch((error) =>
-      logger.error('Flotilla: the restart failed, and the old generation serves on:', error),
+      logger.error('flotilla: the restart failed, and the old generation serves on:', error),
     );
   }
 }

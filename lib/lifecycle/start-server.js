@@ -1,24 +1,32 @@
 /**
- * `startServer`, `stopServer` and `restartServer`: one server in a process, which balances in the primary and serves in
- * the workers. The program runs again in each worker, and calls the same there.
+ * `startServer`, `stopServer` and `restartServer`: a clustered server of the lifecycle whose application is there already,
+ * made by one call. There is one in a process; the program runs again in each worker, and calls the same there.
  */
 
-/** @import { ServerApp, ServerConfigInput, StartServerResult } from '../../index.js' */
+/** @import { ResolvedServerConfig, ServerApp, ServerConfigInput, StartServerResult } from '../../index.js' */
+/** @import { Options } from './options.js' */
 
 const cluster = /** @type {import('node:cluster').Cluster} */ (
   /** @type {unknown} */ (require('node:cluster'))
 );
-const { createError } = require('../errors.js');
-const { checkApp } = require('../http/app.js');
 const { setServerConfig } = require('../cluster/config.js');
-const { Primary } = require('./primary.js');
-const { seat } = require('../cluster/server-seat.js');
-const { Worker } = require('./worker.js');
+const { START_SERVER, startServerSeat: seat } = require('../cluster/seat.js');
+const { createError } = require('../errors.js');
+const { checkApp, takesSockets } = require('../http/application.js');
+const { ClusteredService } = require('./clustered-service.js');
+const { createContext } = require('./context.js');
+const { Fleet } = require('./fleet.js');
+const { killAfterMs } = require('./options.js');
+const { WorkerService } = require('./worker-service.js');
+
+/** How long a worker may take to get ready. */
+const readyMs = 30_000;
 
 /**
  * @typedef {object} Running
  * @property {unknown} app
- * @property {InstanceType<typeof Primary> | InstanceType<typeof Worker>} server
+ * @property {InstanceType<typeof ClusteredService> | InstanceType<typeof WorkerService>} service
+ * @property {InstanceType<typeof Fleet>} fleet
  * @property {Promise<StartServerResult>} started
  */
 
@@ -26,6 +34,37 @@ const { Worker } = require('./worker.js');
 let running;
 /** @type {Promise<void> | undefined} */
 let stopping;
+
+/**
+ * @param {ServerApp} app
+ * @param {ResolvedServerConfig} config
+ * @returns {Options}
+ */
+function optionsFor(app, config) {
+  const { host, port, gracefulShutdownTimeoutMs, installSignalHandlers, logger } = config;
+  return {
+    app: () => app,
+    host,
+    port,
+    gracefulShutdownTimeoutMs,
+    shutdownDelayMs: 0,
+    readyTimeoutMs: readyMs,
+    healthCheckTimeoutMs: 0,
+    endpoints: { health: false, ready: false, live: false },
+    installSignalHandlers,
+    systemd: false,
+    logger,
+    balance: config,
+    manner: {
+      waitsForAll: false,
+      refuses: false,
+      listens: true,
+      takesSockets: takesSockets(app),
+      readyMs,
+      endMs: gracefulShutdownTimeoutMs + killAfterMs,
+    },
+  };
+}
 
 /**
  * @param {ServerApp} app
@@ -44,12 +83,17 @@ async function startServer(app, nextConfig = {}) {
 
 /**
  * @param {ServerApp} app
- * @param {import('../../index.js').ResolvedServerConfig} config
+ * @param {ResolvedServerConfig} config
  */
 async function run(app, config) {
-  const server = seat ? new Worker(config, seat, app) : new Primary(config, app);
-  const started = server.start();
-  const mine = { app, server, started };
+  const options = optionsFor(app, config);
+  const context = createContext({ port: config.port });
+  const service = seat
+    ? new WorkerService(options, START_SERVER, seat)
+    : new ClusteredService(options, START_SERVER, START_SERVER);
+  const fleet = new Fleet(context, [service]);
+  const started = fleet.start([service]).then(() => resultOf(service, config));
+  const mine = { app, service, fleet, started };
   running = mine;
   try {
     return await started;
@@ -57,6 +101,22 @@ async function run(app, config) {
     if (running === mine) running = undefined;
     throw error;
   }
+}
+
+/**
+ * @param {Running['service']} service
+ * @param {ResolvedServerConfig} config
+ * @returns {StartServerResult}
+ */
+function resultOf(service, { workers, logger }) {
+  const { pid } = process;
+  if (service instanceof WorkerService) {
+    const { host, workerIndex } = /** @type {NonNullable<typeof seat>} */ (seat);
+    return { mode: 'worker', pid, host, port: service.port, workerIndex, workerPort: service.port };
+  }
+  const { host, port } = service.bound;
+  logger.info(`flotilla: ${workers} workers serve ${host.startsWith('/') ? host : `${host}:${port}`}`);
+  return { mode: 'primary', pid, host, port, workers };
 }
 
 /** @returns {Promise<void>} */
@@ -69,20 +129,23 @@ function stopServer() {
 
 async function stop() {
   if (!running) return;
-  const { server, started } = running;
+  const { service, fleet, started } = running;
   // One that is still starting is stopped when it has started, or has failed to.
   await started.catch(() => {});
-  await server.stop();
-  running = undefined;
+  try {
+    await fleet.stop([service]);
+  } finally {
+    if (!service.started) running = undefined;
+  }
 }
 
 /** @returns {Promise<void>} */
 async function restartServer() {
   if (seat) throw createError('FLOTILLA_ERR_PRIMARY_ONLY', ['restartServer()']);
   if (!running || stopping) throw createError('FLOTILLA_ERR_SERVER_NOT_STARTED', ['restartServer()']);
-  const { server, started } = running;
+  const { service, fleet, started } = running;
   await started;
-  await /** @type {InstanceType<typeof Primary>} */ (server).restart();
+  await fleet.restart([service]);
 }
 
 module.exports = { restartServer, startServer, stopServer };

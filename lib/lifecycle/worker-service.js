@@ -8,21 +8,21 @@
 
 /** @import { Socket } from 'node:net' */
 /** @import { AnyContext } from './context.js' */
-/** @import { Seat } from '../cluster/seat.js' */
+/** @import { WorkerSeat } from '../cluster/seat.js' */
 
 const { createError } = require('../errors.js');
 const { failed, tellPrimary } = require('../cluster/messages.js');
 const { Reporter, reportEveryMs } = require('../cluster/reporter.js');
 const { Service } = require('./service.js');
 const within = require('../base/within.js');
-const { Door, Port } = require('../cluster/entrances.js');
+const { Entrance, forwarded, itself } = require('../cluster/entrances.js');
 const { behindProxy } = require('../http/proxy-header.js');
-const { door } = require('../cluster/seat.js');
+const { rendezvous } = require('../cluster/seat.js');
 
 class WorkerService extends Service {
   #seat;
   #config;
-  /** @type {InstanceType<typeof Door> | InstanceType<typeof Port> | undefined} */
+  /** @type {InstanceType<typeof Entrance> | undefined} */
   #entrance;
   /** @type {import('../cluster/reporter.js').Instance | undefined} */
   #reporter;
@@ -40,7 +40,7 @@ class WorkerService extends Service {
   /**
    * @param {import('./options.js').Options} options
    * @param {string | undefined} name
-   * @param {Seat} seat
+   * @param {WorkerSeat} seat
    */
   constructor(options, name, seat) {
     // The primary waits before it lets its workers end, and has the endpoints' own port.
@@ -60,25 +60,30 @@ class WorkerService extends Service {
     return typeof address === 'string' ? this.options.port : address.port;
   }
 
+  /** The port that this worker listens on; 0 where it does not. */
+  get port() {
+    return this.#entrance?.port ?? 0;
+  }
+
   /** @override @param {(socket: Socket) => void} accept */
   entrance(accept) {
-    const { address } = this.#seat;
+    this.#entrance = this.#makeEntrance(accept);
+    return this.#entrance;
+  }
+
+  /** @param {(socket: Socket) => void} accept */
+  #makeEntrance(accept) {
     const { allowHalfOpen, proxyProtocol } = this.#config;
     const { application } = /** @type {import('./service.js').Generation} */ (this.generation);
-    if (door !== undefined) {
-      this.#entrance = new Door(door, application.server, {
-        address,
-        allowHalfOpen,
-        table: this.table,
-        bring: accept,
-      });
-      return this.#entrance;
-    }
+    const handOff = rendezvous === undefined ? undefined : { rendezvous, allowHalfOpen, table: this.table };
+    if (this.options.manner.listens)
+      return new Entrance(this.#seat, { application, handOff, listening: itself(application) });
+    if (handOff) return new Entrance(this.#seat, { application, handOff, bring: accept });
     // What can only listen reads the header itself, where it was asked for.
     const keepsHeader = application.carries !== undefined && proxyProtocol !== false;
     const take = keepsHeader ? accept : (/** @type {Socket} */ socket) => behindProxy(socket, accept);
-    this.#entrance = new Port(this.#seat, take, (error) => this.tell('error', error));
-    return this.#entrance;
+    const listening = forwarded(take, (error) => this.tell('error', error));
+    return new Entrance(this.#seat, { application, listening, bring: accept });
   }
 
   /** @override */
@@ -111,9 +116,13 @@ class WorkerService extends Service {
       throw error;
     }
     const { table } = this;
-    this.#reporter = new Reporter(() => ({ connections: table.size, requests: table.requests }));
+    // Of what listens without a server of Node's, nothing is known.
+    const isKnown = this.generation?.application.server !== undefined;
+    this.#reporter = new Reporter(() =>
+      isKnown ? { connections: table.size, requests: table.requests } : { connections: 0 },
+    );
     this.#sayHow();
-    tellPrimary({ type: 'flotilla:worker-ready', port: this.#entrance?.port ?? 0 });
+    tellPrimary({ type: 'flotilla:worker-ready', port: this.port });
     this.#beat = setInterval(() => this.#sayHow(), reportEveryMs(this.#config)).unref();
   }
 
@@ -134,7 +143,7 @@ class WorkerService extends Service {
   }
 
   /** @override @param {import('./service.js').Leave} [part] */
-  async stop(part) {
+  async stop(part = this.options.manner.refuses ? undefined : { lingerMs: 0, moves: false }) {
     clearInterval(this.#beat);
     this.#reporter?.stop();
     // Where it ends of its own accord, another worker takes its place.

@@ -15,7 +15,7 @@ const { Choice } = require('../custom-strategy.js');
 const { builtInStrategy, defaultLoadBalancer } = require('../strategies.js');
 const { lookAtHead } = require('../request-head.js');
 const { Listener, publicAddress } = require('../../http/listener.js');
-const { proxyHeader } = require('./proxy-header.js');
+const { proxyHeader } = require('../../http/proxy-header.js');
 
 /** How long a worker may take to accept. */
 const connectMs = 5000;
