@@ -33,6 +33,7 @@ const RING_TOUCHES = 16;
 const AREA_USED = 1;
 const AREA_TAILS = 48;
 const AREA_READERS = 112;
+const READERS = 64;
 const READER_ENTRY = 2;
 const READER_HEAD = 3;
 
@@ -132,7 +133,8 @@ class Copies {
   touch(copy) {
     let newest = this.readersAt;
     let stamp = numbers[newest >> 1];
-    const end = newest + (words[this.usedAt] << 2);
+    // Whatever another process has written there, no more readers than an area has are looked at.
+    const end = newest + (Math.min(words[this.usedAt] >>> 0, READERS) << 2);
     for (let reader = newest + 4; reader < end; reader += 4) {
       const other = numbers[reader >> 1];
       if (other >= stamp) {

@@ -41,7 +41,7 @@ pub enum Locked {
 /// Why a lock was not had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// Someone let it go unrepaired: it cannot be had any more.
+    /// It cannot be had any more: someone let it go unrepaired, or wrote nonsense there.
     Unrecoverable,
     /// A thread of this number has held it for as long as the taker would wait.
     Busy(u32),
@@ -69,6 +69,7 @@ fn locked(mutex: &'static SharedMutex, acquired: Acquired) -> Result<Locked, Ref
             mutex,
             this_thread: PhantomData,
         })),
+        Acquired::Busy if mutex.is_orphaned() => Err(Refused::Unrecoverable),
         Acquired::Busy => Err(Refused::Busy(mutex.holder())),
         Acquired::Lost => Err(Refused::Unrecoverable),
     }

@@ -1,11 +1,18 @@
 //! What happens to a namespace whose memory was damaged, and when the system has no memory to give.
 
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
-use super::{Cache, GetOptions, Key, Options, SegmentOptions, SetOptions, Store, Value};
+use super::ground::repair::hold;
+use super::{
+    Cache, Claim, ClaimOptions, GetOptions, HasOptions, Key, Options, SegmentOptions, SetOptions, Store,
+    Value,
+};
 use crate::error::Code;
 use crate::shm::failpoint;
-use crate::shm::layout::Entry;
+use crate::shm::layout::{Entry, Lease as LeaseBlock};
+use crate::shm::lock::{self, Locked};
 use crate::sys::memory::refusal::while_refused;
 use crate::sys::process::in_forked_child;
 
@@ -93,6 +100,87 @@ fn nonsense_in_any_word_of_a_namespace_harms_no_other() {
             .unwrap();
         assert_eq!(out.len(), index * 3);
     }
+}
+
+/// Nonsense in a lock, of which some the C library ends a process for, costs that namespace what was in it, and no more.
+/// A number of a thread that exists is no nonsense: it names the holder.
+#[test]
+fn nonsense_in_a_lock_is_seen_before_the_lock_is_taken() {
+    let words = 40 / 4;
+    let all = (0..words).flat_map(|word| [u32::MAX, 0x7fff_fff0, 3, 1].map(|bits| (word, bits)));
+    for (word, nonsense) in all.filter(|(word, bits)| *word != 0 || *bits > 3) {
+        let store = segment();
+        let (bystander, victim) = (open(&store, "bystander"), open(&store, "victim"));
+        fill(&bystander);
+        fill(&victim);
+        store.wait_at_most(10);
+        let at = store.segment().geometry().namespace(1).unwrap();
+        let place = crate::shm::region::Offset(at.0 + word * 4);
+        let region = store.segment().region();
+        region.copy_in(place, &nonsense.to_le_bytes()).unwrap();
+        let status = in_forked_child(|| {
+            assert!(put(&victim, "new", 50).unwrap());
+            assert!(victim.has(key("new"), NOW, &HasOptions::default()).unwrap());
+            assert_eq!(bystander.size(NOW).unwrap(), 200);
+        });
+        assert_eq!(status.unwrap(), 0, "word {word}, {nonsense:x}");
+        assert!(put(&victim, "newer", 50).unwrap());
+        assert_eq!(bystander.size(NOW).unwrap(), 200);
+    }
+}
+
+/// A lock that somebody let go unrepaired can never be had again: the namespace begins anew, is counted, and every
+/// handle finds it.
+#[test]
+fn a_namespace_whose_lock_is_lost_begins_anew() {
+    let store = segment();
+    let (bystander, victim) = (open(&store, "bystander"), open(&store, "victim"));
+    let other_handle = open(&store, "victim");
+    fill(&bystander);
+    fill(&victim);
+    in_forked_child(|| {
+        let _held = hold(store.segment(), 1, Duration::from_secs(5)).unwrap();
+        std::mem::forget(_held);
+    })
+    .unwrap();
+    let Ok(Locked::OwnerDied(dead)) = lock::try_lock(&store.segment().namespace(1).unwrap().lock) else {
+        panic!("nobody died with the lock");
+    };
+    drop(dead);
+    assert_eq!(victim.size(NOW).unwrap(), 0);
+    assert!(put(&victim, "new", 50).unwrap());
+    assert!(other_handle.has(key("new"), NOW, &HasOptions::default()).unwrap());
+    assert!(!other_handle.has(key("5"), NOW, &HasOptions::default()).unwrap());
+    assert_eq!(store.usage().unwrap().recoveries, 1);
+    assert_eq!(bystander.size(NOW).unwrap(), 200);
+    let mut names = store.namespaces().unwrap();
+    names.sort_unstable();
+    assert_eq!(names, ["bystander", "victim"]);
+    assert!(store.destroy("victim").unwrap());
+    store.validate().unwrap();
+}
+
+/// What a leader left for its followers says how long it is; a length that nothing can have is not believed.
+#[test]
+fn a_wild_length_of_an_outcome_ends_in_an_answer() {
+    let store = segment();
+    let cache = open(&store, "flown");
+    let claim = || cache.claim(key("a"), NOW, &ClaimOptions::default(), &mut Vec::new());
+    let Ok(Claim::Leader(leader)) = claim() else {
+        panic!("nobody led before")
+    };
+    let Ok(Claim::Follower(follower)) = claim() else {
+        panic!("somebody leads already")
+    };
+    cache.fail(&leader, b"why", NOW).unwrap();
+    let ns = store.segment().namespace(cache.place().slot).unwrap();
+    let block: &LeaseBlock = store.segment().block(ns.lease_head.get()).unwrap();
+    block.outcome.put(u64::MAX);
+    let (tell, told) = channel();
+    let done = move |outcome| tell.send(outcome).unwrap();
+    cache.follow(&follower, Box::new(done)).unwrap();
+    assert!(told.recv_timeout(Duration::from_secs(20)).is_ok());
+    assert!(put(&cache, "b", 50).unwrap());
 }
 
 /// Wild numbers in what holds a long value together end in an answer or in that namespace being cleared; and what is

@@ -6,6 +6,7 @@
 //! Invariant: a word that was once `init`ed stays a mutex for the life of every process that maps it, because the
 //! kernel may still write to it while a thread is dying.
 
+use super::process;
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -45,8 +46,12 @@ impl std::fmt::Debug for SharedMutex {
 const SPINS: u32 = 60;
 const LONGEST_SLEEP: Duration = Duration::from_millis(5);
 
-/// Where each C library keeps the word that names the owner.
+/// Where each C library keeps the word that names the owner, and the one that says what kind of mutex it is.
 const OWNER_WORD: usize = if cfg!(target_env = "musl") { 4 } else { 0 };
+const KIND_WORD: usize = if cfg!(target_env = "musl") { 0 } else { 16 };
+
+/// What the C library makes the kind of each mutex that `init` makes; 0 while this process has made none.
+static MADE_KIND: AtomicU32 = AtomicU32::new(0);
 
 impl SharedMutex {
     /// Which C library's mutex this build puts into memory; two builds that differ cannot share a segment.
@@ -107,8 +112,33 @@ impl SharedMutex {
 
     #[inline]
     pub fn try_lock(&self) -> Acquired {
+        // The C library ends the process at a kind that it does not know, or takes the mutex for one that nobody repairs.
+        if !self.is_of_our_kind() {
+            return Acquired::Lost;
+        }
         // SAFETY: as in `lock`.
         Self::read(unsafe { libc::pthread_mutex_trylock(self.inner.get()) })
+    }
+
+    #[inline]
+    fn is_of_our_kind(&self) -> bool {
+        let made = MADE_KIND.load(Ordering::Relaxed);
+        let kind = self.word(KIND_WORD).load(Ordering::Relaxed);
+        kind == if made == 0 { Self::made_kind() } else { made }
+    }
+
+    /// Makes a mutex that nobody uses, to see of what kind it is.
+    #[cold]
+    fn made_kind() -> u32 {
+        let sample = Self {
+            // SAFETY: any bytes are a `pthread_mutex_t`, and these are all zero.
+            inner: UnsafeCell::new(unsafe { std::mem::zeroed() }),
+        };
+        // SAFETY: nobody else knows of it.
+        unsafe { sample.init() };
+        let kind = sample.word(KIND_WORD).load(Ordering::Relaxed);
+        MADE_KIND.store(kind, Ordering::Relaxed);
+        kind
     }
 
     #[inline]
@@ -141,13 +171,13 @@ impl SharedMutex {
     }
 
     fn owner_word(&self) -> &AtomicU32 {
-        let word = self
-            .inner
-            .get()
-            .cast::<u8>()
-            .wrapping_add(OWNER_WORD)
-            .cast::<u32>();
-        // SAFETY: inside the mutex, aligned; the C library and the kernel touch it with atomic operations only.
+        self.word(OWNER_WORD)
+    }
+
+    #[inline(always)]
+    fn word(&self, offset: usize) -> &AtomicU32 {
+        let word = self.inner.get().cast::<u8>().wrapping_add(offset).cast::<u32>();
+        // SAFETY: inside the mutex, aligned; whoever else may write to the two words does so with atomic operations.
         unsafe { AtomicU32::from_ptr(word) }
     }
 
@@ -155,6 +185,13 @@ impl SharedMutex {
     pub fn is_held(&self) -> bool {
         let word = self.owner_word().load(Ordering::Acquire);
         word & libc::FUTEX_TID_MASK != 0 && word & libc::FUTEX_OWNER_DIED == 0
+    }
+
+    /// Whether the thread that it names as its holder does not exist: something else has written that there. The kernel
+    /// marks the word of a thread that dies before the thread is gone.
+    pub fn is_orphaned(&self) -> bool {
+        let holder = self.holder();
+        holder != 0 && !process::thread_exists(holder) && self.is_held() && self.holder() == holder
     }
 
     /// The thread that holds it, by the kernel's number; zero where nobody does.

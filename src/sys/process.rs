@@ -51,6 +51,13 @@ pub fn of_thread(thread: u32) -> u32 {
     line.and_then(|id| id.trim().parse().ok()).unwrap_or(thread)
 }
 
+/// Whether a thread of that number exists in some process.
+pub fn thread_exists(thread: u32) -> bool {
+    // SAFETY: takes no pointer; signal 0 is none.
+    let found = unsafe { libc::syscall(libc::SYS_tkill, thread, 0) };
+    found == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
+}
+
 /// The end of a process, to wait for beside other things: readable from then on.
 #[derive(Debug)]
 pub struct Ending(OwnedFd);

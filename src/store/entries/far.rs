@@ -16,7 +16,7 @@ use crate::shm::segment::Segment;
 use crate::store::facade::cache::Cache;
 use crate::store::ground::stop::Step;
 use crate::store::ground::values::Key;
-use crate::store::table::chain::{Cursor, First, tail_of};
+use crate::store::table::chain::{Cursor, First, check_possible, tail_of};
 use crate::store::table::entry::Sought;
 use crate::store::table::extras::skip_record;
 
@@ -36,6 +36,7 @@ impl Far {
         let mut at = Cursor::at_start(segment, id, First::Entry, entry.payload_len())?;
         at.skip(entry.key_len())?;
         let len = skip_record(&mut at, entry)?;
+        check_possible(segment, len)?;
         Ok(Self {
             id,
             stamp,

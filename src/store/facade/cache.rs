@@ -103,7 +103,20 @@ impl Cache {
         let mut condemned = false;
         for _ in 0..ROUNDS {
             let place = self.place();
-            let mut held = self.hold(place)?;
+            let mut held = match self.hold(place) {
+                Err(error) if error.code == Code::SegmentDamaged && !condemned => {
+                    condemned = true;
+                    self.shared.store.listing()?.abandon(place)?;
+                    self.reopen()?;
+                    continue;
+                }
+                // The lock may be that of a namespace which is none any more, and whose lock nobody lets go.
+                Err(error) if error.code == Code::LockHeld && self.is_gone(place) => {
+                    self.reopen()?;
+                    continue;
+                }
+                held => held?,
+            };
             if held.ns.generation.get() != place.generation {
                 drop(held);
                 self.reopen()?;
@@ -171,6 +184,12 @@ impl Cache {
     #[cold]
     fn note_holder(&self, place: Place) {
         self.shared.stuck.store(self.holder(place), Ordering::Relaxed);
+    }
+
+    /// Whether the namespace was destroyed or given up.
+    fn is_gone(&self, place: Place) -> bool {
+        let ns = self.shared.store.segment().namespace(place.slot);
+        ns.is_none_or(|ns| ns.generation.get() != place.generation)
     }
 
     /// The thread that has the namespace's lock.

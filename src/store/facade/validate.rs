@@ -5,6 +5,7 @@
 
 use crate::shm::layout::{FANOUT, Lease, NIL, Node, Run};
 use crate::shm::runs::{IN_RUN, run_room};
+use crate::shm::segment::Segment;
 use crate::store::facade::store::Store;
 use crate::store::flights::flight::outcome_of;
 use crate::store::ground::held::Held;
@@ -45,6 +46,19 @@ impl Census {
         self.met += 1;
         Ok(())
     }
+
+    /// All blocks that bear the number of a namespace that was given up.
+    fn write_off(&mut self, segment: &Segment, slot: u32) -> Verdict<()> {
+        for block in 1..segment.pool().fresh.get() {
+            if segment
+                .owner(block)
+                .is_some_and(|owner| u32::from(owner.get()) == slot)
+            {
+                self.meet(block, slot as u16, "a namespace that was given up")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Store {
@@ -57,6 +71,10 @@ impl Store {
         };
         let mut kept = Vec::new();
         for &slot in &slots {
+            if self.is_lost(slot) {
+                census.write_off(self.segment(), slot)?;
+                continue;
+            }
             let held = hold(self.segment(), slot, PATIENCE).map_err(|error| error.to_string())?;
             held.validate(&mut census)
                 .and_then(|()| held.validate_rings())

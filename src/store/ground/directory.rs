@@ -27,6 +27,8 @@ const FREE: u32 = 0;
 const BUILDING: u32 = 1;
 const LIVE: u32 = 2;
 const DYING: u32 = 3;
+/// Its lock cannot be had any more; nothing uses the slot again, and its blocks are lost until the segment ends.
+const LOST: u32 = 4;
 
 /// The directory's lock is held.
 #[derive(Debug)]
@@ -94,6 +96,12 @@ impl Store {
         record.generation.put(generation);
         record.state.put(FREE);
         Ok(())
+    }
+
+    /// Whether a slot was given up with its lock.
+    pub(in crate::store) fn is_lost(&self, slot: u32) -> bool {
+        let record = self.segment().record(slot);
+        record.is_some_and(|record| record.state.get() == LOST)
     }
 
     /// The slots that hold a namespace, without a lock: what is read may be out of date.
@@ -237,6 +245,23 @@ impl Listing<'_> {
         Store::vacate(held, record)?;
         self.store.wake_everyone();
         Ok(true)
+    }
+
+    /// Gives up a namespace whose lock cannot be had any more, so that it is made again elsewhere.
+    pub(in crate::store) fn abandon(&self, place: Place) -> Result<()> {
+        let segment = self.store.segment();
+        let (Some(ns), Some(record)) = (segment.namespace(place.slot), segment.record(place.slot)) else {
+            return Err(unrecoverable());
+        };
+        if record.state.get() == LIVE && record.generation.get() == place.generation {
+            record.state.put(LOST);
+            // Whoever looks without the lock sees by this that the namespace is gone.
+            let generation = place.generation.wrapping_add(1).max(1);
+            ns.generation.put(generation);
+            record.generation.put(generation);
+            segment.header().recoveries.add(1);
+        }
+        Ok(())
     }
 
     pub(in crate::store) fn names(&self) -> Result<Vec<String>> {

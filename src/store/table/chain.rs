@@ -8,7 +8,7 @@
 use std::mem::MaybeUninit;
 
 use crate::shm::layout::{
-    BLOCK_PAYLOAD, CHAIN_PAYLOAD_AT, ENTRY_PAYLOAD, ENTRY_PAYLOAD_AT, LEASE_PAYLOAD, LEASE_PAYLOAD_AT,
+    BLOCK, BLOCK_PAYLOAD, CHAIN_PAYLOAD_AT, ENTRY_PAYLOAD, ENTRY_PAYLOAD_AT, LEASE_PAYLOAD, LEASE_PAYLOAD_AT,
     LONG_TAIL, Long, NIL, RUN_HEADER, RUN_PAYLOAD_AT, Run,
 };
 use crate::shm::region::Offset;
@@ -104,6 +104,16 @@ pub(in crate::store) struct Cursor<'s> {
     ready: u32,
     /// How many blocks the runs ahead may have.
     run_blocks: u32,
+}
+
+/// That all blocks together could hold so much.
+pub(in crate::store) fn check_possible(segment: &Segment, len: usize) -> Step<()> {
+    let all = u64::from(segment.geometry().block_capacity) * BLOCK;
+    if len as u64 <= all {
+        Ok(())
+    } else {
+        Err(Stop::Damaged)
+    }
 }
 
 impl<'s> Cursor<'s> {
@@ -230,7 +240,7 @@ impl<'s> Cursor<'s> {
 
     #[inline(always)]
     pub(in crate::store) fn append_to(&mut self, len: usize, out: &mut Vec<u8>) -> Step<()> {
-        out.reserve(len);
+        self.make_room(len, out)?;
         self.each(len, |segment, at, _, len| {
             segment.region().append_to(at, len, out).ok_or(Stop::Damaged)?;
             Ok(true)
@@ -238,9 +248,16 @@ impl<'s> Cursor<'s> {
         .map(drop)
     }
 
+    /// A length that no chain of this segment can have is not to be believed.
+    fn make_room(&self, len: usize, out: &mut Vec<u8>) -> Step<()> {
+        check_possible(self.segment, len)?;
+        out.reserve(len);
+        Ok(())
+    }
+
     /// The same where others may be writing: what comes out is to be disbelieved until it is confirmed.
     pub(in crate::store) fn append_unguarded(&mut self, len: usize, out: &mut Vec<u8>) -> Step<()> {
-        out.reserve(len);
+        self.make_room(len, out)?;
         self.each(len, |segment, at, _, len| {
             let region = segment.region();
             region.append_unguarded(at, len, out).ok_or(Stop::Damaged)?;
