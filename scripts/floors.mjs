@@ -6,8 +6,8 @@
  */
 export const floors = {
   errors: [],
-  native: ['errors'],
   base: ['errors'],
+  native: ['base', 'errors'],
   signals: ['base', 'native', 'errors'],
   cache: ['base', 'native', 'errors'],
   http: ['base', 'errors'],

@@ -125,7 +125,7 @@ describe('loading', () => {
   it('brings only what is used, and the addon at once', async () => {
     const root = await loadedBy("require('flotilla')");
     expect(root).toContain('lib/native/loader.js');
-    expect(root.length).toBeLessThan(16);
+    expect(root.length).toBeLessThanOrEqual(8);
     const cache = await loadedBy("require('flotilla/cache').LRUCacheClustered");
     expect(cache).toContain('lib/cache/sync-view.js');
     expect(cache.filter((file) => /lib\/(http|cluster|lifecycle|signals)\/(?!.*seat)/.test(file))).toEqual(

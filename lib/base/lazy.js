@@ -30,6 +30,22 @@ function amongLoaded(load) {
 }
 
 /**
+ * For modules that are loaded at once: what they need but seldom, loaded when they do.
+ *
+ * @template {object} T
+ * @param {() => T} load
+ * @returns {() => T}
+ */
+function later(load) {
+  /** @type {T | undefined} */
+  let there;
+  return () => {
+    there ??= amongLoaded(load);
+    return there;
+  };
+}
+
+/**
  * @template {Record<string, () => any>} T
  * @param {T} loaders by the name of what they give
  * @returns {{ [K in keyof T]: ReturnType<T[K]> }}
@@ -47,4 +63,15 @@ function lazily(loaders) {
   return /** @type {any} */ (object);
 }
 
-module.exports = { amongLoaded, lazily };
+/**
+ * A part of an object of this kind as one of its own, which loads nothing before it is asked for it.
+ *
+ * @template {object} T
+ * @param {T} whole
+ * @param {(keyof T | '__esModule')[]} names
+ * @returns {any}
+ */
+const partOf = (whole, names) =>
+  lazily(Object.fromEntries(names.map((name) => [name, () => whole[/** @type {keyof T} */ (name)]])));
+
+module.exports = { amongLoaded, later, lazily, partOf };

@@ -7,7 +7,6 @@
 
 /** @import { BootstrapOptions, CacheOptions, Entry, FetchOptions, Fetcher, ReadOptions, TouchOptions, UpdateOptions, WriteOptions } from '../../index.js' */
 
-const { isMainThread } = require('node:worker_threads');
 const { brief, debug } = require('../base/debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
@@ -25,7 +24,6 @@ const { patiently } = require('./patience.js');
 const { allCaches, viewOf } = require('./registry.js');
 const { Remote } = require('./remote.js');
 const segment = require('./segment.js');
-const { serve } = require('./served.js');
 const { fetchOnce } = require('./single-flight.js');
 const { SyncView } = require('./sync-view.js');
 const { update } = require('./update.js');
@@ -469,6 +467,8 @@ class LRUCacheClustered extends LocalL1 {
   }
 }
 
-if (isMainThread && !segment.isClusterWorker()) serve(LRUCacheClustered);
+if (!segment.isClusterWorker()) {
+  segment.beforeFirstChild(() => require('./served.js').serve(LRUCacheClustered));
+}
 
 module.exports = { LRUCacheClustered };

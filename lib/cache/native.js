@@ -7,7 +7,9 @@
  */
 
 const addon = require('../native/loader.js');
-const { nativeError } = require('../errors.js');
+const { later } = require('../base/lazy.js');
+
+const errors = later(() => require('../errors.js'));
 
 const reply = new Uint8Array(40);
 const memoExpires = new Float64Array(reply.buffer, 8, 1);
@@ -19,7 +21,7 @@ const memo = new Uint32Array(reply.buffer, 16, 6);
 const followers = new Map();
 
 addon.cacheConnect(
-  nativeError,
+  (code, message) => errors().nativeError(code, message),
   (flight, kind, tag, payload) => {
     const take = followers.get(flight);
     followers.delete(flight);

@@ -10,20 +10,19 @@
 
 /** @import { BootstrapOptions } from '../../index.js' */
 
-const cluster = /** @type {import('node:cluster').Cluster} */ (
-  /** @type {unknown} */ (require('node:cluster'))
-);
+const { subscribe } = require('node:diagnostics_channel');
 const { readFileSync } = require('node:fs');
-const { totalmem } = require('node:os');
-const { isMainThread } = require('node:worker_threads');
-const { debug } = require('../base/debug.js');
-const { createError } = require('../errors.js');
+const { later } = require('../base/lazy.js');
 const { addon } = require('./native.js');
 
-/** Loaded when it is needed: this module is loaded with the library, whatever is used of it. @type {typeof import('./invalid.js').invalid} */
-const invalid = (...wrong) => require('./invalid.js').invalid(...wrong);
+// This module is loaded with the library, whatever is used of it: what it needs but seldom is loaded when it does.
+/** @type {() => import('node:cluster').Cluster} */
+const cluster = () => /** @type {any} */ (require('node:cluster'));
+const errors = later(() => require('../errors.js'));
+const wrong = later(() => require('./invalid.js'));
+const optionNames = later(() => require('./option-names.js'));
 
-const tell = debug('flotilla:cache');
+const tell = process.env.DEBUG ? require('../base/debug.js').debug('flotilla:cache') : undefined;
 
 const VARIABLE = 'FLOTILLA_SEGMENT';
 const SMALLEST = 2 ** 20;
@@ -44,7 +43,7 @@ let warned = false;
 /** A quarter of what this process may use. */
 function defaultMemory() {
   const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
-  return Math.max(SMALLEST, Math.floor(Math.min(limit, totalmem()) / 4));
+  return Math.max(SMALLEST, Math.floor(Math.min(limit, require('node:os').totalmem()) / 4));
 }
 
 /**
@@ -56,27 +55,62 @@ function parseMemory(memory) {
   const unit = /** @type {keyof typeof units} */ (match?.[2].toLowerCase());
   const bytes = match === null ? memory : Math.floor(Number(match[1]) * units[unit]);
   if (typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes >= SMALLEST) return bytes;
-  throw invalid('memory', "a whole number of bytes, or text such as '512mb', and no less than 1mb", memory);
+  throw wrong().invalid(
+    'memory',
+    "a whole number of bytes, or text such as '512mb', and no less than 1mb",
+    memory,
+  );
 }
 
 /** @returns {'auto' | 'shared' | 'ipc'} */
 function transport() {
   const chosen = told.transport ?? process.env.FLOTILLA_TRANSPORT ?? 'auto';
   if (transports.includes(chosen)) return /** @type {'auto'} */ (chosen);
-  throw invalid('FLOTILLA_TRANSPORT', `one of ${transports.join(', ')}`, chosen);
+  throw wrong().invalid('FLOTILLA_TRANSPORT', `one of ${transports.join(', ')}`, chosen);
 }
 
+/** @type {boolean | undefined} */
+let isWorker;
+
 /**
- * Whether this is a process that `cluster.fork()` started. A thread of one cannot ask the cluster module, which has
+ * A worker has a channel to its primary, and the cluster module to ask. A thread of one has neither, and the module has
  * removed the variable that tells; the environment that the process began with still has it.
  */
-function isClusterWorker() {
-  if (isMainThread || process.platform !== 'linux') return cluster.isWorker;
+function findOutWhetherWorker() {
+  if (process.send !== undefined || process.platform !== 'linux') return cluster().isWorker;
   try {
     return /(^|\0)NODE_UNIQUE_ID=/.test(readFileSync('/proc/self/environ', 'latin1'));
   } catch {
     return false;
   }
+}
+
+/** Whether this is a process that `cluster.fork()` started, or a thread of one. */
+function isClusterWorker() {
+  isWorker ??= findOutWhetherWorker();
+  return isWorker;
+}
+
+/** Children of this process that have begun were preceded by what is to be done before. */
+let hasChildren = false;
+/** @type {(() => void)[]} */
+const beforeChildren = [];
+
+/**
+ * Does something just before the first child of this process begins, be it a worker or another one; at once where there
+ * was one. A process that starts none need not load the cluster module.
+ *
+ * @param {() => void} act
+ */
+function beforeFirstChild(act) {
+  if (hasChildren) act();
+  else beforeChildren.push(act);
+}
+
+function aboutToStartChild() {
+  if (hasChildren) return;
+  hasChildren = true;
+  for (const act of beforeChildren.splice(0)) act();
 }
 
 /** What workers find in their environment where they have to ask this process. */
@@ -86,13 +120,14 @@ const asking = (pid = process.pid) => `ipc:${pid}`;
 function warnOfMessages({ message }) {
   if (warned) return;
   warned = true;
-  cluster.once('fork', () => {
+  const warn = () => {
     if (transport() !== 'auto') return;
     process.emitWarning(
       `Workers ask the primary for the cache over messages, which is slower: ${message}. FLOTILLA_TRANSPORT=ipc chooses this`,
       { type: 'FlotillaWarning' },
     );
-  });
+  };
+  beforeFirstChild(() => cluster().once('fork', warn));
 }
 
 function offer() {
@@ -123,7 +158,9 @@ function create({ memory = defaultMemory(), replace = false } = {}) {
 
 function askPrimary() {
   if (!process.send) {
-    throw createError('FLOTILLA_ERR_SEGMENT_UNREACHABLE', ['A thread of a worker cannot ask the primary']);
+    throw errors().createError('FLOTILLA_ERR_SEGMENT_UNREACHABLE', [
+      'A thread of a worker cannot ask the primary',
+    ]);
   }
   remote = true;
   tell?.('asks the primary', process.ppid, 'over messages');
@@ -145,7 +182,7 @@ function attach() {
     return;
   }
   if (!line || !addon.segmentIsForThisProcess(line)) {
-    throw createError('FLOTILLA_ERR_SEGMENT_UNREACHABLE', [
+    throw errors().createError('FLOTILLA_ERR_SEGMENT_UNREACHABLE', [
       'The primary of this worker has no cache: it must import flotilla before it calls cluster.fork()',
     ]);
   }
@@ -176,12 +213,12 @@ function connect() {
 
 /** @param {BootstrapOptions} options */
 function checkBootstrap(options) {
-  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
-  require('./option-names.js').checkNames('LRUCacheClustered.bootstrap', options, bootstrapNames);
+  if (typeof options !== 'object' || options === null) throw wrong().invalid('options', 'an object', options);
+  optionNames().checkNames('LRUCacheClustered.bootstrap', options, bootstrapNames);
   const { memory, transport: wanted } = options;
   if (memory !== undefined) parseMemory(memory);
   if (wanted !== undefined && !transports.includes(wanted)) {
-    throw invalid('transport', `one of ${transports.join(', ')}`, wanted);
+    throw wrong().invalid('transport', `one of ${transports.join(', ')}`, wanted);
   }
 }
 
@@ -196,7 +233,9 @@ function bootstrap(options = {}) {
   for (const name of /** @type {const} */ (['memory', 'transport'])) {
     const [before, now] = [told[name], options[name]];
     if (before !== undefined && now !== undefined && before !== now) {
-      throw createError('FLOTILLA_ERR_BOOTSTRAP_TOO_LATE', [`${name} is ${before} since an earlier call`]);
+      throw errors().createError('FLOTILLA_ERR_BOOTSTRAP_TOO_LATE', [
+        `${name} is ${before} since an earlier call`,
+      ]);
     }
   }
   const before = told;
@@ -210,33 +249,46 @@ function bootstrap(options = {}) {
   }
   // What could not be had when this was loaded is tried again, as it is said now.
   failure = undefined;
-  if (isMainThread && addon.segmentExists()) offer();
+  if (addon.segmentExists()) offer();
   connect();
 }
 
 /** @param {number} memory */
 function resize(memory) {
-  if (Object.keys(cluster.workers ?? {}).length > 0) {
-    throw createError('FLOTILLA_ERR_BOOTSTRAP_TOO_LATE', ['there are workers already']);
+  if (hasChildren && Object.keys(cluster().workers ?? {}).length > 0) {
+    throw errors().createError('FLOTILLA_ERR_BOOTSTRAP_TOO_LATE', ['there are workers already']);
   }
   if (!create({ memory, replace: true })) {
-    throw createError('FLOTILLA_ERR_BOOTSTRAP_TOO_LATE', ['there are caches already']);
+    throw errors().createError('FLOTILLA_ERR_BOOTSTRAP_TOO_LATE', ['there are caches already']);
   }
 }
 
 /** Where a primary is loaded: a worker can only be told by an environment that is there before it is forked. */
 function prepare() {
-  if (!isMainThread || isClusterWorker()) return;
+  if (isClusterWorker()) return;
   try {
-    create();
+    // A thread may have made it before.
+    if (!create()) offer();
   } catch (error) {
     failure = error;
   }
-  cluster.on('exit', () => {
-    if (addon.segmentExists()) addon.segmentProcessExited();
+  // Of the diagnostics channels of Node: each child is told of before it begins.
+  subscribe('child_process', aboutToStartChild);
+  beforeFirstChild(() => {
+    cluster().on('exit', () => {
+      if (addon.segmentExists()) addon.segmentProcessExited();
+    });
   });
 }
 
 prepare();
 
-module.exports = { bootstrap, connect, isClusterWorker, isRemote, parseMemory, transportOf };
+module.exports = {
+  beforeFirstChild,
+  bootstrap,
+  connect,
+  isClusterWorker,
+  isRemote,
+  parseMemory,
+  transportOf,
+};

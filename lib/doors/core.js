@@ -1,8 +1,9 @@
 /** `flotilla/core`: the signals core alone, for programs that import `@stateloom/core`. */
 
-const { door } = require('./door.js');
+const { partOf } = require('../base/lazy.js');
+const library = require('./library.js');
 
-module.exports = door([
+module.exports = partOf(library, [
   'batch',
   'computed',
   'createScope',

@@ -1,8 +1,9 @@
 /** `flotilla/express`: the balancer and `express` alone, for programs that import `defuss-express`. */
 
-const { door } = require('./door.js');
+const { partOf } = require('../base/lazy.js');
+const library = require('./library.js');
 
-const balancer = door([
+const balancer = partOf(library, [
   '__esModule',
   'createOpenTelemetrySink',
   'createResourceAwareLoadBalancer',

@@ -60,13 +60,16 @@ const library = oneInstance(() => {
 
 /** @param {{ LRUCacheClustered: unknown }} parts */
 function loadAtOnce(parts) {
-  require('../cache/segment.js');
-  require('../cluster/seat.js');
-  const cluster = /** @type {import('node:cluster').Cluster} */ (
-    /** @type {unknown} */ (require('node:cluster'))
-  );
+  const { beforeFirstChild } = require('../cache/segment.js');
+  // What a primary says of a seat is for this process, and not for its children.
+  if (process.env.FLOTILLA_SEAT !== undefined) require('../cluster/seat.js');
   // A worker may ask for a cache that its primary has never used: the class listens for that.
-  cluster.once('fork', () => void parts.LRUCacheClustered);
+  beforeFirstChild(() => {
+    const cluster = /** @type {import('node:cluster').Cluster} */ (
+      /** @type {any} */ (require('node:cluster'))
+    );
+    cluster.once('fork', () => void parts.LRUCacheClustered);
+  });
 }
 
 module.exports = library;

@@ -1,5 +1,6 @@
 /** `flotilla/server`: the server scope alone, for programs that import `@stateloom/server`. */
 
-const { door } = require('./door.js');
+const { partOf } = require('../base/lazy.js');
+const library = require('./library.js');
 
-module.exports = door(['createServerScope', 'scopeMiddleware', 'scopePlugin']);
+module.exports = partOf(library, ['createServerScope', 'scopeMiddleware', 'scopePlugin']);

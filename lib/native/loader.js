@@ -10,26 +10,29 @@
 
 const { existsSync } = require('node:fs');
 const path = require('node:path');
-const { createError } = require('../errors.js');
-const { addonFile, fittingPlatforms, packageName, platforms, runningLibc } = require('./platforms.js');
+const { later } = require('../base/lazy.js');
 const { version, engines } = require('../../package.json');
+
+const errors = later(() => require('../errors.js'));
+const platforms = later(() => require('./platforms.js'));
 
 /** The version of Node-API that the addon is built for; the oldest Node in `engines` has it. */
 const NODE_API = 9;
 
 function requireNode() {
   if (Number(process.versions.napi) >= NODE_API && Number.parseInt(process.versions.node, 10) >= 20) return;
-  throw createError('FLOTILLA_ERR_NODE_VERSION', [process.version, engines.node.replace('>=', '')]);
+  throw errors().createError('FLOTILLA_ERR_NODE_VERSION', [process.version, engines.node.replace('>=', '')]);
 }
 
 /** What `npm run build` makes. Only in a clone; the package does not carry it. */
-const builtHere = path.join(__dirname, addonFile);
+const builtHere = path.join(__dirname, 'flotilla.node');
 
 /**
  * @param {Platform} platform
  * @returns {string | undefined} where its package has the addon, if that is installed
  */
 function installedAddon({ id }) {
+  const { addonFile, packageName } = platforms();
   try {
     return require.resolve(`${packageName(id)}/${addonFile}`);
   } catch {
@@ -40,10 +43,14 @@ function installedAddon({ id }) {
 /** @returns {string} */
 function locateAddon() {
   if (existsSync(builtHere)) return builtHere;
+  const { fittingPlatforms, packageName, platforms: all, runningLibc } = platforms();
   const fitting = fittingPlatforms();
   if (fitting.length === 0) {
-    const known = platforms.map(({ id }) => id).join(', ');
-    throw createError('FLOTILLA_ERR_PLATFORM_UNSUPPORTED', [`${process.platform}-${process.arch}`, known]);
+    const known = all.map(({ id }) => id).join(', ');
+    throw errors().createError('FLOTILLA_ERR_PLATFORM_UNSUPPORTED', [
+      `${process.platform}-${process.arch}`,
+      known,
+    ]);
   }
   const found = fitting.flatMap((platform) => {
     const file = installedAddon(platform);
@@ -56,7 +63,10 @@ function locateAddon() {
   const match = found.find(({ platform }) => platform.libc === libc);
   if (match) return match.file;
   const { id } = fitting.find((platform) => platform.libc === libc) ?? fitting[0];
-  throw createError('FLOTILLA_ERR_ADDON_MISSING', [id, `the package ${packageName(id)} and ${builtHere}`]);
+  throw errors().createError('FLOTILLA_ERR_ADDON_MISSING', [
+    id,
+    `the package ${packageName(id)} and ${builtHere}`,
+  ]);
 }
 
 /**
@@ -69,10 +79,10 @@ function openAddon(file) {
     addon = require(file);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw createError('FLOTILLA_ERR_ADDON_FOREIGN', [file, reason], { cause });
+    throw errors().createError('FLOTILLA_ERR_ADDON_FOREIGN', [file, reason], { cause });
   }
   if (typeof addon?.addonVersion !== 'function') {
-    throw createError('FLOTILLA_ERR_ADDON_FOREIGN', [
+    throw errors().createError('FLOTILLA_ERR_ADDON_FOREIGN', [
       file,
       'it does not say which version of Flotilla it is',
     ]);
@@ -87,7 +97,7 @@ function loadAddon() {
   const file = process.env.FLOTILLA_ADDON || locateAddon();
   const addon = openAddon(file);
   if (addon.addonVersion() !== version) {
-    throw createError('FLOTILLA_ERR_ADDON_VERSION', [file, addon.addonVersion(), version]);
+    throw errors().createError('FLOTILLA_ERR_ADDON_VERSION', [file, addon.addonVersion(), version]);
   }
   return addon;
 }
