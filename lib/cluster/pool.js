@@ -150,7 +150,6 @@ class Pool {
         for (let index = 0; index < workers; index++) {
           raised.push(this.#crew.fork(index, generation));
           await this.#crew.untilRaised(raised[index]);
-          if (this.#wanted === 0) throw stoppedMeanwhile();
         }
       } else {
         for (let index = 0; index < workers; index++) raised.push(this.#crew.fork(index, generation));
@@ -235,8 +234,6 @@ class Pool {
     return this.#crew.candidates();
   }
 }
-
-const stoppedMeanwhile = () => createError('FLOTILLA_ERR_SERVER_NOT_STARTED', ['restartServer()']);
 
 /**
  * The error of the program, where there is one: that a worker ended says less.
