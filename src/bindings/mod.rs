@@ -1,7 +1,7 @@
 //! Node's side: turns JavaScript values into Rust's and back, and decides nothing.
 //!
-//! The functions here are what `lib/native/` loads. They are not the public door: the JavaScript above them
-//! checks arguments and words errors. No function may let a panic cross into Node, and none may hold a lock
+//! The functions here are what `lib/native/` loads. They are no entry point of the package: the JavaScript above
+//! them checks arguments and words errors. No function may let a panic cross into Node, and none may hold a lock
 //! while it calls Node-API.
 
 pub mod balance;
