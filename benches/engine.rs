@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use flotilla::store::{
-    Cache, ClaimOptions, GetOptions, HasOptions, Key, Options, SegmentOptions, SetOptions, Store, Value,
+    Cache, ClaimOptions, Extras, GetOptions, HasOptions, Key, Options, SegmentOptions, SetOptions, Store,
+    Value,
 };
 use flotilla::sys::clock::monotonic_ms;
 
@@ -85,6 +86,48 @@ fn read_hot(cache: &Cache, readers: usize) -> f64 {
     total as f64 / time.as_secs_f64() / 1e6
 }
 
+/// Reads of entries that bear tags, of which others are invalidated now and then.
+fn tagged(store: &Arc<Store>) {
+    let cache = open(store, "tagged", 100_000);
+    let tags = ["user:42", "page"].map(String::from);
+    let extras = Extras {
+        tags: &tags,
+        ..Extras::default()
+    };
+    let bearing = SetOptions {
+        extras: Some(&extras),
+        ..SetOptions::default()
+    };
+    let (now, names, small) = (monotonic_ms(), keys(10_000), [b'x'; 28]);
+    let (get, has, mut out) = (
+        GetOptions::default(),
+        HasOptions::default(),
+        Vec::with_capacity(64),
+    );
+    let pick = |index: u32| &names[(index as usize).wrapping_mul(2_654_435_761) % names.len()];
+    for name in &names {
+        cache.set(key(name), value(&small), now, &bearing).unwrap();
+    }
+    for others in ["", ", after another tag's invalidation"] {
+        if !others.is_empty() {
+            cache.invalidate_tags(&["other".to_string()]).unwrap();
+        }
+        measure(&format!("get, one hot key with tags{others}"), 1_000_000, |_| {
+            black_box(cache.get(key("user:42"), now, &get, &mut out).unwrap());
+        });
+        measure(&format!("has, one key with tags{others}"), 1_000_000, |_| {
+            black_box(cache.has(key("user:42"), now, &has).unwrap());
+        });
+        measure(
+            &format!("get, random of 10000 with tags{others}"),
+            1_000_000,
+            |index| {
+                black_box(cache.get(key(pick(index)), now, &get, &mut out).unwrap());
+            },
+        );
+    }
+}
+
 fn main() {
     let store = Store::create(&SegmentOptions { capacity: 2 << 30 }).unwrap();
     let small = [b'x'; 28];
@@ -113,6 +156,8 @@ fn main() {
     measure("incr one key", 1_000_000, |_| {
         black_box(one.incr(key("counter"), 1.0, now, &set).unwrap());
     });
+
+    tagged(&store);
 
     for count in [1_000usize, 100_000, 1_000_000] {
         let cache = open(&store, &format!("of {count}"), count as u64);

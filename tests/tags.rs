@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use flotilla::error::Code;
 use flotilla::store::{
-    Cache, Extras, GetOptions, HasOptions, Key, MAX_TAGS, Options, PeekOptions, SegmentOptions, SetOptions,
-    Store, Value,
+    Cache, Extras, GetOptions, HasOptions, Key, MAX_TAGS, NearReader, Options, PeekOptions, SegmentOptions,
+    SetOptions, Store, Value,
 };
 
 const NOW: f64 = 1000.0;
@@ -99,7 +99,97 @@ fn what_is_invalidated_misses_and_goes_and_what_is_stored_after_it_stays() {
     store.validate().unwrap();
 }
 
-/// More tags than the table of a small segment holds: none of them is missed, whatever else has to go.
+/// Another process's reader of copies misses at once, and a copy without tags is none the worse for it.
+#[test]
+fn a_copy_of_what_bears_tags_ends_with_any_invalidation_and_others_do_not() {
+    let store = segment();
+    let (cache, other) = (open(&store, "copies"), open(&store, "other"));
+    let tags = names("tag", 2);
+    put(&cache, "tagged", &tags[..1]);
+    put(&cache, "plain", &[]);
+    let mut reader = NearReader::open(&cache).unwrap().unwrap();
+    let mut read = |name: &str| {
+        let (tag, copied) = reader.get(key(name), NOW, &mut Vec::new()).unwrap();
+        (tag.is_some(), copied)
+    };
+    for name in ["tagged", "plain"] {
+        assert_eq!(read(name), (true, false));
+        assert_eq!(read(name), (true, true), "{name} is not read from a copy");
+    }
+    other.invalidate_tags(&tags).unwrap();
+    assert_eq!(read("tagged"), (true, true));
+    cache.invalidate_tags(&tags[1..]).unwrap();
+    assert_eq!([read("plain"), read("tagged")], [(true, true), (true, false)]);
+    assert_eq!(read("tagged"), (true, true));
+    cache.invalidate_tags(&tags[..1]).unwrap();
+    assert_eq!(read("tagged"), (false, false));
+    assert_eq!(read("plain"), (true, true));
+    put(&cache, "tagged", &tags[..1]);
+    assert_eq!([read("tagged"), read("tagged")], [(true, false), (true, true)]);
+    store.validate().unwrap();
+}
+
+/// What an entry bears may lie in its first block, or go on in others: both are read, with the lock and without.
+#[test]
+fn values_behind_records_of_any_length_are_read_whole() {
+    let store = segment();
+    let cache = open(&store, "records");
+    let long = "a tag with a name that is much longer than what one block of the segment has room for, so it goes on";
+    for count in [0, 1, 2, 5, 9, 40] {
+        for name in [
+            "k",
+            "a key of more than seventy-two bytes, which does not have room in the block of its entry",
+        ] {
+            for len in [0usize, 3, 28, 500, 5000] {
+                let tags: Vec<String> = (0..count).map(|index| format!("{long} {index}")).collect();
+                let tags = if len == 28 { names("t", count) } else { tags };
+                let bytes: Vec<u8> = (0..len).map(|index| index as u8).collect();
+                let extras = Extras {
+                    grace: 7.0,
+                    tags: &tags,
+                    ..Extras::default()
+                };
+                let options = SetOptions {
+                    extras: Some(&extras),
+                    ..SetOptions::default()
+                };
+                let value = Value {
+                    tag: 3,
+                    bytes: &bytes,
+                };
+                cache.set(key(name), value, NOW, &options).unwrap();
+                put(&cache, "most recent", &[]);
+                let mut out = Vec::new();
+                assert_eq!(
+                    cache
+                        .peek(key(name), NOW, &PeekOptions::default(), &mut out)
+                        .unwrap(),
+                    Some(3)
+                );
+                assert_eq!(out, bytes);
+                for _ in 0..2 {
+                    let got = cache
+                        .get(key(name), NOW, &GetOptions::default(), &mut out)
+                        .unwrap();
+                    assert_eq!((got, &out), (Some(3), &bytes));
+                    assert!(has(&cache, name));
+                }
+                if let Some(tag) = tags.last() {
+                    cache.invalidate_tags(std::slice::from_ref(tag)).unwrap();
+                    assert!(!has(&cache, name));
+                    assert!(
+                        cache
+                            .get(key(name), NOW, &GetOptions::default(), &mut out)
+                            .unwrap()
+                            .is_none()
+                    );
+                }
+            }
+        }
+    }
+    store.validate().unwrap();
+}
+
 #[test]
 fn what_is_invalidated_is_not_there_to_be_deleted() {
     let cache = open(&segment(), "deleted");
@@ -112,6 +202,7 @@ fn what_is_invalidated_is_not_there_to_be_deleted() {
     assert_eq!(cache.stats().unwrap().deletes, 1);
 }
 
+/// More tags than the table of a small segment holds: none of them is missed, whatever else has to go.
 #[test]
 fn a_tag_that_had_to_be_forgotten_takes_its_entries_with_it() {
     let store = segment();

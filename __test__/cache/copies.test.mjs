@@ -104,6 +104,54 @@ describe('a copy of what lies in shared memory', () => {
     expect(answers[1].filter(([, , , copies]) => copies).length).toBeGreaterThanOrEqual(9);
   });
 
+  it('of an entry with tags, or with a time of grace, ends at once where another process invalidates a tag', async () => {
+    const { answers } = await reading(
+      `
+      const cache = new LRUCacheClustered({ namespace: 'tagged' });
+      const turn = new LRUCacheClustered({ namespace: 'turns' });
+      const keys = ['tagged', 'graced', 'plain'];
+      const until = async (at) => { while ((await turn.sync.get('at')) !== at) await new Promise(setImmediate); };
+      const readAll = async () => {
+        for (const key of keys) for (let round = 0; round < 3; round++) await cache.get(key);
+        const from = copied;
+        const values = [];
+        for (const key of keys) values.push(await cache.get(key));
+        return [values, copied - from];
+      };
+      export async function worker(nth) {
+        await cache.ready;
+        if (nth === 0) {
+          await cache.set('tagged', 1, { tags: ['a', 'b'] });
+          await cache.fetch('graced', () => 2, { ttl: 60000, staleWhileRevalidate: 60000 });
+          await cache.set('plain', 3);
+          const before = await readAll();
+          turn.sync.set('at', 1);
+          await until(2);
+          // Nothing but one look at each: what another process has ended is seen by the next read.
+          const first = copied;
+          const after = [await cache.get('tagged'), await cache.get('graced'), await cache.get('plain')];
+          const seen = copied - first;
+          turn.sync.set('at', 3);
+          await until(4);
+          return [before, [after, seen], await readAll()];
+        }
+        await until(1);
+        await cache.invalidateTags(['b']);
+        turn.sync.set('at', 2);
+        await until(3);
+        await cache.set('tagged', 4, { tags: ['c'] });
+        turn.sync.set('at', 4);
+        return null;
+      }`,
+      { workers: 2 },
+    );
+    expect(answers[0]).toEqual([
+      [[1, 2, 3], 3],
+      [[null, 2, 3], 2],
+      [[4, 2, 3], 3],
+    ]);
+  });
+
   it('is never older than a write that another process had ended, in a loop that does nothing but read', async () => {
     const { answers, after } = await reading(
       `

@@ -2,7 +2,8 @@
  * Copies of small values that this thread reads again and again, given out without a call into native code.
  *
  * A copy is true as long as its key's mark in the shared memory has not moved: whoever changes an entry counts its mark
- * up before anyone can see the change. So a copy is never older than what `cacheGet` would bring, in whatever process
+ * up before anyone can see the change. An entry with tags may be gone without a change of its own: a word of the namespace
+ * counts the invalidations of its tags, and a copy of such an entry is true while that has not moved either. So a copy is never older than what `cacheGet` would bring, in whatever process
  * the change was made. What a read does to recency is left as a touch in this thread's ring, which whoever next
  * takes the namespace's lock carries over (`src/store/copies/mod.rs` has the whole protocol); hits are counted there, too.
  *
@@ -31,6 +32,7 @@ const RING = 64;
 /** In words; the figures are those of `src/shm/layout.rs`. A touch has 6, a reader 4. */
 const RING_TOUCHES = 16;
 const AREA_USED = 1;
+const AREA_TAG_EPOCH = 6;
 const AREA_TAILS = 48;
 const AREA_READERS = 112;
 const READERS = 64;
@@ -50,19 +52,21 @@ const numbers = new Float64Array(memory);
 
 /** Of a copy's traits: the value's tag is below. */
 const MORTAL = 0x100;
+const TAGGED = 0x200;
 
 /** Words are signed, as V8 has small integers; to the shared memory that is all one. */
 class Copy {
   /** What is known of the last read. @param {any} value @param {number} tag */
   constructor(value, tag) {
-    const [entry, hash, mark, markAt] = memo;
+    const [entry, hash, mark, markAt, , , hasTags, tagEpoch] = memo;
     this.value = value;
-    this.traits = memoExpires[0] === Number.POSITIVE_INFINITY ? tag : tag | MORTAL;
+    this.traits = tag | (memoExpires[0] === Number.POSITIVE_INFINITY ? 0 : MORTAL) | (hasTags ? TAGGED : 0);
     this.entry = entry | 0;
     this.hash = hash | 0;
     this.mark = mark | 0;
     this.markAt = markAt | 0;
     this.expires = memoExpires[0];
+    this.tagEpoch = tagEpoch | 0;
   }
 }
 
@@ -88,6 +92,7 @@ class Copies {
     this.hitsAt = ringAt >> 1;
     this.touchesAt = ringAt + RING_TOUCHES;
     this.usedAt = areaAt + AREA_USED;
+    this.tagEpochAt = areaAt + AREA_TAG_EPOCH;
     this.tailAt = areaAt + AREA_TAILS + reader;
     this.readersAt = areaAt + AREA_READERS;
     this.mine = this.readersAt + 4 * reader;
@@ -113,10 +118,16 @@ class Copies {
     if (copy === undefined) return undefined;
     // An ordinary load: V8 neither keeps nor moves what it reads from memory that others may write to.
     if (words[copy.markAt] !== copy.mark) return undefined;
-    if (copy.traits >= MORTAL && clock.now() >= copy.expires) return undefined;
+    if (copy.traits >= MORTAL && !this.stands(copy)) return undefined;
     if (!this.touch(copy)) return undefined;
     numbers[this.hitsAt] += 1;
     return copy;
+  }
+
+  /** Whether a copy that something beside its mark may end is still true. @param {Copy} copy */
+  stands({ traits, expires, tagEpoch }) {
+    if (traits >= TAGGED && words[this.tagEpochAt] !== tagEpoch) return false;
+    return (traits & MORTAL) === 0 || clock.now() < expires;
   }
 
   /** @param {Copy} copy that `read` has just found @returns {any} its value, the reader's own */

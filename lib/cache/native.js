@@ -11,9 +11,9 @@ const { later } = require('../base/lazy.js');
 
 const errors = later(() => require('../errors.js'));
 
-const reply = new Uint8Array(40);
+const reply = new Uint8Array(48);
 const memoExpires = new Float64Array(reply.buffer, 8, 1);
-const memo = new Uint32Array(reply.buffer, 16, 6);
+const memo = new Uint32Array(reply.buffer, 16, 8);
 
 /** @typedef {(kind: number, tag: number, payload: any) => void} OutcomeTaker */
 

@@ -302,7 +302,8 @@ async function flyOrGiveStale(namespace, key, fetcher, how) {
  */
 function fetchOnce(namespace, key, fetcher, how) {
   if (how.signal?.aborted) return Promise.reject(how.signal.reason);
-  const near = how.forceRefresh ? undefined : namespace.near;
+  // Whether a refresh is due, the entry itself says.
+  const near = how.forceRefresh || how.refreshAhead > 0 ? undefined : namespace.near;
   const copy = near?.read(key);
   if (near !== undefined && copy !== undefined) return near.give(copy);
   const fly = how.staleIfError > 0 ? flyOrGiveStale : flyOnce;

@@ -9,7 +9,7 @@ use super::word::{Word16, Word32, Word64};
 use crate::sys::mutex::SharedMutex;
 
 pub const MAGIC: u64 = u64::from_le_bytes(*b"FLOTILLA");
-pub const LAYOUT_VERSION: u32 = 3;
+pub const LAYOUT_VERSION: u32 = 4;
 
 pub const PAGE: u64 = 4096;
 pub const BLOCK: u64 = 128;
@@ -266,7 +266,9 @@ pub struct Area {
     pub base: Word32,
     /// While touches are carried: the stamp of what is the most recent after it; a double.
     pub next_stamp: Word64,
-    reserved: [Word32; 10],
+    /// Counts the invalidations of tags: a copy of an entry with tags is true while it has not moved.
+    pub tag_epoch: Word32,
+    reserved: [Word32; 9],
     /// The readers' rings, plus one; 0 for none.
     pub rings: [Word16; READERS],
     /// How many of a reader's touches the recency list shows.
@@ -403,7 +405,7 @@ const _: () = {
     assert!(std::mem::offset_of!(Long, stamp) == BLOCK as usize - LONG_TAIL);
     assert!(size_of::<Touch>() == 24 && size_of::<Reader>() == 16);
     assert!(size_of::<Ring>() == 64 + 24 * RING_TOUCHES as usize && size_of::<Area>() == 1728);
-    assert!(std::mem::offset_of!(Area, readers) == 448);
+    assert!(std::mem::offset_of!(Area, tag_epoch) == 24 && std::mem::offset_of!(Area, readers) == 448);
     assert!(NEAR_AT.is_multiple_of(PAGE) && AREAS_AT.is_multiple_of(64) && RINGS_AT.is_multiple_of(64));
     assert!(std::mem::offset_of!(Entry, payload) == ENTRY_PAYLOAD_AT as usize);
     assert!(std::mem::offset_of!(EntryWords, payload) == ENTRY_PAYLOAD_AT as usize);

@@ -59,7 +59,7 @@ struct Reply {
     tag: u64,
     /// What the last `cacheGet` found, so that a copy of it may be kept; all zero where not.
     expires: f64,
-    memo: [u32; 6],
+    memo: [u32; 8],
 }
 
 struct Thread {
@@ -161,6 +161,8 @@ pub(super) fn note(memo: Memo) -> Outcome<()> {
             memo.mark_at,
             memo.slot,
             memo.generation,
+            u32::from(memo.has_tags),
+            memo.tag_epoch,
         ],
     };
     // SAFETY: as in `reply`.

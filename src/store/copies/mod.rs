@@ -16,6 +16,10 @@
 //! before the entry is shown, and the entry before its stamp: who sees the old stamp with the new entry skips a touch of
 //! what was made the most recent already, by someone whose stamp will be larger than all of before.
 //!
+//! An entry with tags may be gone although nobody has changed it. Who keeps a copy of such a one keeps with it what the
+//! namespace's `tag_epoch` was, in the area: every invalidation counts that up before anything else of it can be seen, so
+//! that all copies with tags are read anew, once.
+//!
 //! Whatever a ring holds is checked before it is believed: a touch of an entry that is gone does nothing. A thread
 //! that dies before it counts a touch in `head` has left none. Carrying over notes first which touches it carries, and
 //! onto what: repair carries the same ones again, and the order comes out the same.
@@ -35,6 +39,7 @@ use crate::shm::segment::Segment;
 use crate::store::ground::held::Held;
 use crate::store::ground::options::{TTL_AUTOPURGE, UPDATE_AGE_ON_GET};
 use crate::store::ground::stop::Step;
+use crate::store::table::record::Opening;
 
 /// What a reader has to know of an entry to keep a copy of its value; all zero where it must not.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -48,6 +53,9 @@ pub struct Memo {
     pub generation: u32,
     /// Until when the value may be given out; infinite without a TTL.
     pub expires: f64,
+    /// Whether the entry bears tags, and what the area's `tag_epoch` was: when it moves, the copy is no longer true.
+    pub has_tags: bool,
+    pub tag_epoch: u32,
 }
 
 impl Memo {
@@ -55,10 +63,9 @@ impl Memo {
     pub(in crate::store) fn of(segment: &Segment, ns: &Namespace, slot: u32, id: u32, entry: &Entry) -> Self {
         let mark_at = mark_at(entry.hash.get(), slot);
         let (start, ttl) = (entry.start.get_f64(), entry.ttl.get_f64());
-        let barred =
-            ns.limits.flags.get() & BARRED != 0 || entry.has_extras() || segment.header().near.observe() == 0;
-        match segment.mark(mark_at).filter(|_| !barred) {
-            None => Self::default(),
+        let barred = ns.limits.flags.get() & BARRED != 0 || segment.header().near.observe() == 0;
+        let memo = match segment.mark(mark_at).filter(|_| !barred) {
+            None => return Self::default(),
             Some(mark) => Self {
                 entry: id,
                 hash: entry.hash.get(),
@@ -71,9 +78,37 @@ impl Memo {
                 } else {
                     start + ttl
                 },
+                has_tags: false,
+                tag_epoch: 0,
             },
+        };
+        if entry.has_extras() {
+            memo.with_extras(segment, ns, entry).unwrap_or_default()
+        } else {
+            memo
         }
     }
+
+    /// The same for an entry with a record; `None` where a copy of it must not be kept.
+    #[cold]
+    fn with_extras(self, segment: &Segment, ns: &Namespace, entry: &Entry) -> Option<Self> {
+        let opening = Opening::of(segment, self.entry, entry)?;
+        if !opening.record(entry)?.has_tags() {
+            return Some(self);
+        }
+        Some(Self {
+            has_tags: true,
+            tag_epoch: area_of(segment, ns, self.slot)?.tag_epoch.observe(),
+            ..self
+        })
+    }
+}
+
+/// The area of a namespace, if it is read by way of copies.
+#[inline(always)]
+fn area_of(segment: &Segment, ns: &Namespace, slot: u32) -> Option<&'static Area> {
+    let area = segment.area(ns.near.get().checked_sub(1)?)?;
+    (area.slot.get() == slot + 1).then_some(area)
 }
 
 /// A touch that was found in a ring.
@@ -106,9 +141,8 @@ fn mark_at(hash: u32, slot: u32) -> u32 {
 }
 
 impl Held<'_> {
-    fn area(&self) -> Option<&'static Area> {
-        let area = self.segment.area(self.ns.near.get().checked_sub(1)?)?;
-        (area.slot.get() == self.slot + 1).then_some(area)
+    pub(in crate::store) fn area(&self) -> Option<&'static Area> {
+        area_of(self.segment, self.ns, self.slot)
     }
 
     /// Reads that were answered from copies.

@@ -95,7 +95,8 @@ impl NearReader {
     fn is_true(&self, memo: &Memo, now: f64) -> bool {
         let segment = self.cache.store().segment();
         let mark = segment.mark(memo.mark_at).map(|word| word.observe());
-        mark == Some(memo.mark) && (memo.expires == f64::INFINITY || now < memo.expires)
+        let tagged_true = !memo.has_tags || self.area.tag_epoch.observe() == memo.tag_epoch;
+        mark == Some(memo.mark) && tagged_true && (memo.expires == f64::INFINITY || now < memo.expires)
     }
 
     fn touch(&self, memo: &Memo) -> bool {

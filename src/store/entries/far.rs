@@ -14,11 +14,10 @@ use crate::error::Result;
 use crate::shm::layout::{Entry, NIL};
 use crate::shm::segment::Segment;
 use crate::store::facade::cache::Cache;
-use crate::store::ground::stop::Step;
+use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::Key;
 use crate::store::table::chain::{Cursor, First, check_possible, tail_of};
 use crate::store::table::entry::Sought;
-use crate::store::table::extras::skip_record;
 
 /// Where a long value was seen.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,16 +30,16 @@ pub struct Far {
 }
 
 impl Far {
-    pub(in crate::store) fn of(segment: &Segment, id: u32, entry: &Entry) -> Step<Self> {
-        let stamp = tail_of(segment, id)?.stamp.get();
-        let mut at = Cursor::at_start(segment, id, First::Entry, entry.payload_len())?;
-        at.skip(entry.key_len())?;
-        let len = skip_record(&mut at, entry)?;
+    /// `record`: how long the record before the value is.
+    pub(in crate::store) fn of(segment: &Segment, id: u32, entry: &Entry, record: usize) -> Step<Self> {
+        let len = (entry.value_len.get() as usize)
+            .checked_sub(record)
+            .ok_or(Stop::Damaged)?;
         check_possible(segment, len)?;
         Ok(Self {
             id,
-            stamp,
-            before: entry.payload_len() - len,
+            stamp: tail_of(segment, id)?.stamp.get(),
+            before: entry.key_len() + record,
             len,
         })
     }

@@ -18,8 +18,11 @@ use crate::store::ground::options::{
     ALLOW_STALE, GetOptions, HasOptions, PeekOptions, TTL_AUTOPURGE, UPDATE_AGE_ON_GET, UPDATE_AGE_ON_HAS,
 };
 use crate::store::table::buckets::{bucket_of, descend};
-use crate::store::table::chain::{LONGEST_CHAIN, is_long};
+use crate::store::table::chain::{Cursor, First, LONGEST_CHAIN, is_long};
 use crate::store::table::entry::Sought;
+use crate::store::table::extras::{Life, life_of};
+use crate::store::table::record::Opening;
+use crate::store::table::tags::Tags;
 use crate::sys::clock::monotonic_ms;
 
 /// Entries of one bucket that are looked at; a longer chain is the locked path's.
@@ -40,7 +43,9 @@ struct Seen {
     id: u32,
     entry: &'static Entry,
     at: Offset,
-    stale: bool,
+    life: Life,
+    /// How long the record before its value is.
+    record: usize,
 }
 
 impl Cache {
@@ -89,12 +94,12 @@ impl Cache {
             let renews = o
                 .update_age_on_get
                 .unwrap_or(glimpse.flags & UPDATE_AGE_ON_GET != 0);
-            if seen.stale || renews {
+            if seen.life != Life::Fresh || renews {
                 None
             } else {
                 let memo = Memo::of(glimpse.segment, glimpse.ns, glimpse.slot, seen.id, seen.entry);
                 let tag = if is_long(seen.entry.payload_len()) {
-                    *far = Far::of(glimpse.segment, seen.id, seen.entry).ok()?;
+                    *far = Far::of(glimpse.segment, seen.id, seen.entry, seen.record).ok()?;
                     seen.entry.value_tag()
                 } else {
                     glimpse.read(&seen, out)?
@@ -114,12 +119,20 @@ impl Cache {
         o: &PeekOptions,
         out: &mut Vec<u8>,
     ) -> Option<Option<u8>> {
-        self.glance(|glimpse| match glimpse.find(sought, now)? {
-            None => Some(None),
-            Some(seen) if seen.stale && !o.allow_stale.unwrap_or(glimpse.flags & ALLOW_STALE != 0) => {
+        self.glance(|glimpse| {
+            let Some(seen) = glimpse.find(sought, now)? else {
+                return Some(None);
+            };
+            let shown = match seen.life {
+                Life::Fresh => true,
+                Life::Graced | Life::Expired => o.allow_stale.unwrap_or(glimpse.flags & ALLOW_STALE != 0),
+                Life::Negative | Life::Gone => false,
+            };
+            if shown {
+                glimpse.read(&seen, out).map(Some)
+            } else {
                 Some(None)
             }
-            Some(seen) => glimpse.read(&seen, out).map(Some),
         })
     }
 
@@ -181,7 +194,7 @@ impl Cache {
     #[inline(always)]
     fn glance_has_unless(&self, barred: u32, sought: &Sought, now: f64, o: &HasOptions) -> Option<bool> {
         self.glance_unless(barred, |glimpse| match glimpse.find(sought, now)? {
-            Some(seen) if !seen.stale => {
+            Some(seen) if seen.life == Life::Fresh => {
                 let renews = o
                     .update_age_on_has
                     .unwrap_or(glimpse.flags & UPDATE_AGE_ON_HAS != 0);
@@ -257,17 +270,41 @@ impl Glimpse<'_> {
         {
             return Some(None);
         }
-        if entry.has_extras() {
-            return None;
+        let (life, record) = if entry.has_extras() {
+            self.look_at_record(id, entry, now)?
+        } else if entry.ttl.get() != 0 && entry.is_stale(time(now)) {
+            (Life::Expired, 0)
+        } else {
+            (Life::Fresh, 0)
+        };
+        Some(Some(Seen {
+            id,
+            entry,
+            at,
+            life,
+            record,
+        }))
+    }
+
+    /// What an entry's record says of it, and how long it is, if its first block tells.
+    #[inline(never)]
+    fn look_at_record(&self, id: u32, entry: &Entry, now: f64) -> Option<(Life, usize)> {
+        let opening = Opening::of(self.segment, id, entry)?;
+        let (record, len) = (opening.record(entry)?, opening.record_len(entry)?);
+        if Tags::of(self.segment, self.ns).have_felled(&record).ok()? {
+            return Some((Life::Gone, len));
         }
-        let stale = entry.ttl.get() != 0 && entry.is_stale(time(now));
-        Some(Some(Seen { id, entry, at, stale }))
+        let now = if entry.ttl.get() == 0 { 0.0 } else { time(now) };
+        Some((life_of(&record, entry, now), len))
     }
 
     #[inline(always)]
     fn read(&self, seen: &Seen, out: &mut Vec<u8>) -> Option<u8> {
         if is_long(seen.entry.payload_len()) {
             return None;
+        }
+        if seen.record != 0 {
+            return self.read_after_record(seen, out);
         }
         let (key, len) = (seen.entry.key_len(), seen.entry.value_len.get() as usize);
         let here = len.min(ENTRY_PAYLOAD.checked_sub(key)?);
@@ -278,6 +315,16 @@ impl Glimpse<'_> {
             self.read_on(seen.entry.next.get(), len, out)?;
         }
         Some(seen.entry.value_tag())
+    }
+
+    fn read_after_record(&self, seen: &Seen, out: &mut Vec<u8>) -> Option<u8> {
+        let entry = seen.entry;
+        let len = (entry.value_len.get() as usize).checked_sub(seen.record)?;
+        let mut at = Cursor::at_start(self.segment, seen.id, First::Entry, entry.payload_len()).ok()?;
+        out.clear();
+        at.skip(entry.key_len() + seen.record).ok()?;
+        at.append_unguarded(len, out).ok()?;
+        Some(entry.value_tag())
     }
 
     /// A value that goes on in further blocks.

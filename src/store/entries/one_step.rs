@@ -96,11 +96,17 @@ impl Held<'_> {
         let Some(found) = self.find(sought)? else {
             return Ok(None);
         };
-        let version = match self.traits(found.id, found.entry)?.version {
+        let version = match self.version_of(&found)? {
             0 => self.give_version(sought, &found, Value { tag, bytes: out })?,
             version => version,
         };
         Ok(Some((tag, version)))
+    }
+
+    /// The version of an entry, or 0.
+    fn version_of(&self, found: &Found) -> Step<u64> {
+        let version = self.record_of(found.id, found.entry, |record| record.version())?;
+        Ok(version.unwrap_or(0))
     }
 
     /// Stores an entry as it is, with a version.
@@ -134,7 +140,7 @@ impl Held<'_> {
     ) -> Step<bool> {
         self.check_storable(o)?;
         let there = match self.find_living(sought, now)? {
-            Some(found) => Some(self.traits(found.id, found.entry)?.version),
+            Some(found) => Some(self.version_of(&found)?),
             None => None,
         };
         // 0 is what an entry has that was never asked for a version.

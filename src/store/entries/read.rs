@@ -14,6 +14,7 @@ use crate::store::ground::values::Info;
 use crate::store::table::chain::is_long;
 use crate::store::table::entry::{Found, Sought};
 use crate::store::table::extras::Life;
+use crate::store::table::record::record_len;
 use crate::sys::clock::monotonic_ms;
 
 impl Held<'_> {
@@ -37,7 +38,8 @@ impl Held<'_> {
         }
         let tag = match far {
             Some(far) if is_long(found.entry.payload_len()) => {
-                *far = Far::of(self.segment, found.id, found.entry)?;
+                let record = record_len(self.segment, found.id, found.entry)?;
+                *far = Far::of(self.segment, found.id, found.entry, record)?;
                 found.entry.value_tag()
             }
             _ => self.read_value(&found, out)?,
@@ -222,7 +224,8 @@ impl Held<'_> {
     fn end_of(&self, id: u32, entry: &Entry) -> Step<f64> {
         let (start, ttl) = (entry.start.get_f64(), entry.ttl.get_f64());
         if ttl != 0.0 && start != 0.0 {
-            Ok(start + ttl + self.traits(id, entry)?.kept_for())
+            let kept_for = self.record_of(id, entry, |record| record.kept_for())?;
+            Ok(start + ttl + kept_for.unwrap_or(0.0))
         } else {
             Ok(f64::INFINITY)
         }

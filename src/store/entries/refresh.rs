@@ -26,7 +26,8 @@ impl Held<'_> {
             return Ok(false);
         };
         let (start, ttl) = (found.entry.start.get_f64(), found.entry.ttl.get_f64());
-        let delta = self.traits(found.id, found.entry)?.delta;
+        let delta = self.record_of(found.id, found.entry, |record| record.delta())?;
+        let delta = delta.unwrap_or(0.0);
         Ok(-beta * delta * random.ln() >= remaining(start, ttl, now))
     }
 

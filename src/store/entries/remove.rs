@@ -69,16 +69,15 @@ impl Held<'_> {
         match found {
             None if self.ns.lease_count.get() == 0 => Ok(None),
             None => Ok(Some(false)),
-            Some(found) if found.entry.has_extras() => Ok(Some(!self.is_felled(found)?)),
-            Some(_) => Ok(Some(true)),
+            Some(found) => Ok(Some(!self.is_felled(found)?)),
         }
     }
 
     /// Whether a tag has made it gone.
-    #[cold]
+    #[inline(always)]
     fn is_felled(&self, found: &Found) -> Step<bool> {
-        let traits = self.traits(found.id, found.entry)?;
-        self.is_invalidated(&traits)
+        let felled = self.record_of(found.id, found.entry, |record| self.tags().have_felled(&record))?;
+        felled.unwrap_or(Ok(false))
     }
 
     pub(in crate::store) fn delete(&mut self, sought: &Sought) -> Step<bool> {

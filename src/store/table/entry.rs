@@ -7,7 +7,7 @@ use crate::store::ground::held::{Held, is_stale};
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::{Key, Value};
 use crate::store::table::chain::{Chain, Cursor, First};
-use crate::store::table::extras::skip_record;
+use crate::store::table::record::record_len;
 
 /// Set in the key's tag of a lease, so that the lease of a key is never taken for its entry.
 pub(in crate::store) const LEASE_TAG: u8 = 0x80;
@@ -221,9 +221,10 @@ pub(in crate::store) fn append_value(
     out: &mut Vec<u8>,
 ) -> Step<()> {
     let mut at = Cursor::at_start(segment, id, First::Entry, entry.payload_len())?;
-    at.skip(entry.key_len())?;
-    let len = skip_record(&mut at, entry)?;
-    at.append_to(len, out)
+    let record = record_len(segment, id, entry)?;
+    at.skip(entry.key_len() + record)?;
+    let len = (entry.value_len.get() as usize).checked_sub(record);
+    at.append_to(len.ok_or(Stop::Damaged)?, out)
 }
 
 pub(in crate::store) fn append_key(segment: &Segment, id: u32, entry: &Entry, out: &mut Vec<u8>) -> Step<()> {

@@ -14,22 +14,15 @@ use crate::store::ground::held::{Held, is_stale};
 use crate::store::ground::options::invalid;
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::Borne;
-use crate::store::table::chain::{Cursor, First};
 use crate::store::table::entry::{Found, Sought};
+use crate::store::table::record::{
+    Record, Traits, names_in, read_names, whole_record, with_record, written_names,
+};
 
 /// How many tags an entry may bear.
 pub const MAX_TAGS: usize = 128;
 /// How long a tag may be, in UTF-16 units, as JavaScript counts.
 pub const MAX_TAG_LENGTH: usize = 1024;
-
-const GRACE: u8 = 1;
-const DELTA: u8 = 2;
-const NEGATIVE: u8 = 4;
-const VERSION: u8 = 8;
-
-/// The length of the record (4), which fields it has (1), nothing (1), how many tags (2).
-const HEAD: usize = 8;
-const FIELD: usize = 8;
 
 /// What is stored with a value. All zero is nothing at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -73,19 +66,6 @@ pub(in crate::store) fn check_tag(tag: &str) -> Result<()> {
     }
 }
 
-/// What an entry's record says of it, but for the names of its tags.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::store) struct Traits {
-    pub(in crate::store) grace: f64,
-    pub(in crate::store) delta: f64,
-    pub(in crate::store) negative: bool,
-    pub(in crate::store) version: u64,
-    /// What the namespace's tag clock showed when the entry was written.
-    pub(in crate::store) clock: u64,
-    /// The hashes of its tags.
-    pub(in crate::store) tags: Vec<u64>,
-}
-
 /// What an entry is to those who read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Life {
@@ -97,6 +77,19 @@ pub(in crate::store) enum Life {
     Expired,
     /// Never to be given again: one of its tags was invalidated, or it said that there is nothing and is stale.
     Gone,
+}
+
+/// What an entry is, by its TTL and by its record, as long as no tag has made it gone.
+#[inline(always)]
+pub(in crate::store) fn life_of(record: &Record, entry: &Entry, now: f64) -> Life {
+    let (start, ttl) = (entry.start.get_f64(), entry.ttl.get_f64());
+    match (is_stale(start, ttl, now), record.is_negative()) {
+        (false, false) => Life::Fresh,
+        (false, true) => Life::Negative,
+        (true, true) => Life::Gone,
+        (true, false) if now - start > ttl + record.kept_for() => Life::Expired,
+        (true, false) => Life::Graced,
+    }
 }
 
 impl Held<'_> {
@@ -112,20 +105,16 @@ impl Held<'_> {
         })
     }
 
-    #[cold]
+    #[inline(never)]
     fn life_by_record(&self, id: u32, entry: &Entry, now: f64) -> Step<Life> {
-        let traits = self.traits(id, entry)?;
-        if self.is_invalidated(&traits)? {
-            return Ok(Life::Gone);
-        }
-        let (start, ttl) = (entry.start.get_f64(), entry.ttl.get_f64());
-        Ok(match (is_stale(start, ttl, now), traits.negative) {
-            (false, false) => Life::Fresh,
-            (false, true) => Life::Negative,
-            (true, true) => Life::Gone,
-            (true, false) if now - start > ttl + traits.kept_for() => Life::Expired,
-            (true, false) => Life::Graced,
-        })
+        let tags = self.tags();
+        with_record(self.segment, id, entry, |record| {
+            Ok(if tags.have_felled(&record)? {
+                Life::Gone
+            } else {
+                life_of(&record, entry, now)
+            })
+        })?
     }
 
     /// Whether there is a value that is not stale.
@@ -134,31 +123,19 @@ impl Held<'_> {
         Ok(self.life(found.id, found.entry, now)? == Life::Fresh)
     }
 
-    /// What an entry bears; nothing where it has no record.
-    pub(in crate::store) fn traits(&self, id: u32, entry: &Entry) -> Step<Traits> {
-        if !entry.has_extras() {
-            return Ok(Traits::default());
-        }
-        let mut bytes = Vec::with_capacity(64);
-        let mut at = Cursor::at_start(self.segment, id, First::Entry, entry.payload_len())?;
-        at.skip(entry.key_len())?;
-        at.append_to(HEAD, &mut bytes)?;
-        let head = Head::read(&bytes, entry.value_len.get() as usize)?;
-        at.append_to(head.fixed_len() - HEAD, &mut bytes)?;
-        Ok(head.traits(&bytes))
-    }
-
-    /// The whole record of an entry, empty where it has none.
-    pub(in crate::store) fn inscription(&self, id: u32, entry: &Entry) -> Step<Vec<u8>> {
-        let mut bytes = Vec::new();
+    /// Reads what an entry bears: `None` where it has no record.
+    #[inline(always)]
+    pub(in crate::store) fn record_of<R>(
+        &self,
+        id: u32,
+        entry: &Entry,
+        read: impl FnOnce(Record) -> R,
+    ) -> Step<Option<R>> {
         if entry.has_extras() {
-            let mut at = Cursor::at_start(self.segment, id, First::Entry, entry.payload_len())?;
-            at.skip(entry.key_len())?;
-            at.append_to(HEAD, &mut bytes)?;
-            let head = Head::read(&bytes, entry.value_len.get() as usize)?;
-            at.append_to(head.len - HEAD, &mut bytes)?;
+            with_record(self.segment, id, entry, read).map(Some)
+        } else {
+            Ok(None)
         }
-        Ok(bytes)
     }
 
     /// All that a record says of an entry with a value.
@@ -166,14 +143,13 @@ impl Held<'_> {
         if !entry.has_extras() {
             return Ok(None);
         }
-        let record = self.inscription(id, entry)?;
-        let head = Head::read(&record, record.len())?;
-        let traits = head.traits(&record);
+        let whole = whole_record(self.segment, id, entry)?;
+        let record = Record::read(&whole, whole.len()).ok_or(Stop::Damaged)?;
         Ok(Some(Box::new(Borne {
-            grace: traits.grace,
-            delta: traits.delta,
-            version: traits.version,
-            tags: head.names(&record),
+            grace: record.grace(),
+            delta: record.delta(),
+            version: record.version(),
+            tags: read_names(names_in(&whole)),
         })))
     }
 
@@ -195,20 +171,13 @@ impl Held<'_> {
     }
 
     pub(in crate::store) fn record_with_version(&self, found: &Found, version: u64) -> Step<Vec<u8>> {
-        if !found.entry.has_extras() {
-            let traits = Traits {
-                version,
-                ..Traits::default()
-            };
-            return Ok(traits.write(&[]));
-        }
-        let record = self.inscription(found.id, found.entry)?;
-        let head = Head::read(&record, record.len())?;
+        let whole = whole_record(self.segment, found.id, found.entry)?;
+        let there = Record::read(&whole, whole.len()).map(|record| record.traits());
         let traits = Traits {
             version,
-            ..head.traits(&record)
+            ..there.unwrap_or_default()
         };
-        Ok(traits.write(record.get(head.fixed_len()..).unwrap_or_default()))
+        Ok(traits.write(names_in(&whole)))
     }
 
     /// The record for a value that is stored now.
@@ -223,122 +192,7 @@ impl Held<'_> {
             clock: self.ns.tag_clock.get(),
             tags: extras.tags.iter().map(hash).collect(),
         };
-        let mut names = Vec::new();
-        for tag in extras.tags {
-            // `check` has seen that this many fit.
-            names.extend((tag.len() as u16).to_le_bytes());
-            names.extend(tag.as_bytes());
-        }
-        Ok(traits.write(&names))
-    }
-}
-
-/// The first bytes of a record: what else there is in it.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::store) struct Head {
-    pub(in crate::store) len: usize,
-    kinds: u8,
-    tags: usize,
-}
-
-impl Head {
-    /// `most`: as many bytes as there are after the key.
-    pub(in crate::store) fn read(bytes: &[u8], most: usize) -> Step<Self> {
-        let Some(&[a, b, c, d, kinds, _, low, high]) = bytes.first_chunk::<HEAD>() else {
-            return Err(Stop::Damaged);
-        };
-        let head = Self {
-            len: u32::from_le_bytes([a, b, c, d]) as usize,
-            kinds,
-            tags: usize::from(u16::from_le_bytes([low, high])),
-        };
-        if head.fixed_len() <= head.len && head.len <= most && head.tags <= MAX_TAGS {
-            Ok(head)
-        } else {
-            Err(Stop::Damaged)
-        }
-    }
-
-    fn has(self, kind: u8) -> bool {
-        self.kinds & kind != 0
-    }
-
-    /// Without the names of the tags.
-    fn fixed_len(self) -> usize {
-        let fields = [self.has(GRACE), self.has(DELTA), self.has(VERSION), self.tags > 0];
-        let fields = fields.into_iter().filter(|there| *there).count();
-        HEAD + (fields + self.tags) * FIELD
-    }
-
-    /// The names of the tags, which are at the end of the record.
-    fn names(self, record: &[u8]) -> Vec<String> {
-        let mut rest = record.get(self.fixed_len()..).unwrap_or_default();
-        let mut names = Vec::with_capacity(self.tags);
-        while let Some((len, more)) = rest.split_first_chunk::<2>() {
-            let len = usize::from(u16::from_le_bytes(*len)).min(more.len());
-            let (name, after) = more.split_at(len);
-            names.push(String::from_utf8_lossy(name).into_owned());
-            rest = after;
-        }
-        names
-    }
-
-    fn traits(self, bytes: &[u8]) -> Traits {
-        let mut words = bytes.get(HEAD..).unwrap_or_default().chunks_exact(FIELD);
-        let mut next = |there: bool| {
-            let word = if there { words.next() } else { None };
-            word.and_then(|word| word.try_into().ok())
-                .map_or(0, u64::from_le_bytes)
-        };
-        Traits {
-            grace: f64::from_bits(next(self.has(GRACE))),
-            delta: f64::from_bits(next(self.has(DELTA))),
-            negative: self.has(NEGATIVE),
-            version: next(self.has(VERSION)),
-            clock: next(self.tags > 0),
-            tags: (0..self.tags).map(|_| next(true)).collect(),
-        }
-    }
-}
-
-impl Traits {
-    /// For how long past its TTL the entry is not to be removed.
-    pub(in crate::store) fn kept_for(&self) -> f64 {
-        if self.negative { 0.0 } else { self.grace }
-    }
-
-    /// The record's bytes; none at all where there is nothing to say.
-    pub(in crate::store) fn write(&self, names: &[u8]) -> Vec<u8> {
-        let bit = |there: bool, kind: u8| if there { kind } else { 0 };
-        let head = Head {
-            len: 0,
-            kinds: bit(self.grace != 0.0, GRACE)
-                | bit(self.delta != 0.0, DELTA)
-                | bit(self.negative, NEGATIVE)
-                | bit(self.version != 0, VERSION),
-            tags: self.tags.len(),
-        };
-        if head.kinds == 0 && head.tags == 0 {
-            return Vec::new();
-        }
-        let len = head.fixed_len() + names.len();
-        let mut bytes = Vec::with_capacity(len);
-        bytes.extend((len as u32).to_le_bytes());
-        bytes.extend([head.kinds, 0]);
-        bytes.extend((head.tags as u16).to_le_bytes());
-        for (there, word) in [
-            (head.has(GRACE), self.grace.to_bits()),
-            (head.has(DELTA), self.delta.to_bits()),
-            (head.has(VERSION), self.version),
-            (head.tags > 0, self.clock),
-        ] {
-            if there {
-                bytes.extend(word.to_le_bytes());
-            }
-        }
-        bytes.extend(self.tags.iter().flat_map(|hash| hash.to_le_bytes()));
-        bytes.extend(names);
-        bytes
+        Ok(traits.write(&written_names(extras.tags)))
     }
 }
 
@@ -347,70 +201,9 @@ pub(in crate::store) fn tag_hash(segment: &Segment, tag: &str) -> u64 {
     rapidhash_v3_seeded(tag.as_bytes(), &secrets)
 }
 
-/// Goes over the record of a value's entry, and gives how long the value is.
-#[inline(always)]
-pub(in crate::store) fn skip_record(at: &mut Cursor, entry: &Entry) -> Step<usize> {
-    let len = entry.value_len.get() as usize;
-    if entry.has_extras() {
-        skip_record_that_is_there(at, len)
-    } else {
-        Ok(len)
-    }
-}
-
-#[cold]
-fn skip_record_that_is_there(at: &mut Cursor, most: usize) -> Step<usize> {
-    let mut bytes = Vec::with_capacity(HEAD);
-    at.append_to(HEAD, &mut bytes)?;
-    let head = Head::read(&bytes, most)?;
-    at.skip(head.len - HEAD)?;
-    Ok(most - head.len)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_written_is_read() {
-        let traits = Traits {
-            grace: 5.0,
-            delta: 0.25,
-            negative: true,
-            version: 77,
-            clock: 9,
-            tags: vec![1, u64::MAX, 3],
-        };
-        let bytes = traits.write(b"\x01\0a");
-        let head = Head::read(&bytes, bytes.len()).unwrap();
-        assert_eq!(head.len, bytes.len());
-        assert_eq!(head.traits(&bytes), traits);
-        let without = Traits {
-            tags: Vec::new(),
-            clock: 0,
-            ..traits
-        };
-        let bytes = without.write(b"");
-        assert_eq!(Head::read(&bytes, 1 << 20).unwrap().traits(&bytes), without);
-        assert!(Traits::default().write(b"").is_empty());
-    }
-
-    #[test]
-    fn a_record_that_contradicts_itself_is_not_believed() {
-        let bytes = Traits {
-            grace: 5.0,
-            tags: vec![1, 2],
-            ..Traits::default()
-        }
-        .write(b"");
-        assert!(Head::read(&bytes, bytes.len() - 1).is_err());
-        assert!(Head::read(&bytes[..7], 100).is_err());
-        for (at, nonsense) in [(0, 9), (4, 0xff), (6, 200)] {
-            let mut damaged = bytes.clone();
-            damaged[at] = nonsense;
-            assert!(Head::read(&damaged, bytes.len()).is_err(), "{at}");
-        }
-    }
 
     #[test]
     fn a_tag_is_neither_empty_nor_long() {

@@ -12,12 +12,14 @@
 //! time in it. Each invalidation is one transaction, and so is each block that the tree gets: a death leaves a tag
 //! invalidated, or not, and at most a leaf without tags.
 
-use crate::shm::layout::{FANOUT, NIL, Node, TagLeaf};
+use crate::shm::layout::{FANOUT, NIL, Namespace, Node, TagLeaf};
+use crate::shm::segment::Segment;
 use crate::shm::word::Word32;
 use crate::store::ground::held::Held;
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::table::buckets::BITS;
-use crate::store::table::extras::{Traits, tag_hash};
+use crate::store::table::extras::tag_hash;
+use crate::store::table::record::Record;
 
 /// A segment with fewer blocks than that has a smaller table in each namespace, so that tags do not fill it.
 const MANY_BLOCKS: u32 = 1 << 20;
@@ -29,9 +31,21 @@ enum Way {
     Gap(&'static Word32),
 }
 
-impl Held<'_> {
+/// The tags of a namespace that were invalidated. Looking at them needs no lock where a sequence number confirms it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct Tags<'s> {
+    segment: &'s Segment,
+    ns: &'static Namespace,
+}
+
+impl<'s> Tags<'s> {
+    #[inline(always)]
+    pub(in crate::store) fn of(segment: &'s Segment, ns: &'static Namespace) -> Self {
+        Self { segment, ns }
+    }
+
     /// How many nodes lie between the root, which is one of them, and a leaf.
-    fn tag_levels(&self) -> u32 {
+    fn levels(self) -> u32 {
         if self.segment.geometry().block_capacity < MANY_BLOCKS {
             2
         } else {
@@ -39,9 +53,9 @@ impl Held<'_> {
         }
     }
 
-    fn way_to_tag(&self, hash: u64) -> Step<Way> {
+    fn way_to(self, hash: u64) -> Step<Way> {
         let mut link = &self.ns.tags_root;
-        for level in (0..self.tag_levels()).rev() {
+        for level in (0..self.levels()).rev() {
             if link.get() == NIL {
                 return Ok(Way::Gap(link));
             }
@@ -55,22 +69,31 @@ impl Held<'_> {
     }
 
     /// Whether one of an entry's tags was invalidated after it was written.
-    pub(in crate::store) fn is_invalidated(&self, traits: &Traits) -> Step<bool> {
-        self.any_invalidated_since(&traits.tags, traits.clock)
-    }
-
-    pub(in crate::store) fn any_invalidated_since(&self, tags: &[u64], clock: u64) -> Step<bool> {
-        if clock >= self.ns.tag_clock.get() {
+    #[inline(always)]
+    pub(in crate::store) fn have_felled(self, record: &Record) -> Step<bool> {
+        if !record.has_tags() || record.clock() >= self.ns.tag_clock.get() {
             return Ok(false);
         }
-        for &hash in tags {
-            if let Way::Leaf(leaf) = self.way_to_tag(hash)?
-                && leaf.time_of(hash) > clock
+        self.any_since(record)
+    }
+
+    #[inline(never)]
+    fn any_since(self, record: &Record) -> Step<bool> {
+        for hash in record.tags() {
+            if let Way::Leaf(leaf) = self.way_to(hash)?
+                && leaf.time_of(hash) > record.clock()
             {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+}
+
+impl<'s> Held<'s> {
+    #[inline(always)]
+    pub(in crate::store) fn tags(&self) -> Tags<'s> {
+        Tags::of(self.segment, self.ns)
     }
 
     /// Makes all entries that bear the tag gone.
@@ -82,6 +105,10 @@ impl Held<'_> {
         let mut change = self.begin();
         // What a flight will bring bears tags that nobody knows yet.
         self.void_all_flights(&mut change);
+        // Before anything of this can be seen, copies of entries with tags are no longer true.
+        if let Some(area) = self.area() {
+            change.count(&area.tag_epoch);
+        }
         if row.hash.get() != hash {
             change.adjust64(&leaf.floor, row.time.get());
             change.set64(&row.hash, hash);
@@ -95,9 +122,9 @@ impl Held<'_> {
     fn tag_leaf(&mut self, hash: u64) -> Step<&'static TagLeaf> {
         let mut made = 0;
         loop {
-            let gap = match self.way_to_tag(hash)? {
+            let gap = match self.tags().way_to(hash)? {
                 Way::Leaf(leaf) => return Ok(leaf),
-                Way::Gap(_) if made > self.tag_levels() => return Err(Stop::Damaged),
+                Way::Gap(_) if made > self.tags().levels() => return Err(Stop::Damaged),
                 Way::Gap(gap) => gap,
             };
             self.reserve_blocks(1)?;
@@ -114,7 +141,7 @@ impl Held<'_> {
     pub(in crate::store) fn fell_tags(&mut self) -> Step<()> {
         while self.ns.tags_root.get() != NIL {
             let (mut link, mut id) = (&self.ns.tags_root, self.ns.tags_root.get());
-            for _ in 0..self.tag_levels() {
+            for _ in 0..self.tags().levels() {
                 let node: &Node = self.segment.block(id).ok_or(Stop::Damaged)?;
                 let Some(last) = node.links.iter().rev().find(|link| link.get() != NIL) else {
                     break;
@@ -135,7 +162,7 @@ impl Held<'_> {
         let mut level = vec![self.ns.tags_root.get()];
         level.retain(|id| *id != NIL);
         let mut all = level.clone();
-        for _ in 0..self.tag_levels() {
+        for _ in 0..self.tags().levels() {
             let mut below = Vec::new();
             for id in level {
                 let node: &Node = self.segment.block(id).ok_or(Stop::Damaged)?;
