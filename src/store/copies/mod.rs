@@ -59,48 +59,53 @@ pub struct Memo {
 }
 
 impl Memo {
+    /// Takes down what is to be known of an entry.
     #[inline(always)]
-    pub(in crate::store) fn of(segment: &Segment, ns: &Namespace, slot: u32, id: u32, entry: &Entry) -> Self {
+    pub(in crate::store) fn look_at(
+        &mut self,
+        segment: &Segment,
+        ns: &Namespace,
+        slot: u32,
+        id: u32,
+        entry: &Entry,
+    ) {
         let mark_at = mark_at(entry.hash.get(), slot);
-        let (start, ttl) = (entry.start.get_f64(), entry.ttl.get_f64());
         let barred = ns.limits.flags.get() & BARRED != 0 || segment.header().near.observe() == 0;
-        let memo = match segment.mark(mark_at).filter(|_| !barred) {
-            None => return Self::default(),
-            Some(mark) => Self {
-                entry: id,
-                hash: entry.hash.get(),
-                mark: mark.observe(),
-                mark_at,
-                slot,
-                generation: ns.generation.get(),
-                expires: if ttl == 0.0 || start == 0.0 {
-                    f64::INFINITY
-                } else {
-                    start + ttl
-                },
-                has_tags: false,
-                tag_epoch: 0,
-            },
+        let Some(mark) = segment.mark(mark_at).filter(|_| !barred) else {
+            *self = Self::default();
+            return;
         };
-        if entry.has_extras() {
-            memo.with_extras(segment, ns, entry).unwrap_or_default()
+        let (start, ttl) = (entry.start.get_f64(), entry.ttl.get_f64());
+        self.entry = id;
+        self.hash = entry.hash.get();
+        self.mark = mark.observe();
+        self.mark_at = mark_at;
+        self.slot = slot;
+        self.generation = ns.generation.get();
+        self.expires = if ttl == 0.0 || start == 0.0 {
+            f64::INFINITY
         } else {
-            memo
+            start + ttl
+        };
+        self.has_tags = false;
+        if entry.has_extras() {
+            self.look_at_tags(segment, ns, entry);
         }
     }
 
-    /// The same for an entry with a record; `None` where a copy of it must not be kept.
+    /// Of an entry with tags, a copy is true only for as long as none of the namespace is invalidated.
     #[cold]
-    fn with_extras(self, segment: &Segment, ns: &Namespace, entry: &Entry) -> Option<Self> {
-        let opening = Opening::of(segment, self.entry, entry)?;
-        if !opening.record(entry)?.has_tags() {
-            return Some(self);
+    fn look_at_tags(&mut self, segment: &Segment, ns: &Namespace, entry: &Entry) {
+        let opening = Opening::of(segment, self.entry, entry);
+        let has_tags = opening.and_then(|opening| Some(opening.record(entry)?.has_tags()));
+        match (has_tags, area_of(segment, ns, self.slot)) {
+            (Some(false), _) => {}
+            (Some(true), Some(area)) => {
+                self.has_tags = true;
+                self.tag_epoch = area.tag_epoch.observe();
+            }
+            _ => *self = Self::default(),
         }
-        Some(Self {
-            has_tags: true,
-            tag_epoch: area_of(segment, ns, self.slot)?.tag_epoch.observe(),
-            ..self
-        })
     }
 }
 

@@ -86,7 +86,7 @@ impl Cache {
         memo: &mut Memo,
         far: &mut Far,
     ) -> Option<u8> {
-        let (tag, ns, seen_memo) = self.glance(|glimpse| {
+        let seen = self.glance(|glimpse| {
             if glimpse.has_touches() {
                 return None;
             }
@@ -97,17 +97,20 @@ impl Cache {
             if seen.life != Life::Fresh || renews {
                 None
             } else {
-                let memo = Memo::of(glimpse.segment, glimpse.ns, glimpse.slot, seen.id, seen.entry);
+                memo.look_at(glimpse.segment, glimpse.ns, glimpse.slot, seen.id, seen.entry);
                 let tag = if is_long(seen.entry.payload_len()) {
                     *far = Far::of(glimpse.segment, seen.id, seen.entry, seen.record).ok()?;
                     seen.entry.value_tag()
                 } else {
                     glimpse.read(&seen, out)?
                 };
-                Some((tag, glimpse.ns, memo))
+                Some((tag, glimpse.ns))
             }
-        })?;
-        *memo = seen_memo;
+        });
+        let Some((tag, ns)) = seen else {
+            *memo = Memo::default();
+            return None;
+        };
         ns.stripes[self.store().stripe()].hits.add(1);
         Some(tag)
     }
@@ -123,12 +126,7 @@ impl Cache {
             let Some(seen) = glimpse.find(sought, now)? else {
                 return Some(None);
             };
-            let shown = match seen.life {
-                Life::Fresh => true,
-                Life::Graced | Life::Expired => o.allow_stale.unwrap_or(glimpse.flags & ALLOW_STALE != 0),
-                Life::Negative | Life::Gone => false,
-            };
-            if shown {
+            if glimpse.shows(&seen, o.allow_stale) {
                 glimpse.read(&seen, out).map(Some)
             } else {
                 Some(None)
@@ -149,11 +147,11 @@ impl Cache {
             let Some(seen) = glimpse.find(sought, now)? else {
                 return Some(None);
             };
-            if seen.stale && !allow_stale.unwrap_or(glimpse.flags & ALLOW_STALE != 0) {
+            if !glimpse.shows(&seen, allow_stale) {
                 return Some(None);
             }
             let tag = if is_long(seen.entry.payload_len()) {
-                *far = Far::of(glimpse.segment, seen.id, seen.entry).ok()?;
+                *far = Far::of(glimpse.segment, seen.id, seen.entry, seen.record).ok()?;
                 seen.entry.value_tag()
             } else {
                 glimpse.read(&seen, out)?
@@ -229,6 +227,16 @@ impl Glimpse<'_> {
             id = entry.chain.get();
         }
         None
+    }
+
+    /// Whether an entry's value is given to who asks, as they take stale ones or not.
+    #[inline(always)]
+    fn shows(&self, seen: &Seen, allow_stale: Option<bool>) -> bool {
+        match seen.life {
+            Life::Fresh => true,
+            Life::Graced | Life::Expired => allow_stale.unwrap_or(self.flags & ALLOW_STALE != 0),
+            Life::Negative | Life::Gone => false,
+        }
     }
 
     /// Whether copies were read since the recency list was last right.

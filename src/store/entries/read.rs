@@ -50,7 +50,7 @@ impl Held<'_> {
         {
             self.renew(&found, now);
         } else {
-            *memo = Memo::of(self.segment, self.ns, self.slot, found.id, found.entry);
+            memo.look_at(self.segment, self.ns, self.slot, found.id, found.entry);
         }
         Ok(Some(tag))
     }
