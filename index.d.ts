@@ -279,6 +279,10 @@ export interface Entry<V> {
   tags?: readonly string[];
   /** In a dump: its version, if `getWithVersion` has returned it. */
   version?: string;
+  /** In a dump: for how many milliseconds past its TTL the value may still be given, as a `fetch` with `staleWhileRevalidate` or `staleIfError` stored it. */
+  grace?: number;
+  /** In a dump: how many milliseconds it took to compute, which `refreshAhead` goes by. */
+  delta?: number;
 }
 
 /** Counts since the namespace was created. */

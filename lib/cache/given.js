@@ -21,7 +21,7 @@ const { isBoundedBySize } = require('./options.js');
 const DUMPED = '[key, { value }], as dump() gives them';
 
 /** @typedef {[tag: number | undefined, payload: any]} Encoded what native code stores: the value itself has no tag */
-/** @typedef {{ key: any, value: any, encoded: Encoded, ttl?: number, size?: number, start?: number, tags?: readonly string[], version?: string }} Given an entry to be stored */
+/** @typedef {{ key: any, value: any, encoded: Encoded, ttl?: number, size?: number, start?: number, tags?: readonly string[], version?: string, grace?: number, delta?: number }} Given an entry to be stored */
 
 /** @param {unknown} value @returns {boolean} whether native code reads it by itself */
 const isPlain = (value) =>
@@ -45,6 +45,13 @@ function checkKey(key) {
   if (isPlain(key)) return;
   const expected = 'a string, a number, a boolean or a bigint';
   throw createError('FLOTILLA_ERR_INVALID_ARGUMENT', ['key', expected, describeRefused(key)]);
+}
+
+/** A time beside an entry in a dump. @param {string} name @param {unknown} time */
+function checkTime(name, time) {
+  if (time !== undefined && !(typeof time === 'number' && time >= 0)) {
+    throw invalid(name, 'a number of milliseconds that is not negative', time);
+  }
 }
 
 /** @param {unknown} amount */
@@ -148,14 +155,16 @@ function readDump(namespace, dumped) {
     checkPair(pair, DUMPED);
     const [key, entry] = pair;
     if (typeof entry !== 'object' || entry === null) throw invalid('each entry', DUMPED, pair);
-    const { value, ttl, start, size, tags, version } = entry;
+    const { value, ttl, start, size, tags, version, grace, delta } = entry;
     checkTtl(ttl);
     checkSize(size);
     // Without one, or with what JSON makes of NaN, it begins now; so lru-cache has it.
     if (start) checkStart(start);
     checkKey(key);
     checkCounted(namespace, size);
-    const known = { tags: readTags(tags), version: readVersion(version) };
+    checkTime('grace', grace);
+    checkTime('delta', delta);
+    const known = { tags: readTags(tags), version: readVersion(version), grace, delta };
     return { key, value, encoded: encoded(value, key), ttl, size, start: start || undefined, ...known };
   });
 }

@@ -287,14 +287,16 @@ function info(namespace, key) {
 function dump(namespace) {
   const flat = cacheDump(namespace.id);
   const now = Date.now();
-  const dumped = items(flat, 8, (at) => {
-    const [key, tag, payload, ttl, age, size, tags, version] = flat.slice(at, at + 8);
+  const dumped = items(flat, 10, (at) => {
+    const [key, tag, payload, ttl, age, size, tags, version, grace, delta] = flat.slice(at, at + 10);
     /** @type {Entry<any>} */
     const entry = { value: restored(tag, payload) };
     if (ttl !== undefined) Object.assign(entry, { ttl, start: Math.floor(now - age) });
     if (size !== undefined) entry.size = size;
     if (tags !== undefined) entry.tags = tags;
     if (version !== undefined) entry.version = version;
+    if (grace !== undefined) entry.grace = grace;
+    if (delta !== undefined) entry.delta = delta;
     return /** @type {[any, Entry<any>]} */ ([key, entry]);
   });
   return dumped.reverse();
@@ -309,10 +311,11 @@ function dump(namespace) {
 function load(namespace, dumped) {
   const now = Date.now();
   const flat = [];
-  for (const { key, encoded: parts, ttl, start, size, tags, version } of readDump(namespace, dumped)) {
-    const [tag, payload] = parts;
+  for (const given of readDump(namespace, dumped)) {
+    const { key, ttl, start, size, tags, version, grace, delta } = given;
+    const [tag, payload] = given.encoded;
     const age = start === undefined ? undefined : now - start;
-    flat.push(key, payload, tag, ttl, age, size, tags, version);
+    flat.push(key, payload, tag, ttl, age, size, tags, version, grace, delta);
   }
   cacheLoad(namespace.id, flat);
   namespace.purger?.arm();

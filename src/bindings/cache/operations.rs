@@ -276,7 +276,7 @@ pub(super) fn read_texts<'call>(js: Js<'call>, array: Value<'call>) -> Outcome<V
 
 #[inline(always)]
 pub(super) fn given_extras<'a>(extras: &'a Extras<'a>) -> Option<&'a Extras<'a>> {
-    (!extras.tags.is_empty() || extras.version != 0).then_some(extras)
+    (*extras != Extras::default()).then_some(extras)
 }
 
 /// `cacheTouch(id, key, ttl?)`

@@ -107,7 +107,7 @@ pub(super) fn entries<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> 
     list(js, arguments, Content::Entries)
 }
 
-/// `cacheDump(id)`: `[key, tag, payload, ttl, age, size, tags, version, ...]`, with holes for what is not tracked, and
+/// `cacheDump(id)`: `[key, tag, payload, ttl, age, size, tags, version, grace, delta, ...]`, with holes for what is not tracked, and
 /// where there is none. The age is `undefined` for an entry without a lifetime.
 pub(super) fn dump<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
     let want = SnapshotOptions {
@@ -115,7 +115,7 @@ pub(super) fn dump<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Out
         stale: Stale::Include,
     };
     let lifetime_and_size = More {
-        fields: 5,
+        fields: 7,
         put: |js, snapshot, item, put, now| {
             if snapshot.ttl_tracked {
                 put(3, js.make_number(item.ttl)?)?;
@@ -143,6 +143,11 @@ fn put_borne<'call>(js: Js<'call>, borne: &Borne, put: &mut Put<'_, 'call>) -> O
     if borne.version != 0 {
         put(7, make_version(js, borne.version)?)?;
     }
+    for (field, time) in [(8, borne.grace), (9, borne.delta)] {
+        if time != 0.0 {
+            put(field, js.make_number(time)?)?;
+        }
+    }
     Ok(())
 }
 
@@ -154,9 +159,9 @@ struct Owned {
     borne: Borne,
 }
 
-/// `cacheLoad(id, [key, payload, tag, ttl, age, size, tags, version, ...])`: all of it is read before anything is changed.
+/// `cacheLoad(id, [key, payload, tag, ttl, age, size, tags, version, grace, delta, ...])`: all of it is read before anything is changed.
 pub(super) fn load<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Outcome<Value<'call>> {
-    const WIDTH: u32 = 8;
+    const WIDTH: u32 = 10;
     let (id, array, now) = (js.index(arguments.at(0))?, arguments.at(1), instant());
     let count = js.array_length(array)? / WIDTH;
     let mut entries = Vec::with_capacity(count as usize);
@@ -196,6 +201,8 @@ fn read_entry<'call>(js: Js<'call>, array: Value<'call>, at: u32, now: f64) -> O
     options.start = js.number(field(4)?).map(|age| now - age);
     let borne = Borne {
         version: read_version(js, Some(field(7)?))?.unwrap_or(0),
+        grace: js.number(field(8)?).unwrap_or(0.0),
+        delta: js.number(field(9)?).unwrap_or(0.0),
         ..read_tags(js, Some(field(6)?))?
     };
     with_buffers(|buffers| {
