@@ -93,6 +93,7 @@ const FORCE: ClaimOptions = ClaimOptions {
     look: true,
     join: true,
     lease_ms: 30_000.0,
+    tagged: true,
     get: GetOptions {
         allow_stale: None,
         update_age_on_get: None,
@@ -352,6 +353,96 @@ fn a_change_voids_the_flight_and_whoever_asks_after_it_begins_a_new_one() {
         }
         store.validate().unwrap();
     }
+}
+
+/// Stores a value that bears the tags.
+fn finish_with(cache: &Cache, lease: &Lease, tags: &[String]) -> bool {
+    let extras = Extras {
+        tags,
+        ..Extras::default()
+    };
+    let bearing = SetOptions {
+        extras: Some(&extras),
+        ..set()
+    };
+    cache
+        .finish(lease, value(b"brought"), Cache::NOW, &bearing)
+        .unwrap()
+}
+
+#[test]
+fn an_invalidated_tag_voids_the_flights_that_may_bear_it_and_those_alone() {
+    let tags: Vec<String> = (0..40).map(|index| format!("tag {index}")).collect();
+    let untagged = ClaimOptions {
+        tagged: false,
+        ..ClaimOptions::default()
+    };
+    let (store, cache) = cache();
+    let lease = lead(&cache, &untagged);
+    let told = follow(&cache);
+    cache.invalidate_tags(&tags).unwrap();
+    // Whoever asks after it joins: nothing that the flight brings can be older than the invalidation.
+    let late = follow(&cache);
+    assert!(finish(&cache, &lease, b"untagged"));
+    assert_eq!(
+        [soon(&told), soon(&late)],
+        [brought(b"untagged"), brought(b"untagged")]
+    );
+
+    let (mut stand, mut fall) = (0, 0);
+    for tag in &tags {
+        cache.delete(KEY, Cache::NOW).unwrap();
+        let lease = lead(&cache, &ClaimOptions::default());
+        cache.bear(&lease, std::slice::from_ref(tag)).unwrap();
+        cache.invalidate_tags(&tags[..1]).unwrap();
+        let stored = finish_with(&cache, &lease, std::slice::from_ref(tag));
+        assert!(!stored || *tag != tags[0]);
+        if stored { stand += 1 } else { fall += 1 }
+    }
+    // Tags share bits, but not all of them the same.
+    assert!(fall >= 1 && stand > 20, "{stand} stand, {fall} fall");
+
+    cache.delete(KEY, Cache::NOW).unwrap();
+    let unknown = lead(&cache, &ClaimOptions::default());
+    let told = follow(&cache);
+    cache.invalidate_tags(&tags[..1]).unwrap();
+    let anew = lead(&cache, &ClaimOptions::default());
+    assert!(
+        !finish_with(&cache, &unknown, &tags[3..4]),
+        "its tags were known to nobody"
+    );
+    assert_eq!(soon(&told), brought(b"brought"));
+    assert!(finish_with(&cache, &anew, &tags[3..4]));
+    store.validate().unwrap();
+}
+
+#[test]
+fn a_flight_that_was_taken_over_is_as_its_new_leader_has_it() {
+    let (store, cache) = cache();
+    let brief = ClaimOptions {
+        lease_ms: 1.0,
+        tagged: false,
+        ..ClaimOptions::default()
+    };
+    let tags = ["a".to_string()];
+    let first = cache.claim(KEY, 1000.0, &brief, &mut Vec::new()).unwrap();
+    assert!(matches!(first, Claim::Leader(_)));
+    let second = lead(&cache, &ClaimOptions::default());
+    cache.invalidate_tags(&tags).unwrap();
+    assert!(!finish_with(&cache, &second, &tags));
+    let third = lead(
+        &cache,
+        &ClaimOptions {
+            tagged: false,
+            ..brief
+        },
+    );
+    assert!(
+        !finish_with(&cache, &third, &tags),
+        "a tag that nobody had foreseen"
+    );
+    assert_eq!(stored(&cache), None);
+    store.validate().unwrap();
 }
 
 #[test]

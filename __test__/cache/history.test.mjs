@@ -23,6 +23,7 @@ const finish = (from, to, flight, more) => at(from, to, 'finish', { flight, valu
 const join = (from, to, saw) => at(from, to, 'join', { saw });
 const swap = (from, to, was, value, saw) => at(from, to, 'swap', { was, value, saw });
 const invalidate = (from, to) => at(from, to, 'invalidate', { tag: 't' });
+const takes = { stale: true };
 const maybe = { maybe: true };
 
 describe('a history that can be', () => {
@@ -55,6 +56,27 @@ describe('a history that can be', () => {
       [claim(0, 1, 'f'), join(2, 9, 'f'), set(3, 4, 'x'), finish(5, 6, 'f'), read(7, 8, 'x')],
     ],
     [
+      'a flight without tags that stores after a tag was invalidated',
+      [claim(0, 1, 'f'), invalidate(2, 3), finish(4, 5, 'f'), read(6, 7, 'f')],
+    ],
+    [
+      'a flight of another tag that an invalidation has left alone, and one that it has not',
+      [
+        claim(0, 1, 'f#u'),
+        invalidate(2, 3),
+        finish(4, 5, 'f#u'),
+        read(6, 7, 'f#u'),
+        claim(8, 9, 'g#u', true),
+        invalidate(10, 11),
+        finish(12, 13, 'g#u'),
+        read(14, 15, 'f#u'),
+      ],
+    ],
+    [
+      'a value that has expired, and is given to who takes a stale one',
+      [set(0, 1, 'x~'), read(2, 3, undefined), { ...join(4, 5, 'x~'), ...takes }, gone(6, 7, true)],
+    ],
+    [
       'a replaced flight that stores since the newer one failed',
       [
         claim(0, 1, 'f'),
@@ -74,8 +96,21 @@ describe('a history that cannot be', () => {
     ['a value of nobody', [read(0, 1, 'x')]],
     ['a value after one of its tags', [set(0, 1, 'x#t'), invalidate(2, 3), read(4, 5, 'x#t')]],
     [
-      'a flight that stores after a tag was invalidated',
-      [claim(0, 1, 'f'), invalidate(2, 3), finish(4, 5, 'f'), read(6, 7, 'f')],
+      'a flight that stores what bears a tag after it was invalidated',
+      [claim(0, 1, 'f#t'), invalidate(2, 3), finish(4, 5, 'f#t'), read(6, 7, 'f#t')],
+    ],
+    [
+      'a flight without tags that does not store after a tag was invalidated',
+      [claim(0, 1, 'f'), invalidate(2, 3), finish(4, 5, 'f'), read(6, 7, undefined)],
+    ],
+    [
+      'a value that has expired, given to who takes no stale one',
+      [set(0, 1, 'x~'), read(2, 3, undefined), join(4, 5, 'x~')],
+    ],
+    ['a value that had expired, and is read', [set(0, 1, 'x~'), read(2, 3, undefined), read(4, 5, 'x~')]],
+    [
+      'a stale value after a change',
+      [set(0, 1, 'x~'), read(2, 3, undefined), gone(4, 5, true), { ...join(6, 7, 'x~'), ...takes }],
     ],
     [
       'a value that two have taken',

@@ -43,6 +43,71 @@ describe.each(['shared', 'ipc'])('loading on %s', (transport) => {
     expect(seen).toEqual(['value 1', Array(3).fill('value 1'), 'value 2', 2, [null, 'value 1'], 'new']);
   });
 
+  it('voids the flights that may bear an invalidated tag, and leaves those without tags alone', async () => {
+    const seen = await both(`
+      export async function primary() {
+        const cache = cacheOf('voided', {});
+        const brought = {};
+        const bring = (key) => new Promise((done) => { brought[key] = () => done('from before'); });
+        const until = async (key) => { while (brought[key] === undefined) await later(1); return brought[key]; };
+        const flights = [
+          cache.fetch('named', bring, { tags: ['changed'] }),
+          cache.fetch('asked', bring, { tags: () => [] }),
+          cache.fetch('untagged', bring),
+        ];
+        const ends = await Promise.all(['named', 'asked', 'untagged'].map(until));
+        await cache.invalidateTags(['changed']);
+        const after = cache.fetch('untagged', () => 'a flight of its own');
+        const anew = ['named', 'asked'].map((key) => cache.fetch(key, () => 'from after'));
+        for (const end of ends) end();
+        return [await Promise.all(flights), await after, await Promise.all(anew), await cache.mGet(['named', 'asked', 'untagged']).then((found) => [...found.values()])];
+      }`);
+    const before = 'from before';
+    expect(seen).toEqual([
+      [before, before, before],
+      before,
+      ['from after', 'from after'],
+      ['from after', 'from after', before],
+    ]);
+  });
+
+  it('takes what a refresh and a grace go by along with a dump', async () => {
+    const seen = await both(`
+      export async function primary() {
+        const from = cacheOf('dumped from', {});
+        await from.fetch('graced', () => 'old', { ttl: 20, staleWhileRevalidate: 60_000, staleIfError: 30_000 });
+        await from.fetch('dear', () => later(40).then(() => 'dear'), { ttl: 600, refreshAhead: true });
+        await from.set('plain', 1);
+        const dumped = JSON.parse(JSON.stringify(await from.dump()));
+        const into = cacheOf('dumped into', {});
+        await into.load(dumped);
+        await later(30);
+        const failing = () => { throw new Error('the origin is down'); };
+        const stale = await into.fetch('graced', failing, { staleIfError: 30_000 });
+        const again = (await into.dump()).map(([key, { grace, delta }]) => [key, grace ?? null, delta > 30]);
+        // So near its end, a value that took as long to compute is refreshed by each read but few.
+        let refreshed = false;
+        while (!refreshed && (await into.getRemainingTTL('dear')) > 0) {
+          await into.fetch('dear', () => { refreshed = true; return 'anew'; }, { refreshAhead: 50 });
+          await later(5);
+        }
+        const refused = await Promise.all([{ grace: -1 }, { delta: 'long' }].map((more) => codeOf(into.load([['a', { value: 1, ...more }]]))));
+        return [stale, again, refreshed, refused, await into.size()];
+      }`);
+    const refused = Array(2).fill('FLOTILLA_ERR_INVALID_ARGUMENT');
+    expect(seen).toEqual([
+      'old',
+      [
+        ['graced', 60_000, false],
+        ['dear', null, true],
+        ['plain', null, false],
+      ],
+      true,
+      refused,
+      3,
+    ]);
+  });
+
   it('asks a function for the tags of what was fetched, and stores nothing that it cannot tag', async () => {
     const seen = await both(`
       export async function primary() {

@@ -129,12 +129,14 @@ class LRUCacheClustered extends LocalL1 {
   async #fetchThere(key, fetcher, options) {
     const { signal, tags, ...how } = given.readFetch(undefined, fetcher, options, this.#loading);
     // A function stays here, and is asked where the fetcher runs.
-    const names = typeof tags === 'function' ? undefined : tags;
+    const asks = typeof tags === 'function';
+    const names = asks ? undefined : tags;
     given.checkKey(key);
     if (signal?.aborted) throw signal.reason;
     const takesNothing = how.negativeTtl !== undefined;
     const remote = /** @type {InstanceType<typeof Remote>} */ (this.#remote);
-    const answered = remote.call('fetch', [key, said({ ...how, tags: names })], {
+    const list = [key, said({ ...how, tags: names })];
+    const answered = remote.call('fetch', asks ? [...list, true] : list, {
       fetcher,
       tags,
       takesNothing,
@@ -160,9 +162,9 @@ class LRUCacheClustered extends LocalL1 {
   async #askToLoad(entries) {
     const all = given.readDump(undefined, entries);
     return this.#ask('load', [
-      all.map(({ key, value, ttl, start, size, tags, version }) => [
+      all.map(({ key, value, ttl, start, size, tags, version, grace, delta }) => [
         key,
-        said({ value, ttl, start, size, tags, version }),
+        said({ value, ttl, start, size, tags, version, grace, delta }),
       ]),
     ]);
   }

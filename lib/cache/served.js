@@ -119,16 +119,16 @@ async function perform(LRUCacheClustered, client, worker, frame) {
 }
 
 /** @param {any} cache @param {Client} client @param {import('node:cluster').Worker} worker @param {number} id @param {any[]} list */
-async function fetchFor(cache, client, worker, id, [key, how]) {
+async function fetchFor(cache, client, worker, id, [key, how, asks]) {
   if (client.running.has(id)) throw new Malformed(`request ${id} is under way already`);
   /** What the worker says of the value that its fetcher brought. @type {any} */
-  let tags = how?.tags;
+  let tags;
   const bring = async (/** @type {any} */ _key, /** @type {FetchContext} */ context) => {
     const [value, own] = await runIn(client, worker, id, context);
     tags = own;
     return value;
   };
-  const end = cache.fetch(key, bring, { ...how, tags: () => tags });
+  const end = cache.fetch(key, bring, asks ? { ...how, tags: () => tags } : how);
   const still = setImmediate(() => say(worker, { id, event: 'held' }));
   return end.finally(() => clearImmediate(still));
 }

@@ -5,6 +5,9 @@
  * process, follow: they sleep until the end is told to them. If the leader's process dies, or holds the lease too
  * long, they are told that the flight is lost and claim again, so that one of them leads.
  *
+ * An invalidated tag voids the flights that may bring what bears it: none that was begun without tags, and all whose tags
+ * are a function of the value.
+ *
  * Whatever changes the key on purpose voids the flight: what its leader brings is for those who had asked before. A
  * fetcher that heeds its signal and gives up then has not failed; its callers ask anew.
  *
@@ -116,6 +119,9 @@ async function lead(namespace, key, flight, fetcher, how, refreshes, mayAskAnew)
   const context = contextOf(flight, readStale);
   const began = performance.now();
   try {
+    // Where nobody can be told, any tag may be meant.
+    const { tags } = how;
+    if (Array.isArray(tags)) unlessHeld(() => addon.cacheBear(flight, tags), undefined);
     const value = await fetcher(key, context);
     return await here(namespace, finish, key, flight, value, how, began);
   } catch (thrown) {
@@ -189,10 +195,10 @@ function staleWithin(namespace, key, longest) {
  * @param {OpenNamespace} namespace
  * @param {any} key
  * @param {number} mode
- * @param {number} lease
+ * @param {Readonly<Loading>} how
  */
-function claim(namespace, key, mode, lease) {
-  const found = addon.cacheClaim(namespace.id, key, mode, lease);
+function claim(namespace, key, mode, { lease, tags }) {
+  const found = addon.cacheClaim(namespace.id, key, mode, lease, tags !== undefined);
   return { found, said: takeReply() };
 }
 
@@ -207,7 +213,7 @@ function claim(namespace, key, mode, lease) {
 function refreshAhead(namespace, key, fetcher, how) {
   unlessHeld(() => {
     if (!addon.cacheRefreshDue(namespace.id, key, how.refreshAhead, Math.random())) return;
-    const { found, said } = claim(namespace, key, REFRESH, how.lease);
+    const { found, said } = claim(namespace, key, REFRESH, how);
     if (said === LEADER) leadBehind(namespace, key, found, fetcher, how);
   }, undefined);
 }
@@ -259,7 +265,7 @@ function firstMode({ forceRefresh, staleWhileRevalidate }) {
 async function flyOnce(namespace, key, fetcher, how) {
   let mode = firstMode(how);
   for (let round = 1; ; round++) {
-    const claimed = here(namespace, claim, key, mode, how.lease);
+    const claimed = here(namespace, claim, key, mode, how);
     const { found, said } = claimed instanceof Promise ? await claimed : claimed;
     tell?.('fetch of', brief(key), words.get(said) ?? 'finds it');
     if (said === NOTHING) return undefined;

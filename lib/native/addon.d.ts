@@ -253,7 +253,9 @@ export declare function cacheEntries(id: CacheId): any[];
 export declare function cacheDump(id: CacheId): any[];
 export declare function cacheLoad(id: CacheId, flat: any[]): void;
 
-export declare function cacheClaim(id: CacheId, key: Key, mode: number, lease: number): any;
+/** `tagged`: whether what the leader brings may bear tags: any, until `cacheBear` says which. */
+export declare function cacheClaim(id: CacheId, key: Key, mode: number, lease: number, tagged: boolean): any;
+export declare function cacheBear(flight: number, tags: readonly string[]): void;
 export declare function cacheRefreshDue(id: CacheId, key: Key, beta: number, random: number): boolean;
 export declare function cacheFinish(
   flight: number,

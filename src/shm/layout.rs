@@ -16,7 +16,7 @@ pub const BLOCK: u64 = 128;
 /// What a block that is not the first of its chain holds, after its link.
 pub const BLOCK_PAYLOAD: usize = 124;
 pub const ENTRY_PAYLOAD: usize = 72;
-pub const LEASE_PAYLOAD: usize = 40;
+pub const LEASE_PAYLOAD: usize = 32;
 /// What a run of blocks holds beside its payload: the link to the next run, and how many blocks it has.
 pub const RUN_HEADER: usize = 8;
 /// What the first block of something long gives up of its payload.
@@ -30,6 +30,8 @@ pub const MAX_NAMESPACES: u32 = 16_384;
 pub const MAX_PROCESSES: u32 = 512;
 pub const WAKE_WORDS: usize = 64;
 pub const STRIPES: usize = 8;
+/// A flight knows each of its tags by one of so many bits.
+pub const TAG_BITS: usize = 32;
 /// Words that count the changes of keys, chosen by a key's hash.
 pub const MARKS: u32 = 1 << 15;
 /// How many namespaces may be read by way of copies at once, and how many threads of how many namespaces.
@@ -208,7 +210,11 @@ pub struct Namespace {
     /// Of the drawn runs; nothing while there are none.
     pub last_drawn: Word32,
     unused_word: Word32,
-    unused: [Word64; 69],
+    /// For each bit of tags: flights that have it and a smaller token than this are void.
+    pub void_tags: [Word64; TAG_BITS],
+    /// The largest of them: flights with no smaller a token are not void by a tag.
+    pub void_tagged: Word64,
+    unused: [Word64; 36],
     pub stripes: [Stripe; STRIPES],
 }
 
@@ -332,6 +338,9 @@ pub struct Lease {
     pub outcome: Word64,
     /// What followers know the lease by: it stays when the lease is taken over.
     pub flight: Word64,
+    /// The bits of the tags that what the leader brings may bear.
+    pub tags: Word32,
+    reserved: Word32,
     payload: Payload<LEASE_PAYLOAD>,
 }
 

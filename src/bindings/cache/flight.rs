@@ -8,7 +8,7 @@
 //! If the thread ends, its leases are released as its table is dropped; if the process dies, the store frees them.
 
 use super::super::js::{Arguments, Failure, Js, Outcome, Value, called_back, internal};
-use super::operations::{read_tags, write_options};
+use super::operations::{read_tags, read_texts, write_options};
 use super::thread::{Buffers, note, now, outcome_taker, reply, with_buffers, with_cache, with_flights};
 use super::{keys, values};
 use crate::error::{Code, Error};
@@ -94,8 +94,8 @@ impl Flights {
     }
 }
 
-/// `cacheClaim(id, key, mode, lease)`: the value, or the number of a flight; the reply byte says which.
-pub(super) fn claim<'call>(js: Js<'call>, arguments: &Arguments<'call, 4>) -> Outcome<Value<'call>> {
+/// `cacheClaim(id, key, mode, lease, tagged)`: the value, or the number of a flight; the reply byte says which.
+pub(super) fn claim<'call>(js: Js<'call>, arguments: &Arguments<'call, 5>) -> Outcome<Value<'call>> {
     let id = js.index(arguments.at(0))?;
     let mode = js.number(arguments.at(2)).unwrap_or_default();
     let options = ClaimOptions {
@@ -105,6 +105,7 @@ pub(super) fn claim<'call>(js: Js<'call>, arguments: &Arguments<'call, 4>) -> Ou
         lease_ms: js
             .number(arguments.at(3))
             .ok_or_else(|| internal("A lease must be a number"))?,
+        tagged: js.boolean(arguments.at(4)).unwrap_or(true),
         ..ClaimOptions::default()
     };
     loop {
@@ -232,6 +233,18 @@ pub(super) fn finish<'call>(js: Js<'call>, arguments: &Arguments<'call, 9>) -> O
         drop(led(js, arguments.at(0))?);
         js.make_boolean(stored)
     })
+}
+
+/// `cacheBear(flight, tags)`: which tags what its leader brings will bear.
+pub(super) fn bear<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Outcome<Value<'call>> {
+    let number = js.index(arguments.at(0))?;
+    let tags = read_texts(js, arguments.at(1))?;
+    with_flights(|flights| {
+        let open = flights.open.borrow();
+        let flight = open.get(&number).ok_or_else(ended)?;
+        flight.cache.bear(&flight.lease, &tags).map_err(Failure::from)
+    })?;
+    js.undefined()
 }
 
 /// `cacheFail(flight, error)`: the followers get the error's text.

@@ -104,7 +104,8 @@ fn add_functions<'call>(js: Js<'call>, exports: Value<'call>) -> Outcome<()> {
         c"cacheDump" 1 snapshot::dump;
         c"cacheLoad" 2 snapshot::load;
 
-        c"cacheClaim" 4 flight::claim;
+        c"cacheClaim" 5 flight::claim;
+        c"cacheBear" 2 flight::bear;
         c"cacheRefreshDue" 4 flight::refresh_due;
         c"cacheFinish" 9 flight::finish;
         c"cacheFail" 2 flight::fail;

@@ -29,6 +29,7 @@ use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::{Key, Value};
 use crate::store::table::chain::{Chain, Cursor, First};
 use crate::store::table::entry::{Found, Sought};
+use crate::store::table::extras::check_tag;
 use crate::sys::clock::monotonic_ms;
 
 pub(in crate::store) const RUNNING: u32 = 1;
@@ -193,7 +194,10 @@ impl Cache {
             };
             let own = held.lease_block(found.id)?;
             held.voids_below = lease.token;
-            let stored = if !held.runs(own) {
+            let tags = options.extras.map_or(&[][..], |extras| extras.tags);
+            // Of a tag that it was not begun with, nobody knows whether it was invalidated meanwhile.
+            let unforeseen = held.bits_of(tags) & !own.tags.get() != 0;
+            let stored = if !held.runs(own) || unforeseen {
                 false
             } else if now > own.deadline.get_f64() {
                 held.set_if_absent(&sought, value, now, options)?
@@ -206,6 +210,18 @@ impl Cache {
         })?;
         self.store().wake(waiters);
         Ok(stored)
+    }
+
+    /// Says which tags what the leader brings will bear, so that the invalidation of others does not void its flight.
+    pub fn bear(&self, lease: &Lease, tags: &[String]) -> Result<()> {
+        tags.iter().try_for_each(|tag| check_tag(tag))?;
+        let sought = self.sought(lease.key())?;
+        self.with(|held| {
+            if let Some(found) = held.own_lease(&sought, lease.token)? {
+                held.lease_block(found.id)?.tags.put(held.bits_of(tags));
+            }
+            Ok(())
+        })
     }
 
     /// Tells the followers that there will be no value, and why.
@@ -369,6 +385,7 @@ impl Held<'_> {
         change.set64(&lease.deadline, (now + o.lease_ms).to_bits());
         change.set32(&lease.owner, me.slot);
         change.set32(&lease.owner_generation, me.generation);
+        change.set32(&lease.tags, tags_of(o));
         change.commit()?;
         Ok(Taken::Leader(named(lease)))
     }
@@ -394,6 +411,7 @@ impl Held<'_> {
         lease.token.put(token);
         lease.flight.put(token);
         lease.waiters.put(0);
+        lease.tags.put(tags_of(o));
         lease.owner.put(me.slot);
         lease.owner_generation.put(me.generation);
         lease.outcome_first.put(NIL);
@@ -589,6 +607,11 @@ impl Held<'_> {
         }
         Ok(())
     }
+}
+
+/// The bits of the tags that a flight may bring, before its leader says which.
+fn tags_of(o: &ClaimOptions) -> u32 {
+    if o.tagged { u32::MAX } else { 0 }
 }
 
 fn clock(now: f64) -> f64 {

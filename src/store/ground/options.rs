@@ -203,6 +203,8 @@ pub struct ClaimOptions {
     pub join: bool,
     /// How long a leader may take before another may lead.
     pub lease_ms: f64,
+    /// Whether what the leader brings may bear tags: any, until `Cache::bear` says which.
+    pub tagged: bool,
     /// For the lookup that comes first.
     pub get: GetOptions,
 }
@@ -214,6 +216,7 @@ impl Default for ClaimOptions {
             look: true,
             join: true,
             lease_ms: 30_000.0,
+            tagged: true,
             get: GetOptions::default(),
         }
     }

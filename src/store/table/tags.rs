@@ -103,8 +103,7 @@ impl<'s> Held<'s> {
         let time = self.ns.tag_clock.get().wrapping_add(1);
         let row = leaf.row(hash).or_else(|| leaf.oldest()).ok_or(Stop::Damaged)?;
         let mut change = self.begin();
-        // What a flight will bring bears tags that nobody knows yet.
-        self.void_all_flights(&mut change);
+        self.void_flights_with(&mut change, hash);
         // Before anything of this can be seen, copies of entries with tags are no longer true.
         if let Some(area) = self.area() {
             change.count(&area.tag_epoch);

@@ -4,20 +4,37 @@
 //! without the other. A lease that is void stays for its leader and for those who follow: they get what it brings,
 //! and nothing of it is stored. Eviction, expiry and `touch` change nothing that a leader could have read.
 //!
+//! An invalidated tag voids the flights that may bring what bears it. A flight knows its tags by a bit each: none where it
+//! was begun without tags, all of them where its tags are known only when its value is. Two tags with the same bit are
+//! taken for one, which voids a flight for nothing now and then, and never misses one. `void_tags` has a word for each
+//! bit, so that voiding is one store, and
+//! `void_tagged` the latest of them.
+//!
 //! `clear` voids the flights of a whole namespace by one store: leases with a smaller token than `void_before` are
 //! void, whatever their state says.
 
 use crate::shm::journal::Transaction;
-use crate::shm::layout::Lease;
+use crate::shm::layout::{Lease, TAG_BITS};
 use crate::store::flights::flight::{RUNNING, VOID, leader_of};
 use crate::store::ground::held::Held;
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::table::entry::Sought;
+use crate::store::table::extras::tag_hash;
 
 impl Held<'_> {
     /// Whether what the leader brings may be stored.
     pub(in crate::store) fn runs(&self, lease: &Lease) -> bool {
-        lease.state.get() == RUNNING && lease.token.get() >= self.ns.void_before.get()
+        let token = lease.token.get();
+        lease.state.get() == RUNNING
+            && token >= self.ns.void_before.get()
+            && (token >= self.ns.void_tagged.get() || !self.is_void_by_tag(lease, token))
+    }
+
+    #[cold]
+    fn is_void_by_tag(&self, lease: &Lease, token: u64) -> bool {
+        let tags = lease.tags.get();
+        let mut bits = self.ns.void_tags.iter().enumerate();
+        bits.any(|(bit, before)| tags & (1 << bit) != 0 && token < before.get())
     }
 
     /// Voids the flights on a key, as part of the change that makes them old.
@@ -50,6 +67,24 @@ impl Held<'_> {
         self.wakes |= 1 << leader_of(lease).bit();
     }
 
+    /// Voids the flights that may bring what bears a tag.
+    pub(in crate::store) fn void_flights_with(&mut self, change: &mut Transaction, tag: u64) {
+        if self.ns.lease_count.get() == 0 {
+            return;
+        }
+        let word = &self.ns.void_tags[tag_bit(tag) as usize];
+        let token = self.segment.header().lease_tokens.add(1);
+        change.set64(word, token);
+        change.set64(&self.ns.void_tagged, token);
+        self.wakes = u64::MAX;
+    }
+
+    /// The bits of tags, as a flight knows them.
+    pub(in crate::store) fn bits_of(&self, tags: &[String]) -> u32 {
+        let bit = |tag: &String| 1 << tag_bit(tag_hash(self.segment, tag));
+        tags.iter().map(bit).fold(0, |all, bit: u32| all | bit)
+    }
+
     /// Voids every flight of the namespace, however many there are.
     pub(in crate::store) fn void_all_flights(&mut self, change: &mut Transaction) {
         if self.ns.lease_count.get() == 0 {
@@ -58,4 +93,10 @@ impl Held<'_> {
         change.set64(&self.ns.void_before, self.segment.header().lease_tokens.add(1));
         self.wakes = u64::MAX;
     }
+}
+
+/// The bit that stands for a tag: of its hash's high end, as the low one leads through the table of tags.
+fn tag_bit(hash: u64) -> u32 {
+    const { assert!(TAG_BITS == 1 << 5 && TAG_BITS == u32::BITS as usize) };
+    (hash >> (u64::BITS - 5)) as u32
 }
