@@ -3,6 +3,9 @@
 //! Shared by the property test (`tests/model.rs`) and the fuzz target (`fuzz/fuzz_targets/store.rs`): both feed bytes,
 //! from which options and actions are read.
 
+#[path = "model_flights.rs"]
+mod flights;
+
 use std::sync::{Arc, LazyLock};
 
 use flotilla::error::Code;
@@ -115,6 +118,7 @@ struct Model {
     sets: u64,
     deletes: u64,
     evictions: u64,
+    flights: flights::Flights,
 }
 
 #[derive(Debug, PartialEq)]
@@ -134,6 +138,7 @@ impl Model {
             sets: 0,
             deletes: 0,
             evictions: 0,
+            flights: flights::Flights::default(),
         }
     }
 
@@ -193,6 +198,7 @@ impl Model {
         o: &SetOptions,
     ) -> Result<bool, Refusal> {
         let size = self.size(o.size)?;
+        self.flights.void(&key);
         if size > self.largest() {
             if let Some(at) = self.position(&key) {
                 self.items.remove(at);
@@ -447,7 +453,7 @@ struct Pair {
 impl Pair {
     /// Does the next thing on both sides. `None` at the end of the bytes.
     fn step(&mut self, bytes: &mut Bytes) -> Option<()> {
-        match bytes.below(32)? {
+        match bytes.below(40)? {
             0..=6 => self.set(bytes)?,
             7..=10 => self.get(bytes)?,
             11 => self.peek(bytes)?,
@@ -469,6 +475,7 @@ impl Pair {
             }
             21 if bytes.below(4)? == 0 => {
                 self.model.items.clear();
+                self.model.flights.void_all();
                 self.cache.clear().unwrap();
             }
             22 => self.pop(),
@@ -477,6 +484,10 @@ impl Pair {
             26 => self.take(bytes)?,
             27 | 28 => self.get_with_version(bytes)?,
             29 | 30 => self.set_if_version(bytes)?,
+            31..=34 => self.claim(bytes)?,
+            35 | 36 => self.finish(bytes)?,
+            37 => self.give_up(bytes)?,
+            38 => self.load(bytes)?,
             _ => self.compare(),
         }
         Some(())
@@ -509,6 +520,7 @@ impl Pair {
         let should = self.model.get(&key, self.now, &GetOptions::default());
         self.model.deletes += u64::from(should.is_some());
         self.model.items.retain(|item| item.key != key);
+        self.model.flights.void(&key);
         assert_eq!(tag.map(|tag| (tag, self.out.clone())), should);
         Some(())
     }
@@ -580,6 +592,7 @@ impl Pair {
             return Some(());
         }
         self.cache.invalidate_tags(some).unwrap();
+        self.model.flights.void_tagged();
         for item in &mut self.model.items {
             item.gone |= item.extras.tags.iter().any(|tag| some.contains(tag));
         }
@@ -664,6 +677,7 @@ impl Pair {
         self.model.tidy(self.now);
         let at = self.model.position(&key);
         let there = at.is_some_and(|at| !self.model.items.remove(at).gone);
+        self.model.flights.void(&key);
         self.model.deletes += u64::from(there);
         assert_eq!(self.cache.delete(borrow(&key), self.now).unwrap(), there);
         Some(())

@@ -108,7 +108,9 @@ impl Cache {
             }
         });
         let Some((tag, ns)) = seen else {
-            *memo = Memo::default();
+            if memo.entry != NIL {
+                *memo = Memo::default();
+            }
             return None;
         };
         ns.stripes[self.store().stripe()].hits.add(1);
