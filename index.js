@@ -1,4 +1,4 @@
-/** The public door. What stands behind each name is documented in `index.d.ts`. */
+/** The entry point of the whole library. Each name is documented in `index.d.ts`. */
 
 const library = require('./lib/doors/library.js');
 

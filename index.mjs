@@ -1,6 +1,6 @@
 // Generated from index.js by "npm run generate".
 
-import door from './index.js';
+import entry from './index.js';
 
 export const {
   FlotillaError,
@@ -41,6 +41,6 @@ export const {
   untracked,
   versions,
   wrap,
-} = door;
+} = entry;
 
-export default door.default;
+export default entry.default;

@@ -15,7 +15,7 @@ export default defineConfig({
       deps: {
         // It comes as TypeScript, which Node cannot load from `node_modules`.
         inline: ['reactive-framework-test-suite'],
-        // The library’s own door: as users have it, loaded by Node and not rewritten.
+        // The library’s own entry point: as users have it, loaded by Node and not rewritten.
         external: [/\/index\.mjs$/],
       },
     },

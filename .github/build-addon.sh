@@ -11,4 +11,4 @@ fi
 npm ci
 npm run build
 node -e "const { target } = require('flotilla').versions; if (target !== '$1') throw Error('built for ' + target)"
-npm test -- __test__/errors __test__/package/doors.test.mjs __test__/package/loader.test.mjs
+npm test -- __test__/errors __test__/package/entry-points.test.mjs __test__/package/loader.test.mjs

@@ -16,7 +16,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { errorsPage } from './errors-page.mjs';
-import { esmDoor } from './esm-door.mjs';
+import { esmEntry } from './esm-entry.mjs';
 import { completeLock } from './lockfile.mjs';
 import { withCharts } from './map.mjs';
 import { fail, root } from './run.mjs';
@@ -34,7 +34,7 @@ const json = (value) => `${JSON.stringify(value, null, 2)}\n`;
 const manifest = JSON.parse(read('package.json'));
 const { version, license, engines } = manifest;
 
-const doors = [
+const entryPoints = [
   'index',
   ...['core', 'server', 'cache', 'express'].map((part) => `lib/doors/${part}`),
   ...['express-session', 'express-rate-limit', 'fastify-rate-limit'].map((store) => `lib/doors/${store}`),
@@ -74,7 +74,7 @@ function generated() {
     'Cargo.lock': withVersion(read('Cargo.lock')),
     'docs/architecture.md': withCharts(read('docs/architecture.md'), read('tests/walls.rs')),
     'docs/errors.md': errorsPage(table),
-    ...Object.fromEntries(doors.map((door) => [`${door}.mjs`, esmDoor(`${door}.js`)])),
+    ...Object.fromEntries(entryPoints.map((entry) => [`${entry}.mjs`, esmEntry(`${entry}.js`)])),
     ...Object.assign({}, ...platforms.map(platformFiles)),
   };
 }

@@ -96,21 +96,21 @@ describe('the two tarballs in an empty folder', () => {
     expect(pids.size).toBe(2);
   });
 
-  it('open every door, for import and for require', async () => {
+  it('open every entry point, for import and for require', async () => {
     const folder = unpacked();
     const { exports } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
-    const doors = Object.keys(exports).filter((door) => door !== './package.json');
+    const entries = Object.keys(exports).filter((entry) => entry !== './package.json');
     const script = `
       import { createRequire } from 'node:module';
       const require = createRequire(process.cwd() + '/x.js');
-      for (const door of ${JSON.stringify(doors)}.map((door) => door.replace('.', 'flotilla'))) {
-        const [esm, cjs] = [await import(door), require(door)];
-        if (esm.default !== cjs.default) throw new Error(door);
-        console.log(door);
+      for (const entry of ${JSON.stringify(entries)}.map((entry) => entry.replace('.', 'flotilla'))) {
+        const [esm, cjs] = [await import(entry), require(entry)];
+        if (esm.default !== cjs.default) throw new Error(entry);
+        console.log(entry);
       }`;
     const ended = await start(process.execPath, ['--input-type=module', '-e', script], { cwd: folder }).ended;
     expect(ended, ended.stderr).toMatchObject({ code: 0 });
-    expect(ended.stdout.trim().split('\n')).toEqual(doors.map((door) => door.replace('.', 'flotilla')));
+    expect(ended.stdout.trim().split('\n')).toEqual(entries.map((entry) => entry.replace('.', 'flotilla')));
   });
 
   it('carry an addon of at most 1.5 MB', () => {

@@ -23,7 +23,7 @@ function oneInstance(make) {
 }
 
 /**
- * The one instance, for those below it. It is there: whatever door was opened has made it.
+ * The one instance, for those below it. It is there: every entry point has made it.
  *
  * @returns {typeof import('../../index.js')}
  */

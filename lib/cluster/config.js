@@ -1,5 +1,5 @@
 /**
- * The configuration of `startServer`: what the program gave, checked at the door, over what the environment says, over
+ * The configuration of `startServer`: what the program gave, checked first, over what the environment says, over
  * the defaults. A refused call changes nothing.
  */
 

@@ -1,12 +1,12 @@
 // Generated from cache.js by "npm run generate".
 
-import door from './cache.js';
+import entry from './cache.js';
 
 export const {
   LRUCacheClustered,
   LRUCacheForClustersAsPromised,
   memoize,
   wrap,
-} = door;
+} = entry;
 
-export default door.default;
+export default entry.default;

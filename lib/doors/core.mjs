@@ -1,6 +1,6 @@
 // Generated from core.js by "npm run generate".
 
-import door from './core.js';
+import entry from './core.js';
 
 export const {
   batch,
@@ -13,4 +13,4 @@ export const {
   serializeToScript,
   signal,
   untracked,
-} = door;
+} = entry;

@@ -1,9 +1,9 @@
 // Generated from express-rate-limit.js by "npm run generate".
 
-import door from './express-rate-limit.js';
+import entry from './express-rate-limit.js';
 
 export const {
   FlotillaRateLimitStore,
-} = door;
+} = entry;
 
-export default door.default;
+export default entry.default;

@@ -1,9 +1,9 @@
 // Generated from express-session.js by "npm run generate".
 
-import door from './express-session.js';
+import entry from './express-session.js';
 
 export const {
   FlotillaStore,
-} = door;
+} = entry;
 
-export default door.default;
+export default entry.default;

@@ -1,6 +1,6 @@
 // Generated from express.js by "npm run generate".
 
-import door from './express.js';
+import entry from './express.js';
 
 export const {
   createOpenTelemetrySink,
@@ -18,6 +18,6 @@ export const {
   setServerConfig,
   startServer,
   stopServer,
-} = door;
+} = entry;
 
-export default door.default;
+export default entry.default;

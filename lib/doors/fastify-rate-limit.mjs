@@ -1,9 +1,9 @@
 // Generated from fastify-rate-limit.js by "npm run generate".
 
-import door from './fastify-rate-limit.js';
+import entry from './fastify-rate-limit.js';
 
 export const {
   fastifyRateLimitStore,
-} = door;
+} = entry;
 
-export default door.default;
+export default entry.default;

@@ -1,5 +1,5 @@
 /**
- * The whole library, as one object: what every door leads to. `tsc` checks it here against the contract; a
+ * The whole library, as one object: what every entry point exports a part of. `tsc` checks it here against the contract; a
  * file beside a declaration of its own name, as `index.js` is, it would pass over.
  *
  * What must be there before anything is used is loaded at once: the addon, so that a broken installation is told of here;

@@ -1,9 +1,9 @@
 // Generated from server.js by "npm run generate".
 
-import door from './server.js';
+import entry from './server.js';
 
 export const {
   createServerScope,
   scopeMiddleware,
   scopePlugin,
-} = door;
+} = entry;

@@ -1,4 +1,4 @@
-/** The options of a server, checked at the door, with everything filled in that was not given. */
+/** The options of a server: checked, and with a value for each that was not given. */
 
 /** @import { LoggerLike, ResolvedServerConfig } from '../../index.js' */
 /** @import { AnyContext } from './context.js' */

@@ -20,13 +20,13 @@ async function answer(script, cwd = root, env = {}) {
   return JSON.parse(stdout);
 }
 
-describe.each([...parts, ...stores])('%s', (door) => {
+describe.each([...parts, ...stores])('%s', (entry) => {
   it('has the same names and the same things for import and require', async () => {
     const script = `
       import { createRequire } from 'node:module';
-      import * as esm from '${door}';
-      const cjs = createRequire(process.cwd() + '/x.js')('${door}');
-      const names = (door) => Object.keys(door).filter((name) => name !== '__esModule').sort();
+      import * as esm from '${entry}';
+      const cjs = createRequire(process.cwd() + '/x.js')('${entry}');
+      const names = (entry) => Object.keys(entry).filter((name) => name !== '__esModule').sort();
       console.log(JSON.stringify({
         esm: names(esm),
         cjs: names(cjs),
@@ -38,10 +38,10 @@ describe.each([...parts, ...stores])('%s', (door) => {
   });
 });
 
-describe.each(parts)('%s', (door) => {
+describe.each(parts)('%s', (entry) => {
   it('offers what the root offers, by the same names', () => {
     const main = require('flotilla');
-    for (const [name, value] of Object.entries(require(door))) {
+    for (const [name, value] of Object.entries(require(entry))) {
       if (name !== 'default') expect(value, name).toBe(main[name]);
     }
   });
@@ -52,8 +52,8 @@ describe('the default exports', () => {
     ['flotilla', 'express'],
     ['flotilla/express', 'express'],
     ['flotilla/cache', 'LRUCacheClustered'],
-  ])('of %s is %s', (door, name) => {
-    expect(require(door).default).toBe(require('flotilla')[name]);
+  ])('of %s is %s', (entry, name) => {
+    expect(require(entry).default).toBe(require('flotilla')[name]);
   });
 });
 
@@ -97,9 +97,9 @@ describe('one instance of the library in a process', () => {
       library.createServer;
       const ours = Object.keys(before).filter((file) => file.startsWith(process.cwd() + '/lib/'));
       const twice = ours.filter((file) => require.cache[file] !== before[file]);
-      const door = require('flotilla/cache').LRUCacheClustered === library.LRUCacheClustered;
-      console.log(JSON.stringify({ some: ours.length > 9, twice, door }));`;
-    expect(await answer(script)).toEqual({ some: true, twice: [], door: true });
+      const entry = require('flotilla/cache').LRUCacheClustered === library.LRUCacheClustered;
+      console.log(JSON.stringify({ some: ours.length > 9, twice, entry }));`;
+    expect(await answer(script)).toEqual({ some: true, twice: [], entry: true });
   });
 
   it('is each thread’s own in a worker thread, and loads there too', async () => {
@@ -156,9 +156,9 @@ describe('the contract', () => {
 
   it.each([
     ['flotilla', 'index.d.ts'],
-    ...[...parts.slice(1), ...stores].map((door) => [door, `lib/doors/${path.basename(door)}.d.ts`]),
-  ])('of %s names each value that it exports, and no other', (door, file) => {
-    const exported = Object.keys(require(door)).filter((name) => name !== '__esModule');
+    ...[...parts.slice(1), ...stores].map((entry) => [entry, `lib/doors/${path.basename(entry)}.d.ts`]),
+  ])('of %s names each value that it exports, and no other', (entry, file) => {
+    const exported = Object.keys(require(entry)).filter((name) => name !== '__esModule');
     expect(declared(file)).toEqual(exported.sort());
   });
 });

@@ -1,5 +1,5 @@
 /**
- * The doors as ES modules see them: the default exports, and that they are the same types as for CommonJS.
+ * The entry points as ES modules see them: the default exports, and that they are the same types as for CommonJS.
  */
 
 import type * as root from 'flotilla';

@@ -1,4 +1,4 @@
-/** The doors as CommonJS sees them: what each exports, and that all lead to one and the same. */
+/** The entry points as CommonJS sees them: what each exports, and that all lead to one and the same. */
 
 import root = require('flotilla');
 import cache = require('flotilla/cache');
@@ -34,7 +34,7 @@ type LifecycleNames = 'createContext' | 'createServer' | 'createServers' | 'test
  */
 type Values<T, N extends keyof T> = { -readonly [K in N]: T[K] };
 
-describe('each door exports its part', () => {
+describe('each entry point exports its part', () => {
   test('the root exports all', () => {
     expectTypeOf<keyof typeof root>().toEqualTypeOf<
       | (CoreNames | ScopeNames | CacheNames | BalancerNames | LifecycleNames)
@@ -68,7 +68,7 @@ describe('each door exports its part', () => {
   });
 });
 
-describe('a door leads to what the root exports', () => {
+describe('an entry point leads to what the root exports', () => {
   test('for every name', () => {
     expectTypeOf<Values<typeof core, CoreNames>>().toEqualTypeOf<Values<typeof root, CoreNames>>();
     expectTypeOf<Values<typeof scopes, ScopeNames>>().toEqualTypeOf<Values<typeof root, ScopeNames>>();
