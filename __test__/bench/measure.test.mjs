@@ -117,6 +117,9 @@ it('times a contestant that is a function in the unit of the suite', async () =>
   const [inNanoseconds] = await run([loop]);
   const [inSeconds] = await run([loop], { unit: 's' });
   expect(inNanoseconds?.calls).toBeGreaterThan(100);
-  for (const time of inNanoseconds?.rounds ?? []) expect(time).toBeGreaterThan(1);
-  for (const time of inSeconds?.rounds ?? []) expect(time).toBeLessThan(1e-4);
+  const shortest = (/** @type {typeof inSeconds} */ measured) => Math.min(...(measured?.rounds ?? []));
+  // A busy machine may lengthen all rounds of one of the two a hundredfold; the units differ by a thousand million.
+  const ratio = shortest(inNanoseconds) / shortest(inSeconds);
+  expect(ratio).toBeGreaterThan(1e7);
+  expect(ratio).toBeLessThan(1e11);
 });

@@ -2,8 +2,8 @@
  * `fetch`: the value of a key, or what one of all who ask for it brings.
  *
  * Who claims a missing key first leads: it runs its fetcher, and stores what that brings. All others, in whatever
- * process, follow: they sleep until the end is told to them. If the leader's process dies, or holds the lease too
- * long, they are told that the flight is lost and claim again, so that one of them leads.
+ * process, follow: they sleep until the end is told to them. If the leader's process dies, or leads for
+ * too long, they are told that the flight is lost and claim again, so that one of them leads.
  *
  * An invalidated tag voids the flights that may bring what bears it: none that was begun without tags, and all whose tags
  * are a function of the value.

@@ -39,7 +39,7 @@ function listenerOf(app) {
 }
 
 /**
- * Refuses at the door what cannot be served.
+ * Refuses what cannot be served before anything is done with it.
  *
  * @param {any} app
  */
