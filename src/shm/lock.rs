@@ -69,9 +69,18 @@ fn locked(mutex: &'static SharedMutex, acquired: Acquired) -> Result<Locked, Ref
             mutex,
             this_thread: PhantomData,
         })),
-        Acquired::Busy if mutex.is_orphaned() => Err(Refused::Unrecoverable),
-        Acquired::Busy => Err(Refused::Busy(mutex.holder())),
+        Acquired::Busy => Err(busy(mutex)),
         Acquired::Lost => Err(Refused::Unrecoverable),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn busy(mutex: &SharedMutex) -> Refused {
+    if mutex.is_orphaned() {
+        Refused::Unrecoverable
+    } else {
+        Refused::Busy(mutex.holder())
     }
 }
 

@@ -80,20 +80,25 @@ impl SharedMutex {
     /// Waits for it as long as `patience` lasts: its holder may have been stopped, and nobody knows for how long.
     #[inline]
     pub fn lock(&self, patience: Duration) -> Acquired {
-        for _ in 0..SPINS {
-            match self.try_lock() {
-                Acquired::Busy => std::hint::spin_loop(),
-                other => return other,
-            }
+        match self.try_lock() {
+            Acquired::Busy => self.lock_slowly(patience),
+            other => other,
         }
-        self.lock_slowly(patience)
     }
 
-    /// Sleeps for it, but never for long at a time. A waiter that is killed after it was woken and before it took the
+    /// Tries some times more, then sleeps for it, but never for long at a time. A waiter that is killed after it was woken and before it took the
     /// lock takes the wake-up with it, if a third process got the lock in between: that one does not know of any
     /// sleeper, and nobody wakes the next. The kernel makes up for this only where the lock is free.
     #[cold]
+    #[inline(never)]
     fn lock_slowly(&self, patience: Duration) -> Acquired {
+        for _ in 0..SPINS {
+            std::hint::spin_loop();
+            match self.try_lock() {
+                Acquired::Busy => {}
+                other => return other,
+            }
+        }
         let begun = Instant::now();
         loop {
             let left = patience.saturating_sub(begun.elapsed());
@@ -129,6 +134,7 @@ impl SharedMutex {
 
     /// Makes a mutex that nobody uses, to see of what kind it is.
     #[cold]
+    #[inline(never)]
     fn made_kind() -> u32 {
         let sample = Self {
             // SAFETY: any bytes are a `pthread_mutex_t`, and these are all zero.

@@ -104,18 +104,11 @@ impl Cache {
         for _ in 0..ROUNDS {
             let place = self.place();
             let mut held = match self.hold(place) {
-                Err(error) if error.code == Code::SegmentDamaged && !condemned => {
-                    condemned = true;
-                    self.shared.store.listing()?.abandon(place)?;
-                    self.reopen()?;
+                Ok(held) => held,
+                Err(error) => {
+                    self.find_again(place, error, &mut condemned)?;
                     continue;
                 }
-                // The lock may be that of a namespace which is none any more, and whose lock nobody lets go.
-                Err(error) if error.code == Code::LockHeld && self.is_gone(place) => {
-                    self.reopen()?;
-                    continue;
-                }
-                held => held?,
             };
             if held.ns.generation.get() != place.generation {
                 drop(held);
@@ -136,17 +129,7 @@ impl Cache {
                     }
                     return Ok(answer);
                 }
-                Err(Stop::Refused(error)) => return Err(error),
-                Err(Stop::Busy(holder)) => return Err(busy(holder)),
-                Err(Stop::NoRoom(blocks)) => {
-                    drop(held);
-                    store.make_room(blocks, place.slot)?;
-                }
-                Err(Stop::Damaged) if !condemned => {
-                    condemned = true;
-                    held.condemn()?;
-                }
-                Err(Stop::Damaged) => return Err(unrecoverable()),
+                Err(stop) => self.see_to(stop, held, &mut condemned)?,
             }
         }
         Err(Error::new(
@@ -155,35 +138,63 @@ impl Cache {
         ))
     }
 
-    /// Takes the namespace's lock. What this process waited for in vain it does not wait for again, until another
-    /// thread has the lock.
+    /// Does what lets a stopped operation be begun again.
+    #[cold]
+    #[inline(never)]
+    fn see_to(&self, stop: Stop, mut held: Held, condemned: &mut bool) -> Result<()> {
+        match stop {
+            Stop::Refused(error) => Err(error),
+            Stop::Busy(holder) => Err(busy(holder)),
+            Stop::NoRoom(blocks) => {
+                let slot = held.slot;
+                drop(held);
+                self.shared.store.make_room(blocks, slot)
+            }
+            Stop::Damaged if !*condemned => {
+                *condemned = true;
+                held.condemn()
+            }
+            Stop::Damaged => Err(unrecoverable()),
+        }
+    }
+
+    /// Takes the namespace's lock.
     #[inline(always)]
     fn hold(&self, place: Place) -> Result<Held<'_>> {
-        let segment = self.shared.store.segment();
-        let stuck = self.shared.stuck.load(Ordering::Relaxed);
-        if stuck == 0 {
-            let held = hold(segment, place.slot, segment.patience());
-            if held.is_err() {
-                self.note_holder(place);
-            }
-            return held;
+        if self.shared.stuck.load(Ordering::Relaxed) != 0 {
+            return self.hold_after_trouble(place);
         }
+        let segment = self.shared.store.segment();
+        hold(segment, place.slot, segment.patience())
+    }
+
+    /// What this process waited for in vain it does not wait for again, until another thread has the lock.
+    #[cold]
+    #[inline(never)]
+    fn hold_after_trouble(&self, place: Place) -> Result<Held<'_>> {
+        let segment = self.shared.store.segment();
+        let stuck = self.shared.stuck.swap(0, Ordering::Relaxed);
         let patience = if self.holder(place) == stuck {
             Duration::ZERO
         } else {
             segment.patience()
         };
-        let held = hold(segment, place.slot, patience);
-        self.shared.stuck.store(0, Ordering::Relaxed);
-        if held.is_err() {
-            self.note_holder(place);
-        }
-        held
+        hold(segment, place.slot, patience)
     }
 
+    /// The lock was not to be had. It may be lost, and then the namespace is made anew; or it may be that of one which is
+    /// none any more, and whose lock nobody lets go.
     #[cold]
-    fn note_holder(&self, place: Place) {
-        self.shared.stuck.store(self.holder(place), Ordering::Relaxed);
+    #[inline(never)]
+    fn find_again(&self, place: Place, error: Error, condemned: &mut bool) -> Result<()> {
+        if error.code == Code::SegmentDamaged && !*condemned {
+            *condemned = true;
+            self.shared.store.listing()?.abandon(place)?;
+        } else if error.code != Code::LockHeld || !self.is_gone(place) {
+            self.shared.stuck.store(self.holder(place), Ordering::Relaxed);
+            return Err(error);
+        }
+        self.reopen()
     }
 
     /// Whether the namespace was destroyed or given up.

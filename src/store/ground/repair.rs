@@ -9,7 +9,7 @@
 
 use crate::error::{Code, Error, Result};
 use crate::shm::layout::NIL;
-use crate::shm::lock::{self, Locked, Refused};
+use crate::shm::lock::{self, DeadGuard, Guard, Locked, Refused};
 use crate::shm::pool::Shortage;
 use crate::shm::segment::Segment;
 use crate::store::entries::remove::{PENDING_CLEAR, PENDING_CONDEMNED, PENDING_NOTHING};
@@ -37,6 +37,8 @@ pub(in crate::store) fn busy(holder: u32) -> Error {
     )
 }
 
+#[cold]
+#[inline(never)]
 pub(in crate::store) fn refused(refused: Refused) -> Error {
     match refused {
         Refused::Busy(holder) => busy(holder),
@@ -50,16 +52,22 @@ pub(in crate::store) fn hold(segment: &Segment, slot: u32, patience: Duration) -
     let (Some(ns), Some(record)) = (segment.namespace(slot), segment.record(slot)) else {
         return Err(unrecoverable());
     };
-    match lock::lock(&ns.lock, patience).map_err(refused)? {
-        Locked::Sound(guard) => Ok(Held::new(segment, slot, ns, record, guard)),
-        Locked::OwnerDied(dead) => {
-            // The data is reached before the lock is declared sound: should this process die now, the next taker
-            // must still learn that the owner died.
-            repair(segment, slot)?;
-            segment.header().repairs.add(1);
-            Ok(Held::new(segment, slot, ns, record, dead.after_repair()))
-        }
-    }
+    let guard = match lock::lock(&ns.lock, patience) {
+        Ok(Locked::Sound(guard)) => guard,
+        Ok(Locked::OwnerDied(dead)) => repaired(segment, slot, dead)?,
+        Err(why) => return Err(refused(why)),
+    };
+    Ok(Held::new(segment, slot, ns, record, guard))
+}
+
+/// Repairs what a dead owner left. The data is reached before the lock is declared sound: should this process die now, the
+/// next taker must still learn that the owner died.
+#[cold]
+#[inline(never)]
+fn repaired(segment: &Segment, slot: u32, dead: DeadGuard) -> Result<Guard> {
+    repair(segment, slot)?;
+    segment.header().repairs.add(1);
+    Ok(dead.after_repair())
 }
 
 /// What a namespace's data can be reached through while its lock still counts as a dead owner's.
