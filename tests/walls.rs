@@ -216,3 +216,34 @@ fn a_broken_wall_is_seen() {
     assert_eq!(broken("error", "// libc and napi::Env may be spoken of"), 0);
     assert_eq!(broken("error", "let text = \"no unsafe, no libc::here\";"), 0);
 }
+
+/// The sisters that a file names, by what it takes from its own folder.
+fn sisters(source: &str, names: &[String]) -> Vec<String> {
+    let uses = source
+        .lines()
+        .map(without_comment)
+        .filter(|line| line.trim_start().starts_with("use super::") && !line.contains("super::super"));
+    uses.flat_map(|line| words(&line))
+        .flat_map(|word| word.split("::").map(str::to_owned).collect::<Vec<_>>())
+        .filter(|word| names.contains(word))
+        .collect()
+}
+
+/// The files of a folder can be put in an order in which each uses only those before it.
+#[test]
+fn no_circle_runs_through_the_bindings_of_the_cache() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bindings/cache");
+    let mut left: Vec<(String, String)> = source_files(&folder)
+        .iter()
+        .map(|file| {
+            let name = file.file_stem().expect("a file has a name").display().to_string();
+            (name, fs::read_to_string(file).expect("the file is readable"))
+        })
+        .filter(|(name, _)| name != "mod")
+        .collect();
+    while !left.is_empty() {
+        let names: Vec<_> = left.iter().map(|(name, _)| name.clone()).collect();
+        left.retain(|(_, source)| !sisters(source, &names).is_empty());
+        assert!(left.len() < names.len(), "a circle runs through {names:?}");
+    }
+}

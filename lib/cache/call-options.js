@@ -7,10 +7,10 @@
 
 const { createError } = require('../errors.js');
 const { checkFlagIfGiven, invalid } = require('./invalid.js');
+const { constants } = require('./native.js');
 const { checkNames } = require('./option-names.js');
 
-const MOST_TAGS = 128;
-const LONGEST_TAG = 1024;
+const { MOST: MOST_TAGS, LONGEST: LONGEST_TAG } = constants.tags;
 const MOST_RETRIES = 32;
 
 const readNames = ['bypassL1'];

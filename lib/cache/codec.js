@@ -9,11 +9,11 @@
 
 const v8 = require('node:v8');
 const { types } = require('node:util');
-const { addon } = require('./native.js');
+const { constants } = require('./native.js');
 const { createError } = require('../errors.js');
 const { describeKey } = require('./invalid.js');
 
-const [BUFFER, JSON_TEXT, FIRST_FREE] = addon.cacheValueTags();
+const { BUFFER, JSON: JSON_TEXT, FIRST_FREE } = constants.valueTags;
 const STRUCTURED = FIRST_FREE;
 const ARRAY_BUFFER = FIRST_FREE + 1;
 const DATA_VIEW = FIRST_FREE + 2;

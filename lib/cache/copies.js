@@ -16,7 +16,7 @@
  */
 
 const { decode } = require('./codec.js');
-const { addon, memo, memoExpires } = require('./native.js');
+const { addon, constants, memo, memoExpires } = require('./native.js');
 const { clock, sharedMemory, tuning } = require('./near.js');
 
 const MOST = 4096;
@@ -28,16 +28,10 @@ const WINDOW = 12_288;
 const LEAST_HITS = WINDOW / 3;
 const REST = 8 * WINDOW;
 
-const RING = 64;
-/** In words; the figures are those of `src/shm/layout.rs`. A touch has 6, a reader 4. */
-const RING_TOUCHES = 16;
-const AREA_USED = 1;
-const AREA_TAG_EPOCH = 6;
-const AREA_TAILS = 48;
-const AREA_READERS = 112;
-const READERS = 64;
-const READER_ENTRY = 2;
-const READER_HEAD = 3;
+const { RING, RING_HITS, RING_TOUCHES, AREA_USED, AREA_TAILS, AREA_READERS, READERS } = constants.copies;
+const { AREA_TAG_EPOCH } = constants.copies;
+const { TOUCH, TOUCH_STAMP, TOUCH_ENTRY, TOUCH_HASH, TOUCH_MARK } = constants.copies;
+const { READER, READER_STAMP, READER_ENTRY, READER_HEAD } = constants.copies;
 
 /**
  * Stores of one thread are seen in their order on x64. Elsewhere a touch has to be whole before it is counted; of the
@@ -89,13 +83,13 @@ class Copies {
     this.ring = ring;
     this.slot = slot;
     this.generation = generation;
-    this.hitsAt = ringAt >> 1;
+    this.hitsAt = (ringAt + RING_HITS) >> 1;
     this.touchesAt = ringAt + RING_TOUCHES;
     this.usedAt = areaAt + AREA_USED;
     this.tagEpochAt = areaAt + AREA_TAG_EPOCH;
     this.tailAt = areaAt + AREA_TAILS + reader;
     this.readersAt = areaAt + AREA_READERS;
-    this.mine = this.readersAt + 4 * reader;
+    this.mine = this.readersAt + READER * reader;
     this.head = 0;
     this.tail = 0;
     /** @type {Map<any, Copy>} */
@@ -143,11 +137,11 @@ class Copies {
    */
   touch(copy) {
     let newest = this.readersAt;
-    let stamp = numbers[newest >> 1];
+    let stamp = numbers[(newest + READER_STAMP) >> 1];
     // Whatever another process has written there, no more readers than an area has are looked at.
-    const end = newest + (Math.min(words[this.usedAt] >>> 0, READERS) << 2);
-    for (let reader = newest + 4; reader < end; reader += 4) {
-      const other = numbers[reader >> 1];
+    const end = newest + Math.min(words[this.usedAt] >>> 0, READERS) * READER;
+    for (let reader = newest + READER; reader < end; reader += READER) {
+      const other = numbers[(reader + READER_STAMP) >> 1];
       if (other >= stamp) {
         newest = reader;
         stamp = other;
@@ -175,16 +169,16 @@ class Copies {
    */
   leaveTouch({ entry, hash, mark }, stamp) {
     const { head, mine } = this;
-    const at = this.touchesAt + (head & (RING - 1)) * 6;
-    numbers[at >> 1] = stamp;
-    words[at + 2] = entry;
-    words[at + 3] = hash;
-    words[at + 4] = mark;
+    const at = this.touchesAt + (head & (RING - 1)) * TOUCH;
+    numbers[(at + TOUCH_STAMP) >> 1] = stamp;
+    words[at + TOUCH_ENTRY] = entry;
+    words[at + TOUCH_HASH] = hash;
+    words[at + TOUCH_MARK] = mark;
     this.head = (head + 1) | 0;
     if (inOrder) words[mine + READER_HEAD] = this.head;
     else Atomics.store(words, mine + READER_HEAD, this.head);
     words[mine + READER_ENTRY] = entry;
-    numbers[mine >> 1] = stamp;
+    numbers[(mine + READER_STAMP) >> 1] = stamp;
   }
 
   /**

@@ -6,12 +6,10 @@
 /** @import { FetchContext } from '../../index.js' */
 
 const { createError } = require('../errors.js');
-const { addon, followers } = require('./native.js');
+const { addon, constants, followers } = require('./native.js');
 
 /** Why a flight was revoked, as `cacheWatch` tells it. */
-const VOID = 3;
-const REPLACED = 4;
-const LATE = 5;
+const { VOID, REPLACED, LATE } = constants.flightEnds;
 
 const reasons = new Map([
   [VOID, 'its key was changed meanwhile'],

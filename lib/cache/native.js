@@ -11,9 +11,11 @@ const { later } = require('../base/lazy.js');
 
 const errors = later(() => require('../errors.js'));
 
-const reply = new Uint8Array(48);
-const memoExpires = new Float64Array(reply.buffer, 8, 1);
-const memo = new Uint32Array(reply.buffer, 16, 8);
+const constants = addon.constants();
+const { BYTES, EXPIRES_AT, MEMO_AT, MEMO_WORDS } = constants.reply;
+const reply = new Uint8Array(BYTES);
+const memoExpires = new Float64Array(reply.buffer, EXPIRES_AT, 1);
+const memo = new Uint32Array(reply.buffer, MEMO_AT, MEMO_WORDS);
 
 /** @typedef {(kind: number, tag: number, payload: any) => void} OutcomeTaker */
 
@@ -37,4 +39,4 @@ function takeReply() {
   return tag;
 }
 
-module.exports = { addon, followers, memo, memoExpires, reply, takeReply };
+module.exports = { addon, constants, followers, memo, memoExpires, reply, takeReply };

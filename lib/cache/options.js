@@ -4,6 +4,7 @@
 
 const { checkFlagIfGiven, invalid } = require('./invalid.js');
 const { loaderNames } = require('./loader-options.js');
+const { constants } = require('./native.js');
 const { checkNames } = require('./option-names.js');
 
 /** @typedef {[max: number, maxSize: number, maxEntrySize: number, ttl: number, flags: number]} Declared */
@@ -18,8 +19,7 @@ const flagNames = /** @type {const} */ ([
   'noDeleteOnStaleGet',
   'ttlAutopurge',
 ]);
-const TTL_AUTOPURGE = 16;
-const LEFT_OUT_MAX = 1;
+const { flags: flagBits, leftOut: leftOutBits } = constants;
 
 /** For stores: the `max` of a cache that nobody has said one of. It conflicts with nothing, as what is left out does. */
 const defaultMax = Symbol('defaultMax');
@@ -46,6 +46,10 @@ function limit(name, value) {
 /** @param {unknown} value */
 const isLeftOut = (value) => value === undefined || value === null;
 
+/** Those of the names of which something is so. @param {Record<string, number>} all @param {(name: string) => boolean} isSo */
+const bits = (all, isSo) =>
+  Object.keys(all).reduce((/** @type {number} */ some, name) => (isSo(name) ? some | all[name] : some), 0);
+
 /**
  * Each option is read once, and one that is left out conflicts with nothing.
  *
@@ -53,26 +57,21 @@ const isLeftOut = (value) => value === undefined || value === null;
  * @returns {Declaration}
  */
 function declare(options) {
-  const given = [...limitNames, ...flagNames].map((name) => options[name]);
-  const [max, maxSize, maxEntrySize, ttl] = limitNames.map((name, at) => limit(name, given[at]));
-  for (const [bit, name] of flagNames.entries())
-    checkFlagIfGiven(name, given[limitNames.length + bit] ?? undefined);
-  const flags = flagNames.reduce(
-    (all, _, bit) => (given[limitNames.length + bit] ? all | (1 << bit) : all),
-    0,
+  const given = /** @type {Record<typeof limitNames[number] | typeof flagNames[number], any>} */ (
+    Object.fromEntries([...limitNames, ...flagNames].map((name) => [name, options[name]]))
   );
-  const leftOut = given.reduce(
-    (/** @type {number} */ all, value, bit) => (isLeftOut(value) ? all | (1 << bit) : all),
-    0,
-  );
+  const [max, maxSize, maxEntrySize, ttl] = limitNames.map((name) => limit(name, given[name]));
+  for (const name of flagNames) checkFlagIfGiven(name, given[name] ?? undefined);
+  const flags = bits(flagBits, (name) => given[/** @type {typeof flagNames[number]} */ (name)] === true);
+  const leftOut = bits(leftOutBits, (name) => isLeftOut(given[/** @type {keyof typeof given} */ (name)]));
   if (max || maxSize || ttl) return { declared: [max, maxSize, maxEntrySize, ttl, flags], leftOut };
   const most = limit('max', /** @type {any} */ (options)[defaultMax]) || DEFAULT_MAX;
-  return { declared: [most, maxSize, maxEntrySize, ttl, flags], leftOut: leftOut | LEFT_OUT_MAX };
+  return { declared: [most, maxSize, maxEntrySize, ttl, flags], leftOut: leftOut | leftOutBits.max };
 }
 
 /** Limits and flags by their names. @param {Declared} declared */
 function named([max, maxSize, maxEntrySize, ttl, flags]) {
-  const on = flagNames.map((name, bit) => /** @type {const} */ ([name, (flags & (1 << bit)) !== 0]));
+  const on = flagNames.map((name) => /** @type {const} */ ([name, (flags & flagBits[name]) !== 0]));
   return {
     max,
     maxSize,
@@ -90,9 +89,9 @@ function named([max, maxSize, maxEntrySize, ttl, flags]) {
  * @returns {CacheOptions & { defaultMax?: number }}
  */
 function describe(namespace, { declared, leftOut }) {
-  const said = Object.entries(named(declared)).filter((_, bit) => (leftOut & (1 << bit)) === 0);
+  const said = Object.entries(named(declared)).filter(([name]) => (leftOut & leftOutBits[name]) === 0);
   const most = declared[0];
-  const isDefault = (leftOut & LEFT_OUT_MAX) !== 0 && most !== 0 && most !== DEFAULT_MAX;
+  const isDefault = (leftOut & leftOutBits.max) !== 0 && most !== 0 && most !== DEFAULT_MAX;
   return { namespace, ...Object.fromEntries(said), ...(isDefault && { defaultMax: most }) };
 }
 
@@ -156,7 +155,7 @@ function readTransportOptions({ timeout = 100, failsafe = 'resolve', lockTimeout
 const LOCK_TIMEOUT = 250;
 
 /** @param {Declared} declared */
-const purgesItself = (declared) => (declared[4] & TTL_AUTOPURGE) !== 0;
+const purgesItself = (declared) => (declared[4] & flagBits.ttlAutopurge) !== 0;
 
 /** @param {Declared} declared */
 const isBoundedBySize = (declared) => declared[1] > 0 || declared[2] > 0;

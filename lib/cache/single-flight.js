@@ -24,17 +24,14 @@ const { asError, errorFromText, errorToText } = require('./error-text.js');
 const { here, pause, unlessHeld } = require('./held.js');
 const { contextOf, endContext, FlightContext, isPassed } = require('./flight-context.js');
 const { encoded, tagsOf } = require('./given.js');
-const { addon, followers, takeReply } = require('./native.js');
+const { addon, constants, followers, takeReply } = require('./native.js');
 const { peek, restored } = require('./operations.js');
 const { isPatient, patiently } = require('./patience.js');
 
 const tell = debug('flotilla:cache');
 
 /** What the reply says of what `cacheClaim` returns. */
-const NOTHING = 252;
-const BUSY = 253;
-const LEADER = 254;
-const FOLLOWER = 255;
+const { NOTHING, BUSY, LEADER, FOLLOWER } = constants.claimAnswers;
 const words = new Map([
   [NOTHING, 'finds that there is nothing'],
   [BUSY, 'finds it being refreshed'],
@@ -43,14 +40,9 @@ const words = new Map([
 ]);
 
 /** How `cacheClaim` is to go about it. */
-const PLAIN = 0;
-const FORCE = 1;
-const WITHOUT_WAITING = 2;
-const REFRESH = 3;
-
+const { PLAIN, FORCE, WITHOUT_WAITING, REFRESH } = constants.claimModes;
 /** How a flight that was followed ended. */
-const LOST = 0;
-const FAILED = 2;
+const { LOST, FAILED } = constants.flightEnds;
 
 /** A flight that is lost so soon was perhaps never followed; it is claimed again only after a while. */
 const SOON = 2;

@@ -16,14 +16,12 @@ const { Socket } = require('node:net');
 const { setTimeout: pause } = require('node:timers/promises');
 const { getSystemErrorName } = require('node:util');
 const { createError } = require('../errors.js');
-const { NativeHandoffWorker } = require('../native/loader.js');
+const { NativeHandoffWorker, constants } = require('../native/loader.js');
 const { Escrow } = require('./escrow.js');
 
+const { row, taken } = constants();
 /** Where the numbers stand that the primary reads: see `src/shm/rows.rs`. */
-const LEFT = 0;
-const IN_FLIGHT = 1;
-const SHED = 2;
-const AWAKE_SINCE = 3;
+const { LEFT, IN_FLIGHT, SHED, AWAKE_SINCE, NUMBERS } = row;
 
 /** What Node calls a handle of a connection, and not of a listening socket. */
 const TCP_SOCKET = 0;
@@ -31,7 +29,7 @@ const TCP_SOCKET = 0;
 /** How many connections are taken before those that are there get their turn. */
 const BATCH = 16;
 /** What the addon answers where this process has no descriptor left. */
-const EXHAUSTED = -2;
+const { EXHAUSTED } = taken;
 /** How long a worker takes no connections then. */
 const REST_MS = 20;
 /** How often a worker that drains looks for connections that have fallen idle unnoticed. */
@@ -42,7 +40,7 @@ const LOOK_MS = 50;
 class NativeBack {
   #worker = new NativeHandoffWorker();
   /** @type {Float64Array} */
-  #numbers = new Float64Array(4);
+  #numbers = new Float64Array(NUMBERS);
   /** @type {any} */
   #server;
   #table;

@@ -12,6 +12,8 @@
 /** @import { Instance as Connection } from '../http/connection.js' */
 /** @import { Instance as ConnectionTable } from '../http/connection-table.js' */
 
+const { constants } = require('../native/loader.js');
+
 /** A connection is sent when it has lasted for one to two times as long. */
 const LOOK_MS = 100;
 /** How soon it is gone on where the primary has not come to all that it was told. */
@@ -19,10 +21,9 @@ const RETRY_MS = 10;
 /** How many connections are sent in one turn. */
 const BATCH = 128;
 
-const LATER = -2;
+const { LATER, UNKNOWN } = constants().held;
 const BUSY = 0;
 const DONE = 1;
-const UNKNOWN = -1;
 
 /** Where a socket has what is known of it since it is held. */
 const HELD = Symbol('held');

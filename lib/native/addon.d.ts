@@ -119,6 +119,38 @@ export declare class NativeHandoffWorker {
   leave(): void;
 }
 
+/** The numbers that both sides have to agree on. */
+export interface Constants {
+  /** The bytes of a reply, and where its parts stand. */
+  reply: Record<'BYTES' | 'EXPIRES_AT' | 'MEMO_AT' | 'MEMO_WORDS', number>;
+  /** Tags from FIRST_FREE on are the codec's. */
+  valueTags: Record<'BUFFER' | 'JSON' | 'FIRST_FREE', number>;
+  claimAnswers: Record<'NOTHING' | 'BUSY' | 'LEADER' | 'FOLLOWER', number>;
+  claimModes: Record<'PLAIN' | 'FORCE' | 'WITHOUT_WAITING' | 'REFRESH', number>;
+  flightEnds: Record<'LOST' | 'VALUE' | 'FAILED' | 'VOID' | 'REPLACED' | 'LATE', number>;
+  /** Where those who read by way of copies find what, in words. */
+  copies: Record<
+    | `RING${'' | '_HITS' | '_TOUCHES'}`
+    | `TOUCH${'' | '_STAMP' | '_ENTRY' | '_HASH' | '_MARK'}`
+    | `AREA_${'USED' | 'TAG_EPOCH' | 'TAILS' | 'READERS'}`
+    | 'READERS'
+    | `READER${'' | '_STAMP' | '_ENTRY' | '_HEAD'}`,
+    number
+  >;
+  /** The bit of each flag of a cache. */
+  flags: Record<string, number>;
+  /** The bit of each option that was left out. */
+  leftOut: Record<string, number>;
+  tags: Record<'MOST' | 'LONGEST', number>;
+  /** Which of a worker's `numbers()` is which, and how many there are. */
+  row: Record<'LEFT' | 'IN_FLIGHT' | 'SHED' | 'AWAKE_SINCE' | 'NUMBERS', number>;
+  /** What `take` gives in the place of a descriptor. */
+  taken: Record<'NONE' | 'EXHAUSTED', number>;
+  /** What `hold` gives in the place of a number of bytes, and a mark that says nothing. */
+  held: Record<'NEVER' | 'LATER' | 'UNKNOWN', number>;
+}
+export declare function constants(): Constants;
+
 // The shared cache. What follows is called by `lib/cache/` alone, which has checked the arguments.
 
 /** A key: whatever is none is refused with `FLOTILLA_ERR_INVALID_ARGUMENT`. */
@@ -146,7 +178,6 @@ export declare function cacheGiveBack(id: CacheId, ring: number): void;
 export declare function cacheSetClock(milliseconds?: number): void;
 /** The time that TTLs are reckoned with. */
 export declare function cacheClock(): number;
-export declare function cacheValueTags(): [buffer: number, json: number, firstFree: number];
 
 export declare function segmentCreate(capacity: number, replace: boolean): boolean;
 export declare function segmentShare(): string;

@@ -384,6 +384,13 @@ impl<'call> Js<'call> {
         (status == sys::Status::napi_ok).then(|| self.value(raw))
     }
 
+    pub(super) fn make_object(self) -> Outcome<Value<'call>> {
+        let mut raw = ptr::null_mut();
+        // SAFETY: `raw` takes the result.
+        check(unsafe { sys::napi_create_object(self.env, &mut raw) })?;
+        Ok(self.value(raw))
+    }
+
     pub(super) fn make_array(self, length: usize) -> Outcome<Value<'call>> {
         let mut raw = ptr::null_mut();
         // SAFETY: `raw` takes the result.
@@ -467,6 +474,12 @@ impl<'call> Js<'call> {
             unsafe { sys::napi_create_function(self.env, name.as_ptr(), length, callback, data, &mut raw) };
         check(status)?;
         Ok(self.value(raw))
+    }
+
+    pub(super) fn set_property(self, object: Value<'call>, name: &str, value: Value<'call>) -> Outcome<()> {
+        let name = self.make_text(name)?;
+        // SAFETY: all three values live in this call's scope.
+        check(unsafe { sys::napi_set_property(self.env, object.raw, name.raw, value.raw) })
     }
 
     pub(super) fn set_named(self, object: Value<'call>, name: &CStr, value: Value<'call>) -> Outcome<()> {

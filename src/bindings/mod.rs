@@ -7,6 +7,7 @@
 pub mod balance;
 #[allow(unsafe_code, reason = "each operation of the cache is a raw call of Node-API")]
 pub mod cache;
+mod constants;
 pub mod error;
 pub mod front;
 #[allow(unsafe_code, reason = "waits in Node's own event loop, by libuv's functions")]

@@ -12,7 +12,7 @@ use super::word::Word64;
 pub const PLACES: usize = 1 << 13;
 
 /// What stands where nothing is known.
-const UNKNOWN: f64 = -1.0;
+pub const UNKNOWN: f64 = -1.0;
 
 /// The words of one worker.
 #[repr(C)]

@@ -10,11 +10,27 @@ use super::ledger::Ledger;
 use super::region::{Offset, Region, Shared};
 use super::word::Word64;
 use crate::sys::memory::SharedMemory;
+use std::mem::offset_of;
 
 /// As many workers as have a row.
 pub const ROWS: usize = 1024;
 /// How many words at the beginning of a row are numbers that JavaScript reads and writes.
 pub const SPOKEN: usize = 4;
+
+/// Which of them is which.
+pub const SPOKEN_PLACES: &[(&str, i32)] = &[
+    ("LEFT", (offset_of!(Row, left) / size_of::<f64>()) as i32),
+    (
+        "IN_FLIGHT",
+        (offset_of!(Row, in_flight) / size_of::<f64>()) as i32,
+    ),
+    ("SHED", (offset_of!(Row, shed) / size_of::<f64>()) as i32),
+    (
+        "AWAKE_SINCE",
+        (offset_of!(Row, awake_since) / size_of::<f64>()) as i32,
+    ),
+    ("NUMBERS", SPOKEN as i32),
+];
 
 const MAGIC: u64 = u64::from_le_bytes(*b"flotrows");
 const VERSION: u64 = 2;
@@ -51,7 +67,7 @@ unsafe impl Shared for Head {}
 unsafe impl Shared for Row {}
 
 const _: () = assert!(size_of::<Row>() == 128 && size_of::<Head>() == size_of::<Row>());
-const _: () = assert!(std::mem::offset_of!(Row, taken) == 8 * SPOKEN);
+const _: () = assert!(offset_of!(Row, taken) == 8 * SPOKEN);
 
 const ROWS_END: usize = size_of::<Head>() + ROWS * size_of::<Row>();
 /// Most of it is never touched, and costs nothing.

@@ -34,7 +34,7 @@ mod ground;
 mod stopped;
 mod table;
 
-pub use copies::{Memo, NearReader, RingPlace};
+pub use copies::{COPY_PLACES, Memo, NearReader, RingPlace};
 pub use entries::far::Far;
 pub use facade::cache::Cache;
 pub use facade::store::{MIN_CAPACITY, SegmentOptions, Store};

@@ -7,9 +7,13 @@
 //!
 //! If the thread ends, its leases are released as its table is dropped; if the process dies, the store frees them.
 
+use super::super::constants::Numbers;
 use super::super::js::{Arguments, Failure, Js, Outcome, Value, called_back, internal};
+use super::buffers::{Buffers, with_buffers};
+use super::caches::with_cache;
+use super::clock::now;
 use super::operations::{read_tags, read_texts, write_options};
-use super::thread::{Buffers, note, now, outcome_taker, reply, with_buffers, with_cache, with_flights};
+use super::reply::{note, outcome_taker, reply};
 use super::{keys, values};
 use crate::error::{Code, Error};
 use crate::store::{self, Cache, Claim, ClaimOptions, Extras, Far, Lease, Memo, SetOptions};
@@ -27,7 +31,7 @@ const BUSY: u8 = 253;
 const LEADER: u8 = 254;
 const FOLLOWER: u8 = 255;
 
-/// How `cacheClaim` is to go about it.
+/// How `cacheClaim` is to go about it; anything else is to look, and to join a flight under way.
 const FORCE: f64 = 1.0;
 const WITHOUT_WAITING: f64 = 2.0;
 const REFRESH: f64 = 3.0;
@@ -38,6 +42,29 @@ const FAILED: f64 = 2.0;
 const VOID: f64 = 3.0;
 const REPLACED: f64 = 4.0;
 const LATE: f64 = 5.0;
+
+/// What the reply says of what was claimed, for JavaScript.
+pub(in super::super) const ANSWERS: Numbers = &[
+    ("NOTHING", NOTHING as i32),
+    ("BUSY", BUSY as i32),
+    ("LEADER", LEADER as i32),
+    ("FOLLOWER", FOLLOWER as i32),
+];
+pub(in super::super) const MODES: Numbers = &[
+    ("PLAIN", 0),
+    ("FORCE", FORCE as i32),
+    ("WITHOUT_WAITING", WITHOUT_WAITING as i32),
+    ("REFRESH", REFRESH as i32),
+];
+/// How a flight ended for who followed it, or why it was revoked.
+pub(in super::super) const ENDS: Numbers = &[
+    ("LOST", LOST as i32),
+    ("VALUE", VALUE as i32),
+    ("FAILED", FAILED as i32),
+    ("VOID", VOID as i32),
+    ("REPLACED", REPLACED as i32),
+    ("LATE", LATE as i32),
+];
 
 #[derive(Debug)]
 struct Flight {
@@ -61,23 +88,29 @@ impl Drop for Flight {
 
 /// The flights that a thread takes part in, each by a number.
 #[derive(Debug)]
-pub(super) struct Flights {
+struct Flights {
     open: RefCell<BTreeMap<u32, Flight>>,
     last: Cell<u32>,
     bell: RefCell<Option<Arc<Bell>>>,
     followed: Cell<u32>,
 }
 
-impl Flights {
-    pub(super) const fn new() -> Self {
-        Self {
+thread_local! {
+    static FLIGHTS: Flights = const {
+        Flights {
             open: RefCell::new(BTreeMap::new()),
             last: Cell::new(0),
             bell: RefCell::new(None),
             followed: Cell::new(0),
         }
-    }
+    };
+}
 
+fn with_flights<T>(operation: impl FnOnce(&Flights) -> T) -> T {
+    FLIGHTS.with(operation)
+}
+
+impl Flights {
     fn add(&self, flight: Flight) -> u32 {
         let mut open = self.open.borrow_mut();
         let mut number = self.last.get().wrapping_add(1);

@@ -4,7 +4,7 @@
 //! number its eight bytes, with one NaN and one zero; a bigint its sign and words. The tag keeps the types apart.
 
 use super::super::js::{Failure, Js, Outcome, Value};
-use super::thread::Buffers;
+use super::buffers::Buffers;
 use crate::error::{Code, Error};
 use crate::store::Key;
 use napi::sys::ValueType;

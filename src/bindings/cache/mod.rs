@@ -7,16 +7,20 @@
 //! What a thread held when it ends, also by `terminate()`, goes with it: its table is dropped, and with it the
 //! leases it was leading, whose followers are woken. What a process held when it dies is the store's to repair.
 
-mod flight;
+mod buffers;
+mod caches;
+mod clock;
+pub(super) mod flight;
 mod keys;
 mod near;
 mod one_step;
 mod operations;
+pub(super) mod reply;
 mod segment;
 mod snapshot;
-mod thread;
-mod values;
+pub(super) mod values;
 
+use super::constants::constants;
 use super::js::{Js, Outcome, Value, enter};
 use napi::bindgen_prelude::{Env, JsValue, Object};
 use napi::sys;
@@ -27,7 +31,7 @@ macro_rules! functions {
     ($js:ident, $exports:ident: $($name:literal $count:literal $operation:path;)+) => {
         $({
             extern "C" fn callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-                enter::<$count>(env, info, |js, arguments| $operation(js, arguments), thread::raise)
+                enter::<$count>(env, info, |js, arguments| $operation(js, arguments), reply::raise)
             }
             $js.set_named($exports, $name, $js.make_function($name, Some(callback))?)?;
         })+
@@ -45,10 +49,11 @@ pub fn cache_exports(exports: Object, env: Env) -> napi::Result<()> {
 
 fn add_functions<'call>(js: Js<'call>, exports: Value<'call>) -> Outcome<()> {
     functions! { js, exports:
-        c"cacheConnect" 3 thread::connect;
-        c"cacheSetClock" 1 thread::set_clock;
-        c"cacheClock" 0 thread::clock;
-        c"cacheValueTags" 0 values::tags;
+        c"constants" 0 constants;
+
+        c"cacheConnect" 3 reply::connect;
+        c"cacheSetClock" 1 clock::set;
+        c"cacheClock" 0 clock::read;
 
         c"segmentCreate" 2 segment::create;
         c"segmentShare" 0 segment::share;

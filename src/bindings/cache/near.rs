@@ -7,8 +7,8 @@
 //! the primary learns of the death, or by the next who finds none free.
 
 use super::super::js::{Arguments, Js, Outcome, Value};
+use super::caches::with_cache;
 use super::segment::store;
-use super::thread::with_cache;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,8 +1,9 @@
 //! Operations that look and change in one step, and the invalidation of tags.
 
 use super::super::js::{Arguments, Failure, Js, Outcome, Value};
+use super::caches::with_cache;
+use super::clock::now;
 use super::operations::{counting, given_extras, read_tags, read_texts, with_entry, with_key, write_options};
-use super::thread::{now, with_cache};
 use super::values;
 use crate::error::{Code, Error};
 

@@ -1,7 +1,10 @@
 //! The operations on one cache. Each reads its arguments, calls the store once, and answers.
 
 use super::super::js::{Arguments, Failure, Js, Outcome, Value};
-use super::thread::{Buffers, instant, note, now, with_buffers, with_cache};
+use super::buffers::{Buffers, with_buffers};
+use super::caches::with_cache;
+use super::clock::{instant, now};
+use super::reply::note;
 use super::{keys, values};
 use crate::error::{Code, Error};
 use crate::store::{

@@ -4,7 +4,7 @@
 //! threads that say so at once end up with the same one. A thread that ends leaves the segment as it is.
 
 use super::super::js::{Arguments, Failure, Js, Outcome, Value, internal};
-use super::thread::{add_cache, remove_cache, with_cache};
+use super::caches::{add_cache, remove_cache, with_cache};
 use crate::error::{Code, Error};
 use crate::store::{Options, SegmentOptions, Store};
 use parking_lot::{Mutex, MutexGuard};
@@ -15,12 +15,6 @@ use std::sync::Arc;
 const PATIENCE_MS: u32 = 3;
 
 static SEGMENT: Mutex<Option<Arc<Store>>> = Mutex::new(None);
-
-const ALLOW_STALE: u32 = 1;
-const UPDATE_AGE_ON_GET: u32 = 2;
-const UPDATE_AGE_ON_HAS: u32 = 4;
-const NO_DELETE_ON_STALE_GET: u32 = 8;
-const TTL_AUTOPURGE: u32 = 16;
 
 fn segment() -> MutexGuard<'static, Option<Arc<Store>>> {
     SEGMENT.lock()
@@ -140,19 +134,15 @@ pub(super) fn open<'call>(js: Js<'call>, arguments: &Arguments<'call, 7>) -> Out
         js.number(arguments.at(at))
             .ok_or_else(|| invalid("an option must be a number"))
     };
-    let flags = js.index(arguments.at(5))?;
     let options = Options {
         // Whole and not negative: the JavaScript above has made sure.
         max: number(1)? as u64,
         max_size: number(2)? as u64,
         max_entry_size: number(3)? as u64,
         ttl: number(4)?,
-        allow_stale: flags & ALLOW_STALE != 0,
-        update_age_on_get: flags & UPDATE_AGE_ON_GET != 0,
-        update_age_on_has: flags & UPDATE_AGE_ON_HAS != 0,
-        no_delete_on_stale_get: flags & NO_DELETE_ON_STALE_GET != 0,
-        ttl_autopurge: flags & TTL_AUTOPURGE != 0,
+        ..Options::default()
     };
+    let options = options.with_flags(js.index(arguments.at(5))?);
     let cache = store()?.open_saying(&name, &options, js.index(arguments.at(6))?)?;
     js.make_number(f64::from(add_cache(cache)?))
 }
@@ -173,18 +163,12 @@ pub(super) fn lookup<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> O
 /// `cacheDeclared(id)`: `[max, maxSize, maxEntrySize, ttl, flags]`, as the namespace was made.
 pub(super) fn declared<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
     let options = with_cache(js.index(arguments.at(0))?, |cache| Ok(cache.declared()))?;
-    let flag = |on: bool, bit: u32| if on { bit } else { 0 };
-    let flags = flag(options.allow_stale, ALLOW_STALE)
-        | flag(options.update_age_on_get, UPDATE_AGE_ON_GET)
-        | flag(options.update_age_on_has, UPDATE_AGE_ON_HAS)
-        | flag(options.no_delete_on_stale_get, NO_DELETE_ON_STALE_GET)
-        | flag(options.ttl_autopurge, TTL_AUTOPURGE);
     js.numbers(&[
         options.max as f64,
         options.max_size as f64,
         options.max_entry_size as f64,
         options.ttl,
-        f64::from(flags),
+        f64::from(options.flags()),
     ])
 }
 

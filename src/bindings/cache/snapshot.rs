@@ -4,9 +4,11 @@
 //! them. The most recently used comes first.
 
 use super::super::js::{Arguments, Js, Outcome, Value};
+use super::buffers::with_buffers;
+use super::caches::with_cache;
+use super::clock::instant;
 use super::one_step::{make_version, read_version};
 use super::operations::{given_extras, read_tags, write_options};
-use super::thread::{instant, with_buffers, with_cache};
 use super::{keys as keys_of, values as values_of};
 use crate::store::{Borne, Content, Item, LoadEntry, SetOptions, Snapshot, SnapshotOptions, Stale};
 

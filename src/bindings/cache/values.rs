@@ -4,9 +4,11 @@
 //! `lib/cache/codec.js` as text (JSON) or bytes, with a tag of its own, and goes back to it as it came: the reply
 //! byte then holds that tag, and the codec makes the value from what it gets.
 
-use super::super::js::{Arguments, Failure, Js, Outcome, Value, internal};
+use super::super::constants::Numbers;
+use super::super::js::{Failure, Js, Outcome, Value, internal};
+use super::caches::with_cache;
 use super::keys::{f64_from, make_bigint, pack, units, write_bigint};
-use super::thread::{reply, with_cache};
+use super::reply::reply;
 use crate::error::{Code, Error};
 use crate::store::{self, Far};
 
@@ -23,10 +25,12 @@ const WIDE_JSON: u8 = 9;
 /// From here on the codec decides what a tag means; all of them carry bytes.
 const FIRST_FREE: u8 = 10;
 
-/// `cacheValueTags()`: the tags that JavaScript shares, as `[buffer, json, firstFree]`.
-pub(super) fn tags<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Value<'call>> {
-    js.numbers(&[BUFFER, JSON, FIRST_FREE].map(f64::from))
-}
+/// The tags that JavaScript shares.
+pub(in super::super) const TAGS: Numbers = &[
+    ("BUFFER", BUFFER as i32),
+    ("JSON", JSON as i32),
+    ("FIRST_FREE", FIRST_FREE as i32),
+];
 
 /// Bytes of a value to be stored: read into a buffer, or JavaScript's own, which hold until JavaScript runs again.
 #[derive(Debug)]

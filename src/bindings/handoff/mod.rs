@@ -11,4 +11,4 @@ mod watch;
 #[path = "absent_watch.rs"]
 mod watch;
 
-pub use worker::NativeHandoffWorker;
+pub use worker::{HELD, NativeHandoffWorker, TAKEN};

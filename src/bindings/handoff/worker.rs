@@ -2,7 +2,8 @@
 
 use super::super::front::number_of;
 use super::watch::Watch;
-use crate::balance::carriers::handoff::{Asked, MARKS, SPOKEN_NUMBERS, Worker};
+use crate::balance::carriers::handoff::{Asked, MARKS, SPOKEN_NUMBERS, UNKNOWN, Worker};
+use crate::bindings::constants::Numbers;
 use crate::sys::clock::monotonic_ms;
 use crate::sys::socket::Socket;
 use napi::bindgen_prelude::{Env, Float64Array, Function, JsValue};
@@ -14,6 +15,14 @@ use std::rc::Rc;
 const NONE: i32 = -1;
 /// One may be there, and there is no descriptor left for it.
 const EXHAUSTED: i32 = -2;
+/// A connection cannot be held, now or ever.
+const NEVER: i32 = -1;
+const LATER: i32 = -2;
+
+/// What `take` gives in the place of a descriptor.
+pub const TAKEN: Numbers = &[("NONE", NONE), ("EXHAUSTED", EXHAUSTED)];
+/// What `hold` gives in the place of a number of bytes, and what a mark is that says nothing.
+pub const HELD: Numbers = &[("NEVER", NEVER), ("LATER", LATER), ("UNKNOWN", UNKNOWN as i32)];
 
 #[napi]
 #[derive(Debug, Default)]
@@ -104,8 +113,8 @@ impl NativeHandoffWorker {
         let asked = self.joined.as_ref();
         match asked.map(|(worker, _)| worker.hold(number, place as usize, read)) {
             Some(Asked::Held(before)) => before,
-            Some(Asked::Later) => -2.0,
-            _ => -1.0,
+            Some(Asked::Later) => f64::from(LATER),
+            _ => f64::from(NEVER),
         }
     }
 

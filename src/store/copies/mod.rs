@@ -30,16 +30,43 @@ mod rings;
 pub use reader::NearReader;
 pub use rings::RingPlace;
 
+use std::mem::offset_of;
 use std::sync::atomic::{Ordering, fence};
 
 use crate::lru::{Batch, MOST_WRITES, Slot, move_all_to_front};
 use crate::shm::journal::{CAPACITY, Transaction};
-use crate::shm::layout::{Area, Entry, MARKS, NIL, Namespace, READERS, RING_TOUCHES, Reader, Ring};
+use crate::shm::layout::{Area, Entry, MARKS, NIL, Namespace, READERS, RING_TOUCHES, Reader, Ring, Touch};
 use crate::shm::segment::Segment;
 use crate::store::ground::held::Held;
 use crate::store::ground::options::{TTL_AUTOPURGE, UPDATE_AGE_ON_GET};
 use crate::store::ground::stop::Step;
 use crate::store::table::record::Opening;
+
+/// Where those who read by way of copies find what, for JavaScript: within a ring, an area, a touch and a reader, and how
+/// large these are, all in words of 32 bits. What is read as a double there is at an even place.
+pub const COPY_PLACES: &[(&str, i32)] = &[
+    ("RING", RING_TOUCHES as i32),
+    ("RING_HITS", in_words(offset_of!(Ring, hits))),
+    ("RING_TOUCHES", in_words(offset_of!(Ring, touches))),
+    ("TOUCH", in_words(size_of::<Touch>())),
+    ("TOUCH_STAMP", in_words(offset_of!(Touch, stamp))),
+    ("TOUCH_ENTRY", in_words(offset_of!(Touch, entry))),
+    ("TOUCH_HASH", in_words(offset_of!(Touch, hash))),
+    ("TOUCH_MARK", in_words(offset_of!(Touch, mark))),
+    ("AREA_USED", in_words(offset_of!(Area, used))),
+    ("AREA_TAG_EPOCH", in_words(offset_of!(Area, tag_epoch))),
+    ("AREA_TAILS", in_words(offset_of!(Area, tails))),
+    ("AREA_READERS", in_words(offset_of!(Area, readers))),
+    ("READERS", READERS as i32),
+    ("READER", in_words(size_of::<Reader>())),
+    ("READER_STAMP", in_words(offset_of!(Reader, stamp))),
+    ("READER_ENTRY", in_words(offset_of!(Reader, entry))),
+    ("READER_HEAD", in_words(offset_of!(Reader, head))),
+];
+
+const fn in_words(bytes: usize) -> i32 {
+    (bytes / size_of::<u32>()) as i32
+}
 
 /// What a reader has to know of an entry to keep a copy of its value; all zero where it must not.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

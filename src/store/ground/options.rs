@@ -39,6 +39,28 @@ pub struct Options {
 const LARGEST: u64 = (1 << 53) - 1;
 
 impl Options {
+    /// The bit of each flag.
+    pub const FLAGS: &[(&str, i32)] = &[
+        ("allowStale", ALLOW_STALE as i32),
+        ("updateAgeOnGet", UPDATE_AGE_ON_GET as i32),
+        ("updateAgeOnHas", UPDATE_AGE_ON_HAS as i32),
+        ("noDeleteOnStaleGet", NO_DELETE_ON_STALE_GET as i32),
+        ("ttlAutopurge", TTL_AUTOPURGE as i32),
+    ];
+
+    /// The bit that says of each option that it was left out.
+    pub const LEFT_OUT: &[(&str, i32)] = &[
+        ("max", MAX as i32),
+        ("maxSize", MAX_SIZE as i32),
+        ("maxEntrySize", MAX_ENTRY_SIZE as i32),
+        ("ttl", TTL as i32),
+        ("allowStale", (ALLOW_STALE << FLAGS) as i32),
+        ("updateAgeOnGet", (UPDATE_AGE_ON_GET << FLAGS) as i32),
+        ("updateAgeOnHas", (UPDATE_AGE_ON_HAS << FLAGS) as i32),
+        ("noDeleteOnStaleGet", (NO_DELETE_ON_STALE_GET << FLAGS) as i32),
+        ("ttlAutopurge", (TTL_AUTOPURGE << FLAGS) as i32),
+    ];
+
     pub fn validate(&self) -> Result<()> {
         for (name, value) in [
             ("max", self.max),
@@ -66,7 +88,19 @@ impl Options {
         }
     }
 
-    fn flags(&self) -> u32 {
+    /// The same options with these flags.
+    pub fn with_flags(self, flags: u32) -> Self {
+        Self {
+            allow_stale: flags & ALLOW_STALE != 0,
+            update_age_on_get: flags & UPDATE_AGE_ON_GET != 0,
+            update_age_on_has: flags & UPDATE_AGE_ON_HAS != 0,
+            no_delete_on_stale_get: flags & NO_DELETE_ON_STALE_GET != 0,
+            ttl_autopurge: flags & TTL_AUTOPURGE != 0,
+            ..self
+        }
+    }
+
+    pub fn flags(&self) -> u32 {
         let bit = |on: bool, flag: u32| if on { flag } else { 0 };
         bit(self.allow_stale, ALLOW_STALE)
             | bit(self.update_age_on_get, UPDATE_AGE_ON_GET)
@@ -84,18 +118,14 @@ impl Options {
     }
 
     pub(in crate::store) fn read_from(limits: &Limits) -> Self {
-        let flags = limits.flags.get();
-        Self {
+        let options = Self {
             max: limits.max.get(),
             max_size: limits.max_size.get(),
             max_entry_size: limits.max_entry_size.get(),
             ttl: limits.ttl.get_f64(),
-            allow_stale: flags & ALLOW_STALE != 0,
-            update_age_on_get: flags & UPDATE_AGE_ON_GET != 0,
-            update_age_on_has: flags & UPDATE_AGE_ON_HAS != 0,
-            no_delete_on_stale_get: flags & NO_DELETE_ON_STALE_GET != 0,
-            ttl_autopurge: flags & TTL_AUTOPURGE != 0,
-        }
+            ..Self::default()
+        };
+        options.with_flags(limits.flags.get())
     }
 
     /// Refuses to join a namespace that was made differently from what was said, naming every difference.

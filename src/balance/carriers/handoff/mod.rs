@@ -12,6 +12,8 @@ mod scarcity;
 mod sweep;
 mod worker;
 
+pub use crate::shm::ledger::UNKNOWN;
+pub use crate::shm::rows::SPOKEN_PLACES;
 pub use worker::{Asked, MARKS, SPOKEN_NUMBERS, Worker};
 
 use crate::balance::front::{Carrier, OWN, Tools};
