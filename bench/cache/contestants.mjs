@@ -100,6 +100,13 @@ export const cacheContestants = [
     prepare: inWorker('get'),
   },
   {
+    id: 'worker-awaited-fetch',
+    label: 'flotilla in a worker: await fetch of what is there',
+    kind: 'round',
+    ours: true,
+    prepare: inWorker('fetch'),
+  },
+  {
     id: 'worker-awaited-set',
     label: 'flotilla in a worker: await set',
     kind: 'round',

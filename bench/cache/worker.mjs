@@ -24,6 +24,13 @@ const contestants = {
     const cache = await ours();
     return { call: (turn) => cache.get(keyOf(turn)), awaited: true };
   },
+  async fetch() {
+    const cache = await ours();
+    const bring = () => {
+      throw new Error('what is there was fetched');
+    };
+    return { call: (turn) => cache.fetch(keyOf(turn), bring), awaited: true };
+  },
   async sync() {
     const { sync } = await ours();
     return { call: (turn) => sync.get(keyOf(turn)), awaited: false };

@@ -18,6 +18,7 @@ export default {
     { subject: 'worker-awaited-get', reference: 'peer-get', bar: 'at least 150x faster' },
     { subject: 'worker-messages-get', reference: 'peer-get' },
     { subject: 'worker-awaited-get', reference: 'redis-get' },
+    { subject: 'worker-awaited-fetch', reference: 'worker-awaited-get', bar: 'at most 1.1' },
     { subject: 'worker-awaited-set', reference: 'lru-set', bar: 'at most 6' },
     { subject: 'worker-awaited-object', reference: 'json-parse', bar: 'at most 2.0' },
   ],
