@@ -95,7 +95,7 @@ impl Cache {
     /// The value that is now under a key, stale or not, copied under the lock.
     pub fn read_again(&self, key: Key, out: &mut Vec<u8>) -> Result<Option<u8>> {
         let sought = self.sought(key)?;
-        self.with(|held| {
+        self.with_rarely(|held| {
             let found = held.find(&sought)?;
             found.map(|found| held.read_value(&found, out)).transpose()
         })
@@ -109,7 +109,7 @@ impl Cache {
         if let Some(same) = self.glance_far(&sought, far) {
             return Ok(same);
         }
-        self.with(|held| {
+        self.with_rarely(|held| {
             let found = held.find(&sought)?;
             Ok(found.is_some_and(|found| far.is_at(held.segment, found.id)))
         })

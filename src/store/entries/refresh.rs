@@ -16,7 +16,7 @@ impl Cache {
     pub fn is_refresh_due(&self, key: Key, now: f64, beta: f64, random: f64) -> Result<bool> {
         let sought = self.sought(key)?;
         let now = if now.is_nan() { monotonic_ms() } else { now };
-        self.with(|held| held.is_refresh_due(&sought, now, beta, random))
+        self.with_rarely(|held| held.is_refresh_due(&sought, now, beta, random))
     }
 }
 

@@ -138,6 +138,24 @@ impl Cache {
         ))
     }
 
+    /// The same for operations that are not asked for often: their code is small.
+    pub(in crate::store) fn with_rarely<R>(
+        &self,
+        mut operation: impl FnMut(&mut Held) -> Step<R>,
+    ) -> Result<R> {
+        let mut answer = None;
+        self.with_any(&mut |held| {
+            answer = Some(operation(held)?);
+            Ok(())
+        })?;
+        answer.ok_or_else(unrecoverable)
+    }
+
+    #[inline(never)]
+    fn with_any(&self, operation: &mut dyn FnMut(&mut Held) -> Step<()>) -> Result<()> {
+        self.with(operation)
+    }
+
     /// Does what lets a stopped operation be begun again.
     #[cold]
     #[inline(never)]
@@ -313,7 +331,7 @@ impl Cache {
     /// What is known of an entry, stale or not; its value in `out`.
     pub fn info(&self, key: Key, now: f64, out: &mut Vec<u8>) -> Result<Option<Info>> {
         let sought = self.sought(key)?;
-        self.with(|held| {
+        self.with_rarely(|held| {
             let now = held.tidy(now)?;
             held.info(&sought, now, out)
         })
@@ -368,7 +386,7 @@ impl Cache {
     pub fn invalidate_tags(&self, tags: &[String]) -> Result<()> {
         tags.iter().try_for_each(|tag| check_tag(tag))?;
         for some in tags.chunks(MAX_TAGS) {
-            self.with(|held| {
+            self.with_rarely(|held| {
                 some.iter().try_for_each(|tag| held.invalidate_tag(tag))?;
                 held.trim()
             })?;
@@ -377,42 +395,42 @@ impl Cache {
     }
 
     pub fn clear(&self) -> Result<()> {
-        self.with(|held| held.clear())
+        self.with_rarely(|held| held.clear())
     }
 
     pub fn purge_stale(&self, now: f64) -> Result<bool> {
-        self.with(|held| held.purge_stale(held.time(now)))
+        self.with_rarely(|held| held.purge_stale(held.time(now)))
     }
 
     pub fn remaining_ttl(&self, key: Key, now: f64) -> Result<f64> {
         let sought = self.sought(key)?;
-        self.with(|held| {
+        self.with_rarely(|held| {
             let now = held.tidy(now)?;
             held.remaining_ttl(&sought, now)
         })
     }
 
     pub fn size(&self, now: f64) -> Result<u64> {
-        self.with(|held| {
+        self.with_rarely(|held| {
             held.tidy(now)?;
             Ok(u64::from(held.ns.count.get()))
         })
     }
 
     pub fn calculated_size(&self) -> Result<u64> {
-        self.with(|held| Ok(held.ns.calculated_size.get()))
+        self.with_rarely(|held| Ok(held.ns.calculated_size.get()))
     }
 
     /// Removes the least recent entry and gives its value.
     pub fn pop(&self, now: f64, out: &mut Vec<u8>) -> Result<Option<u8>> {
-        self.with(|held| {
+        self.with_rarely(|held| {
             held.tidy(now)?;
             held.pop(out)
         })
     }
 
     pub fn snapshot(&self, now: f64, want: &SnapshotOptions) -> Result<Snapshot> {
-        self.with(|held| {
+        self.with_rarely(|held| {
             let now = held.tidy(now)?;
             held.snapshot(now, want)
         })
@@ -424,21 +442,21 @@ impl Cache {
             .iter()
             .map(|entry| self.sought(entry.key))
             .collect::<Result<Vec<_>>>()?;
-        self.with(|held| entries.iter().try_for_each(|entry| held.check_loadable(entry)))?;
+        self.with_rarely(|held| entries.iter().try_for_each(|entry| held.check_loadable(entry)))?;
         self.clear()?;
         for (entry, sought) in entries.iter().zip(&sought) {
-            self.with(|held| held.set(sought, entry.value, now, &entry.options))?;
+            self.with_rarely(|held| held.set(sought, entry.value, now, &entry.options))?;
         }
         Ok(())
     }
 
     pub fn max(&self) -> Result<u64> {
-        self.with(|held| Ok(held.ns.limits.max.get()))
+        self.with_rarely(|held| Ok(held.ns.limits.max.get()))
     }
 
     /// Entries beyond the new limit go, the least recent first; all others keep their TTL.
     pub fn set_max(&self, max: u64, now: f64) -> Result<()> {
-        self.with(|held| {
+        self.with_rarely(|held| {
             Options { max, ..held.limits() }.validate()?;
             held.tidy(now)?;
             held.set_max(max)
@@ -446,13 +464,13 @@ impl Cache {
     }
 
     pub fn ttl(&self) -> Result<f64> {
-        self.with(|held| Ok(held.ns.limits.ttl.get_f64()))
+        self.with_rarely(|held| Ok(held.ns.limits.ttl.get_f64()))
     }
 
     /// For what is set from now on.
     pub fn set_ttl(&self, ttl: f64) -> Result<()> {
         check_ttl(ttl)?;
-        self.with(|held| {
+        self.with_rarely(|held| {
             Options { ttl, ..held.limits() }.validate()?;
             held.ns.limits.ttl.put_f64(ttl);
             if ttl != 0.0 {
@@ -463,11 +481,11 @@ impl Cache {
     }
 
     pub fn allow_stale(&self) -> Result<bool> {
-        self.with(|held| Ok(held.limits().allow_stale))
+        self.with_rarely(|held| Ok(held.limits().allow_stale))
     }
 
     pub fn set_allow_stale(&self, on: bool) -> Result<()> {
-        self.with(|held| {
+        self.with_rarely(|held| {
             Options {
                 allow_stale: on,
                 ..held.limits()
@@ -479,18 +497,18 @@ impl Cache {
 
     /// For a namespace that purges by itself: nothing expires before this time.
     pub fn next_expiry(&self) -> Result<Option<f64>> {
-        self.with(|held| {
+        self.with_rarely(|held| {
             let at = held.ns.next_expiry.get_f64();
             Ok((held.autopurges() && at.is_finite()).then_some(at))
         })
     }
 
     pub fn stats(&self) -> Result<Stats> {
-        self.with(|held| Ok(held.stats()))
+        self.with_rarely(|held| Ok(held.stats()))
     }
 
     pub fn usage(&self) -> Result<Usage> {
-        self.with(|held| {
+        self.with_rarely(|held| {
             let (bytes, header) = (held.ns.bytes.get(), held.segment.header());
             Ok(Usage {
                 entries: u64::from(held.ns.count.get()),
@@ -505,7 +523,7 @@ impl Cache {
 
     /// Whether the namespace can be had: makes it if it is gone, and takes its lock.
     pub fn health(&self) -> Result<()> {
-        self.with(|_| Ok(()))
+        self.with_rarely(|_| Ok(()))
     }
 
     pub fn destroy(&self) -> Result<bool> {
