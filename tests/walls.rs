@@ -198,6 +198,117 @@ fn the_front_names_no_carrier_and_the_carriers_not_each_other() {
     }
 }
 
+/// The layers of the store, the lowest first, and what each may use beside itself.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("ground", &[]),
+    ("table", &["ground"]),
+    ("entries", &["ground", "table"]),
+    ("flights", &["ground", "table", "entries"]),
+    ("copies", &["ground", "table", "entries", "flights"]),
+    ("facade", &["ground", "table", "entries", "flights", "copies"]),
+];
+
+/// The source of each layer without its tests, file by file.
+fn layer_files(layer: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src/store")
+        .join(layer);
+    let source = |file: PathBuf| {
+        let text = fs::read_to_string(&file).expect("the file is readable");
+        let (code, _) = text.split_once("#[cfg(test)]\nmod ").unwrap_or((&text, ""));
+        (file.display().to_string(), code.to_owned())
+    };
+    source_files(&folder).into_iter().map(source).collect()
+}
+
+/// What a file of a layer names of other layers, by their paths.
+fn layers_named(source: &str) -> Vec<String> {
+    let named = |word: String| {
+        let path: Vec<_> = word.split("::").map(str::to_owned).collect();
+        match &path[..] {
+            [root, store, layer, ..] if root == "crate" && store == "store" => Some(layer.clone()),
+            _ => None,
+        }
+    };
+    words(source).into_iter().filter_map(named).collect()
+}
+
+/// The methods that a file declares.
+fn methods_declared(source: &str) -> Vec<String> {
+    let lines = source.lines().map(without_comment);
+    let declared = |line: String| {
+        let (before, after) = line.split_once("fn ")?;
+        let is_method = before.starts_with("    ") && line.contains('(');
+        let name = after.split(|c: char| !(c.is_alphanumeric() || c == '_')).next()?;
+        is_method.then(|| name.to_owned())
+    };
+    lines.filter_map(declared).collect()
+}
+
+/// The methods that a file calls on a held namespace, or on the ground.
+fn methods_called(source: &str) -> Vec<String> {
+    let code: String = source.lines().map(without_comment).collect::<Vec<_>>().join("\n");
+    let mut called = Vec::new();
+    for receiver in ["self.", "held.", "ground."] {
+        for (at, _) in code.match_indices(receiver) {
+            let before = code[..at].chars().next_back().unwrap_or(' ');
+            let name: String = code[at + receiver.len()..]
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
+            let is_call = code[at + receiver.len() + name.len()..].starts_with(['(', ':']);
+            if is_call && !before.is_alphanumeric() && before != '_' && before != '.' {
+                called.push(name);
+            }
+        }
+    }
+    called
+}
+
+#[test]
+fn the_layers_of_the_store_use_only_those_below_them() {
+    let mut broken = Vec::new();
+    let mut below = Vec::new();
+    for (layer, may_use) in LAYERS {
+        let files = layer_files(layer);
+        assert!(!files.is_empty(), "{layer} is gone");
+        below.extend(files.iter().flat_map(|(_, source)| methods_declared(source)));
+        for (file, source) in &files {
+            let named = layers_named(source);
+            let up = named
+                .iter()
+                .filter(|named| named != layer && !may_use.contains(&named.as_str()));
+            broken.extend(up.map(|up| format!("{file}: {layer} may not use {up}")));
+            let called = methods_called(source);
+            let up = called.iter().filter(|name| !below.contains(name));
+            let elsewhere = up.filter(|name| {
+                LAYERS
+                    .iter()
+                    .flat_map(|(layer, _)| layer_files(layer))
+                    .any(|(_, source)| methods_declared(&source).contains(name))
+            });
+            broken.extend(elsewhere.map(|name| format!("{file}: {layer} calls {name}, which lies above it")));
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn an_arrow_that_runs_up_is_seen() {
+    assert_eq!(
+        layers_named("use crate::store::facade::cache::Cache; // crate::store::entries"),
+        ["facade"]
+    );
+    assert_eq!(
+        methods_declared("    pub(in crate::store) fn evict(&mut self) {}\nfn free() {}"),
+        ["evict"]
+    );
+    assert_eq!(
+        methods_called("self.evict()?; self.ns.get(); myself.clear(); held.clear()"),
+        ["evict", "clear"]
+    );
+}
+
 #[test]
 fn a_broken_wall_is_seen() {
     let room = |name| {

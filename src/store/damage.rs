@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use super::ground::repair::hold;
 use super::{
     Cache, Claim, ClaimOptions, GetOptions, HasOptions, Key, Options, SegmentOptions, SetOptions, Store,
     Value,
@@ -139,7 +138,7 @@ fn a_namespace_whose_lock_is_lost_begins_anew() {
     fill(&bystander);
     fill(&victim);
     in_forked_child(|| {
-        let _held = hold(store.segment(), 1, Duration::from_secs(5)).unwrap();
+        let _held = store.hold(1, Duration::from_secs(5)).unwrap();
         std::mem::forget(_held);
     })
     .unwrap();

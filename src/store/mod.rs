@@ -9,12 +9,16 @@
 //!
 //! | layer | what it holds |
 //! | --- | --- |
-//! | `facade` | `Store` and `Cache`: what the rest of the crate sees |
+//! | `facade` | `Store` and `Cache`: what the rest of the crate sees; and how a lock is mended whose owner died |
 //! | `copies` | what lets a process read from copies of its own |
 //! | `flights` | single flight: who leads, who follows, which process lives |
 //! | `entries` | reading, writing and removing entries |
-//! | `table` | chains of blocks, the hash table, tags |
-//! | `ground` | taking a namespace's lock, repair, the directory, keys, values and options |
+//! | `table` | chains of blocks, the hash table, tags, marks |
+//! | `ground` | the segment, taking locks, the directory, keys, values and options |
+//!
+//! A layer uses those below it alone, which `tests/walls.rs` holds for the paths that it names and for the methods that it
+//! calls. What an upper layer knows and a lower one needs is handed down: the ground is given what mends a lock, and the
+//! watcher of flights is given how to look at one.
 
 #![forbid(unsafe_code)]
 
@@ -34,14 +38,16 @@ mod ground;
 mod stopped;
 mod table;
 
-pub use copies::{COPY_PLACES, Memo, NearReader, RingPlace};
+pub use copies::{COPY_PLACES, RingPlace};
 pub use entries::far::Far;
 pub use facade::cache::Cache;
+pub use facade::copy_reader::NearReader;
 pub use facade::store::{MIN_CAPACITY, SegmentOptions, Store};
 pub use flights::flight::{Claim, Lease, Outcome, Revoked};
+pub use ground::extras::{Extras, MAX_TAG_LENGTH, MAX_TAGS};
 pub use ground::options::{ClaimOptions, GetOptions, HasOptions, LeftOut, Options, PeekOptions, SetOptions};
 pub use ground::values::{
     Borne, Content, Info, Item, Key, LoadEntry, MAX_KEY_BYTES, SegmentUsage, Snapshot, SnapshotOptions,
     Stale, Stats, Usage, Value,
 };
-pub use table::extras::{Extras, MAX_TAG_LENGTH, MAX_TAGS};
+pub use table::marks::Memo;

@@ -5,7 +5,6 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use super::flights::watcher::refusal::REFUSED;
-use super::ground::repair::hold;
 use super::*;
 use crate::error::{Code, Error};
 
@@ -68,10 +67,7 @@ fn while_held<G>(take: impl FnOnce() -> G + Send, body: impl FnOnce()) {
 
 fn while_locked(store: &Arc<Store>, cache: &Cache, body: impl FnOnce()) {
     let slot = cache.place().slot;
-    while_held(
-        || hold(store.segment(), slot, Duration::from_secs(5)).unwrap(),
-        body,
-    );
+    while_held(|| store.hold(slot, Duration::from_secs(5)).unwrap(), body);
 }
 
 fn refused<R: std::fmt::Debug>(answer: Result<R, Error>) {

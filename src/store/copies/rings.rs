@@ -5,19 +5,19 @@
 //! entry in the area's list. A process that dies in between leaves a ring that counts as its own, or an area
 //! without rings; both are found by `take_back_rings`.
 
-use super::{BARRED, hits_of};
+use parking_lot::Mutex;
+
 use crate::error::{Code, Result};
 use crate::shm::layout::{AREAS, Area, NEAR_AT, NEAR_LEN, NIL, READERS, RINGS, Ring};
 use crate::shm::word::Word32;
-use crate::store::facade::cache::Cache;
-use crate::store::facade::store::Store;
+use crate::store::copies::hits_of;
+use crate::store::ground::base::Ground;
+use crate::store::ground::directory::Place;
 use crate::store::ground::held::Held;
-use crate::store::ground::repair::{hold, unrecoverable};
+use crate::store::ground::refusals::unrecoverable;
+use crate::store::table::marks::BARRED;
 use crate::sys::process::Identity;
 use std::time::Duration;
-
-/// How often a ring is asked for while others have the namespace's lock.
-const MOST_CLAIMS: u32 = 100;
 
 /// A ring that a thread may write to. Places are in words from the start of what `Store::near_memory` lends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,52 +31,14 @@ pub struct RingPlace {
     pub generation: u32,
 }
 
-impl Cache {
-    /// A ring for a thread of this process that reads this cache by way of copies, if there is one to be had and the
-    /// cache's options allow it.
-    pub fn claim_ring(&self) -> Result<Option<RingPlace>> {
-        match self.claim_any_ring() {
-            Err(error) if error.code == Code::LockHeld => Ok(None),
-            claimed => claimed,
-        }
-    }
-
-    fn claim_any_ring(&self) -> Result<Option<RingPlace>> {
-        let store = self.store();
-        if !store.lay_out_near()? {
-            return Ok(None);
-        }
-        if let Some(place) = self.claim_unless_locked()? {
-            return Ok(Some(place));
-        }
-        store.take_back_rings()?;
-        self.claim_unless_locked()
-    }
-
-    /// The namespace's lock is waited for with the directory's let go, so that nobody waits for both.
-    fn claim_unless_locked(&self) -> Result<Option<RingPlace>> {
-        let (store, segment) = (self.store(), self.store().segment());
-        for _ in 0..MOST_CLAIMS {
-            match store.claim_ring(self) {
-                Err(error) if error.code == Code::LockHeld => {}
-                claimed => return claimed,
-            }
-            if hold(segment, self.place().slot, segment.patience()).is_err() {
-                break;
-            }
-        }
-        Ok(None)
-    }
-}
-
-impl Store {
+impl Ground {
     /// Where marks, areas and rings lie in this process.
     pub fn near_memory(&self) -> Option<(std::ptr::NonNull<u8>, usize)> {
         self.segment().near_range()
     }
 
     /// Pays for the marks and begins to count them. False where there is no memory for them.
-    fn lay_out_near(&self) -> Result<bool> {
+    pub(in crate::store) fn lay_out_near(&self) -> Result<bool> {
         let header = self.segment().header();
         if header.near.observe() != 0 {
             return Ok(true);
@@ -93,10 +55,9 @@ impl Store {
     }
 
     /// Taking the namespace's lock here also waits for whoever began a change before marks were counted.
-    fn claim_ring(&self, cache: &Cache) -> Result<Option<RingPlace>> {
+    pub(in crate::store) fn claim_ring(&self, place: Place) -> Result<Option<RingPlace>> {
         let _listing = self.listing()?;
-        let place = cache.place();
-        let held = hold(self.segment(), place.slot, Duration::ZERO)?;
+        let held = self.hold(place.slot, Duration::ZERO)?;
         if held.ns.generation.get() != place.generation || held.ns.limits.flags.get() & BARRED != 0 {
             return Ok(None);
         }
@@ -133,18 +94,6 @@ impl Store {
         }))
     }
 
-    /// Gives a ring back; what it holds is carried over first. One that cannot be given back now is when the next is.
-    pub fn release_ring(&self, number: u32) -> Result<()> {
-        self.rings_to_release.lock().push(number);
-        let Ok(_listing) = self.listing_within(Duration::ZERO) else {
-            return Ok(());
-        };
-        let mut waiting = std::mem::take(&mut *self.rings_to_release.lock());
-        waiting.retain(|number| self.free_ring(*number).is_err());
-        self.rings_to_release.lock().append(&mut waiting);
-        Ok(())
-    }
-
     /// The directory's lock is held.
     fn free_ring(&self, number: u32) -> Result<()> {
         let Some(ring) = self.segment().ring(number) else {
@@ -158,7 +107,7 @@ impl Store {
         if let Some(area) = area
             && let Some(slot) = area.slot.get().checked_sub(1)
         {
-            let mut held = hold(self.segment(), slot, Duration::ZERO)?;
+            let mut held = self.hold(slot, Duration::ZERO)?;
             if held.catch_up().is_err() {
                 held.condemn()?;
             }
@@ -203,7 +152,7 @@ impl Store {
         let Some(slot) = area.slot.get().checked_sub(1) else {
             return Ok(());
         };
-        let held = hold(self.segment(), slot, Duration::ZERO)?;
+        let held = self.hold(slot, Duration::ZERO)?;
         if held.ns.near.get() == index + 1 {
             held.ns.near.put(0);
         }
@@ -274,5 +223,25 @@ impl Held<'_> {
         self.publish_front();
         let used = (1..READERS).rfind(|reader| area.rings[*reader].get() != 0);
         area.used.put(used.map_or(1, |last| last as u32 + 1));
+    }
+}
+
+/// Rings of this process whose namespace was locked when they were to be given back.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Rings {
+    to_release: Mutex<Vec<u32>>,
+}
+
+impl Rings {
+    /// Gives a ring back; what it holds is carried over first. One that cannot be given back now is when the next is.
+    pub(in crate::store) fn release(&self, ground: &Ground, number: u32) -> Result<()> {
+        self.to_release.lock().push(number);
+        let Ok(_listing) = ground.listing_within(Duration::ZERO) else {
+            return Ok(());
+        };
+        let mut waiting = std::mem::take(&mut *self.to_release.lock());
+        waiting.retain(|number| ground.free_ring(*number).is_err());
+        self.to_release.lock().append(&mut waiting);
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Deaths of those who claim a key, follow, finish, fail and release.
 
 use super::*;
+use crate::store::flights::watcher::Outlook;
 use crate::store::{Claim, ClaimOptions, Lease, PeekOptions};
 
 fn claim(cache: &Cache, name: &str, force: bool) -> Claim {

@@ -11,16 +11,17 @@ use crate::shm::layout::{
 };
 use crate::shm::region::Offset;
 use crate::shm::segment::Segment;
-use crate::store::copies::Memo;
 use crate::store::entries::far::Far;
-use crate::store::facade::cache::Cache;
+use crate::store::ground::base::Ground;
+use crate::store::ground::directory::Place;
 use crate::store::ground::options::{
     ALLOW_STALE, GetOptions, HasOptions, PeekOptions, TTL_AUTOPURGE, UPDATE_AGE_ON_GET, UPDATE_AGE_ON_HAS,
 };
 use crate::store::table::buckets::{bucket_of, descend};
 use crate::store::table::chain::{Cursor, First, LONGEST_CHAIN, is_long};
 use crate::store::table::entry::Sought;
-use crate::store::table::extras::{Life, life_of};
+use crate::store::table::life::{Life, life_of};
+use crate::store::table::marks::Memo;
 use crate::store::table::record::Opening;
 use crate::store::table::tags::Tags;
 use crate::sys::clock::monotonic_ms;
@@ -48,7 +49,14 @@ struct Seen {
     record: usize,
 }
 
-impl Cache {
+/// Where to look without the lock.
+#[derive(Debug)]
+pub(in crate::store) struct Looker<'s> {
+    pub(in crate::store) ground: &'s Ground,
+    pub(in crate::store) place: Place,
+}
+
+impl Looker<'_> {
     #[inline(always)]
     fn glance<R>(&self, look: impl FnOnce(&Glimpse) -> Option<R>) -> Option<R> {
         self.glance_unless(TTL_AUTOPURGE, look)
@@ -57,8 +65,8 @@ impl Cache {
     /// Not where the namespace has one of the flags that are `barred`.
     #[inline(always)]
     fn glance_unless<R>(&self, barred: u32, look: impl FnOnce(&Glimpse) -> Option<R>) -> Option<R> {
-        let place = self.place();
-        let segment = self.store().segment();
+        let place = self.place;
+        let segment = self.ground.segment();
         let ns = segment.namespace(place.slot)?;
         let before = ns.journal.sequence();
         let flags = ns.limits.flags.get();
@@ -113,7 +121,7 @@ impl Cache {
             }
             return None;
         };
-        ns.stripes[self.store().stripe()].hits.add(1);
+        ns.stripes[self.ground.stripe()].hits.add(1);
         Some(tag)
     }
 
@@ -137,7 +145,7 @@ impl Cache {
     }
 
     /// For who cannot have the lock: an entry's value, wherever it stands in the order.
-    pub(super) fn glance_anywhere(
+    pub(in crate::store) fn glance_anywhere(
         &self,
         sought: &Sought,
         now: f64,
@@ -162,11 +170,11 @@ impl Cache {
         })
     }
 
-    pub(super) fn count_unheld(&self, hit: bool) {
-        let Some(ns) = self.store().segment().namespace(self.place().slot) else {
+    pub(in crate::store) fn count_unheld(&self, hit: bool) {
+        let Some(ns) = self.ground.segment().namespace(self.place.slot) else {
             return;
         };
-        let stripe = &ns.stripes[self.store().stripe()];
+        let stripe = &ns.stripes[self.ground.stripe()];
         if hit {
             stripe.hits.add(1)
         } else {
@@ -187,7 +195,12 @@ impl Cache {
         self.glance_has_unless(TTL_AUTOPURGE, sought, now, o)
     }
 
-    pub(super) fn glance_has_anywhere(&self, sought: &Sought, now: f64, o: &HasOptions) -> Option<bool> {
+    pub(in crate::store) fn glance_has_anywhere(
+        &self,
+        sought: &Sought,
+        now: f64,
+        o: &HasOptions,
+    ) -> Option<bool> {
         self.glance_has_unless(0, sought, now, o)
     }
 

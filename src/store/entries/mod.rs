@@ -1,5 +1,6 @@
 //! Operations on entries: reading them with and without the lock, writing, removing, and copying all of them out.
 
+pub(in crate::store) mod condemn;
 pub(in crate::store) mod far;
 pub(in crate::store) mod glance;
 pub(in crate::store) mod one_step;

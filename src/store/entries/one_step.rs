@@ -6,71 +6,22 @@
 //! and deleting and storing again proves nothing. The segment's numbers start at random: those of another
 //! segment, which came with a dump, are none that it gave.
 
-use crate::error::Result;
-use crate::store::copies::Memo;
-use crate::store::facade::cache::Cache;
+use crate::store::ground::extras::Extras;
 use crate::store::ground::held::Held;
 use crate::store::ground::options::{GetOptions, SetOptions};
 use crate::store::ground::stop::Step;
-use crate::store::ground::values::{Key, Value};
+use crate::store::ground::values::Value;
 use crate::store::table::entry::{Found, Sought};
-use crate::store::table::extras::{Extras, Life};
-
-impl Cache {
-    /// What `get` would give; and the key is gone.
-    pub fn take(&self, key: Key, now: f64, out: &mut Vec<u8>) -> Result<Option<u8>> {
-        let sought = self.sought(key)?;
-        let stripe = self.store().stripe();
-        self.with(|held| {
-            let now = held.tidy(now)?;
-            let taken = held.take(&sought, now, out)?;
-            held.count_lookup(stripe, taken.is_some());
-            Ok(taken)
-        })
-    }
-
-    /// The value's tag and the version of an entry that is not stale.
-    pub fn get_with_version(&self, key: Key, now: f64, out: &mut Vec<u8>) -> Result<Option<(u8, u64)>> {
-        let sought = self.sought(key)?;
-        let stripe = self.store().stripe();
-        self.with(|held| {
-            let now = held.tidy(now)?;
-            let got = held.get_with_version(&sought, now, out)?;
-            held.count_lookup(stripe, got.is_some());
-            Ok(got)
-        })
-    }
-
-    /// Stores the value if the version still stands; without one, if there is nothing. True if it was stored.
-    pub fn set_if_version(
-        &self,
-        key: Key,
-        value: Value,
-        version: Option<u64>,
-        now: f64,
-        options: &SetOptions,
-    ) -> Result<bool> {
-        let sought = self.sought(key)?;
-        self.with(|held| {
-            let now = held.tidy(now)?;
-            held.set_if_version(&sought, value, version, now, options)
-        })
-    }
-
-    /// As `incr`, with what is left of the counter's TTL.
-    pub fn incr_with_ttl(&self, key: Key, amount: f64, now: f64, options: &SetOptions) -> Result<(f64, f64)> {
-        let sought = self.sought(key)?;
-        self.with(|held| {
-            let now = held.tidy(now)?;
-            let sum = held.incr(&sought, amount, now, options)?;
-            let now = held.time(now);
-            Ok((sum, held.remaining_ttl(&sought, now)?))
-        })
-    }
-}
+use crate::store::table::life::Life;
+use crate::store::table::marks::Memo;
 
 impl Held<'_> {
-    fn take(&mut self, sought: &Sought, now: f64, out: &mut Vec<u8>) -> Step<Option<u8>> {
+    pub(in crate::store) fn take(
+        &mut self,
+        sought: &Sought,
+        now: f64,
+        out: &mut Vec<u8>,
+    ) -> Step<Option<u8>> {
         let tag = match self.find(sought)? {
             None => None,
             Some(found) => match self.life(found.id, found.entry, now)? {
@@ -85,7 +36,12 @@ impl Held<'_> {
         Ok(tag)
     }
 
-    fn get_with_version(&mut self, sought: &Sought, now: f64, out: &mut Vec<u8>) -> Step<Option<(u8, u64)>> {
+    pub(in crate::store) fn get_with_version(
+        &mut self,
+        sought: &Sought,
+        now: f64,
+        out: &mut Vec<u8>,
+    ) -> Step<Option<(u8, u64)>> {
         let fresh_alone = GetOptions {
             allow_stale: Some(false),
             ..GetOptions::default()
@@ -130,7 +86,7 @@ impl Held<'_> {
         }
     }
 
-    fn set_if_version(
+    pub(in crate::store) fn set_if_version(
         &mut self,
         sought: &Sought,
         value: Value,

@@ -3,7 +3,6 @@
 
 use crate::lru::{Slot, move_to_front};
 use crate::shm::layout::Entry;
-use crate::store::copies::Memo;
 use crate::store::entries::far::Far;
 use crate::store::ground::held::{Held, remaining};
 use crate::store::ground::options::{
@@ -13,7 +12,8 @@ use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::Info;
 use crate::store::table::chain::is_long;
 use crate::store::table::entry::{Found, Sought};
-use crate::store::table::extras::Life;
+use crate::store::table::life::Life;
+use crate::store::table::marks::Memo;
 use crate::store::table::record::record_len;
 use crate::sys::clock::monotonic_ms;
 

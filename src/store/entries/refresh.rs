@@ -1,27 +1,19 @@
 //! What a loader asks of an entry: whether it says that there is nothing, and whether its value is worth computing again
 //! before it expires. Nothing is changed by either.
 
-use crate::error::Result;
-use crate::store::facade::cache::Cache;
 use crate::store::ground::held::{Held, remaining};
 use crate::store::ground::stop::Step;
-use crate::store::ground::values::Key;
 use crate::store::table::entry::Sought;
-use crate::store::table::extras::Life;
-use crate::sys::clock::monotonic_ms;
-
-impl Cache {
-    /// Whether to refresh a value early, by chance: the likelier the longer it took to compute and the nearer its end is
-    /// (XFetch). `random` is from 0 to 1, `beta` how early.
-    pub fn is_refresh_due(&self, key: Key, now: f64, beta: f64, random: f64) -> Result<bool> {
-        let sought = self.sought(key)?;
-        let now = if now.is_nan() { monotonic_ms() } else { now };
-        self.with_rarely(|held| held.is_refresh_due(&sought, now, beta, random))
-    }
-}
+use crate::store::table::life::Life;
 
 impl Held<'_> {
-    fn is_refresh_due(&self, sought: &Sought, now: f64, beta: f64, random: f64) -> Step<bool> {
+    pub(in crate::store) fn is_refresh_due(
+        &self,
+        sought: &Sought,
+        now: f64,
+        beta: f64,
+        random: f64,
+    ) -> Step<bool> {
         let Some(found) = self.find_living(sought, now)? else {
             return Ok(false);
         };

@@ -3,48 +3,12 @@
 //! Removing one is one transaction. Clearing is as many as there are entries, so it leaves a note (`pending`) first:
 //! the next to take the lock of a process that died in it goes on clearing.
 
-use crate::lru::{Slot, unlink};
-use crate::shm::journal::Transaction;
 use crate::shm::layout::NIL;
-use crate::store::ground::held::Held;
-use crate::store::ground::stop::{Step, Stop};
+use crate::store::ground::held::{Held, PENDING_CLEAR, PENDING_NOTHING};
+use crate::store::ground::stop::Step;
 use crate::store::table::entry::{Found, Sought};
 
-/// `Namespace::pending`: nothing, or what repair has to finish.
-pub(in crate::store) const PENDING_NOTHING: u32 = 0;
-pub(in crate::store) const PENDING_CLEAR: u32 = 1;
-pub(in crate::store) const PENDING_CONDEMNED: u32 = 2;
-
 impl Held<'_> {
-    /// Takes an entry out; its blocks go to the stash, its runs to those that are spent. Flights on its key go on.
-    #[inline(always)]
-    pub(in crate::store) fn remove(&mut self, found: &Found) -> Step<()> {
-        let mut change = self.begin();
-        self.write_removal(&mut change, found)?;
-        Ok(change.commit()?)
-    }
-
-    #[inline(always)]
-    fn write_removal(&mut self, change: &mut Transaction, found: &Found) -> Step<()> {
-        let (ns, entry) = (self.ns, found.entry);
-        let mut stock = self.stock();
-        self.count_change(change, entry.hash.get());
-        change.set32(found.link, entry.chain.get());
-        unlink(
-            &mut self.recency(change),
-            Slot::new(found.id).ok_or(Stop::Damaged)?,
-        )?;
-        self.give_up(change, &entry.chain_from(found.id), &mut stock)?;
-        self.store_stock(change, &stock);
-        change.set32(&ns.count, ns.count.get().wrapping_sub(1));
-        change.set64(
-            &ns.calculated_size,
-            ns.calculated_size.get().wrapping_sub(entry.counted_size()),
-        );
-        change.set64(&ns.bytes, ns.bytes.get().wrapping_sub(entry.payload_len() as u64));
-        Ok(())
-    }
-
     /// Takes out what is under a key, because somebody wants it gone: flights on it are void, also where there is
     /// nothing. True if there was something that no tag had made gone.
     #[inline(always)]
@@ -86,14 +50,6 @@ impl Held<'_> {
         }
         self.ns.deletes.put(self.ns.deletes.get().wrapping_add(1));
         Ok(true)
-    }
-
-    /// Lets the least recent entry go.
-    pub(in crate::store) fn evict(&mut self) -> Step<()> {
-        let found = self.locate(self.ns.tail.get())?;
-        self.remove(&found)?;
-        self.ns.evictions.put(self.ns.evictions.get().wrapping_add(1));
-        Ok(())
     }
 
     pub(in crate::store) fn pop(&mut self, out: &mut Vec<u8>) -> Step<Option<u8>> {

@@ -6,7 +6,7 @@ use crate::store::ground::options::ALLOW_STALE;
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::{Content, Item, Snapshot, SnapshotOptions, Stale};
 use crate::store::table::entry::{append_key, append_value};
-use crate::store::table::extras::Life;
+use crate::store::table::life::Life;
 
 impl Held<'_> {
     pub(in crate::store) fn snapshot(&mut self, now: f64, want: &SnapshotOptions) -> Step<Snapshot> {

@@ -6,11 +6,7 @@
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::error::{Code, Error, Result};
-use crate::store::entries::far::Far;
-use crate::store::facade::cache::Cache;
 use crate::store::ground::held::Held;
-use crate::store::ground::options::{GetOptions, HasOptions};
 use crate::store::ground::stop::Step;
 use crate::store::ground::values::Key;
 use crate::store::table::entry::Sought;
@@ -33,7 +29,7 @@ pub(in crate::store) struct Unmoved {
 }
 
 impl Unmoved {
-    fn add(&self, sought: &Sought) {
+    pub(in crate::store) fn add(&self, sought: &Sought) {
         let mut keys = self.keys.lock();
         if keys.len() < MOST_UNMOVED {
             keys.push(OwnedKey {
@@ -66,48 +62,5 @@ impl Unmoved {
             }
         }
         Ok(())
-    }
-}
-
-fn unless_sure<R>(error: Error, answer: impl FnOnce() -> Option<R>) -> Result<R> {
-    if error.code == Code::LockHeld {
-        answer().ok_or(error)
-    } else {
-        Err(error)
-    }
-}
-
-impl Cache {
-    /// What a `get` gives that could not have the lock.
-    #[cold]
-    pub(in crate::store) fn get_unheld(
-        &self,
-        error: Error,
-        sought: &Sought,
-        now: f64,
-        options: &GetOptions,
-        out: &mut Vec<u8>,
-        far: &mut Far,
-    ) -> Result<Option<u8>> {
-        unless_sure(error, || {
-            let seen = self.glance_anywhere(sought, now, options.allow_stale, out, far)?;
-            self.count_unheld(seen.is_some());
-            if seen.is_some() {
-                self.unmoved().add(sought);
-            }
-            Some(seen)
-        })
-    }
-
-    /// What a `has` gives that could not have the lock.
-    #[cold]
-    pub(in crate::store) fn has_unheld(
-        &self,
-        error: Error,
-        sought: &Sought,
-        now: f64,
-        options: &HasOptions,
-    ) -> Result<bool> {
-        unless_sure(error, || self.glance_has_anywhere(sought, now, options))
     }
 }

@@ -9,13 +9,13 @@ use crate::error::{Code, Error};
 use crate::lru::{Slot, move_to_front, push_front, replace_at_front};
 use crate::shm::journal::Transaction;
 use crate::shm::layout::{ENTRY_PAYLOAD, Entry, EntryWords, NIL};
+use crate::store::ground::extras::Extras;
 use crate::store::ground::held::Held;
 use crate::store::ground::options::SetOptions;
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::{LoadEntry, Value};
 use crate::store::table::chain::{Chain, First};
 use crate::store::table::entry::{EXTRAS_TAG, Found, Sought};
-use crate::store::table::extras::Extras;
 use crate::sys::clock::monotonic_ms;
 
 /// More than any cache's `maxSize`, and less than an entry's size field holds.

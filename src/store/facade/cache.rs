@@ -10,22 +10,23 @@ use std::time::Duration;
 
 use crate::error::{Code, Error, Result};
 use crate::shm::layout::{BLOCK, MAX_NAMESPACES};
-use crate::store::copies::Memo;
 use crate::store::entries::far::Far;
+use crate::store::entries::glance::Looker;
 use crate::store::entries::unheld::Unmoved;
 use crate::store::facade::store::Store;
 use crate::store::ground::directory::Place;
+use crate::store::ground::extras::{MAX_TAGS, check_tag};
 use crate::store::ground::held::Held;
 use crate::store::ground::options::{
     GetOptions, HasOptions, LeftOut, Options, PeekOptions, SetOptions, check_ttl,
 };
-use crate::store::ground::repair::{busy, hold, unrecoverable};
+use crate::store::ground::refusals::{busy, unrecoverable};
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::{
     Info, Key, LoadEntry, MAX_KEY_BYTES, Snapshot, SnapshotOptions, Stats, Usage, Value,
 };
 use crate::store::table::entry::Sought;
-use crate::store::table::extras::{MAX_TAGS, check_tag};
+use crate::store::table::marks::Memo;
 
 /// How often an operation is begun again before it gives up: others may take the memory that was freed for it.
 const ROUNDS: u32 = 1000;
@@ -182,22 +183,22 @@ impl Cache {
         if self.shared.stuck.load(Ordering::Relaxed) != 0 {
             return self.hold_after_trouble(place);
         }
-        let segment = self.shared.store.segment();
-        hold(segment, place.slot, segment.patience())
+        let store = &*self.shared.store;
+        store.hold(place.slot, store.segment().patience())
     }
 
     /// What this process waited for in vain it does not wait for again, until another thread has the lock.
     #[cold]
     #[inline(never)]
     fn hold_after_trouble(&self, place: Place) -> Result<Held<'_>> {
-        let segment = self.shared.store.segment();
+        let store = &*self.shared.store;
         let stuck = self.shared.stuck.swap(0, Ordering::Relaxed);
         let patience = if self.holder(place) == stuck {
             Duration::ZERO
         } else {
-            segment.patience()
+            store.segment().patience()
         };
-        hold(segment, place.slot, patience)
+        store.hold(place.slot, patience)
     }
 
     /// The lock was not to be had. It may be lost, and then the namespace is made anew; or it may be that of one which is
@@ -246,6 +247,14 @@ impl Cache {
     }
 
     #[inline(always)]
+    pub(in crate::store) fn looker(&self) -> Looker<'_> {
+        Looker {
+            ground: &self.shared.store,
+            place: self.place(),
+        }
+    }
+
+    #[inline(always)]
     pub(in crate::store) fn sought<'k>(&self, key: Key<'k>) -> Result<Sought<'k>> {
         if key.bytes.len() > MAX_KEY_BYTES {
             return Err(too_long(key.bytes.len()));
@@ -291,7 +300,7 @@ impl Cache {
         far: &mut Far,
     ) -> Result<Option<u8>> {
         let sought = self.sought(key)?;
-        if let Some(tag) = self.glance_get(&sought, now, options, out, memo, far) {
+        if let Some(tag) = self.looker().glance_get(&sought, now, options, out, memo, far) {
             return Ok(Some(tag));
         }
         *far = Far::default();
@@ -307,7 +316,7 @@ impl Cache {
 
     pub fn peek(&self, key: Key, now: f64, options: &PeekOptions, out: &mut Vec<u8>) -> Result<Option<u8>> {
         let sought = self.sought(key)?;
-        if let Some(got) = self.glance_peek(&sought, now, options, out) {
+        if let Some(got) = self.looker().glance_peek(&sought, now, options, out) {
             return Ok(got);
         }
         self.with(|held| {
@@ -318,7 +327,7 @@ impl Cache {
 
     pub fn has(&self, key: Key, now: f64, options: &HasOptions) -> Result<bool> {
         let sought = self.sought(key)?;
-        if let Some(got) = self.glance_has(&sought, now, options) {
+        if let Some(got) = self.looker().glance_has(&sought, now, options) {
             return Ok(got);
         }
         self.with(|held| {

@@ -3,13 +3,12 @@
 //! No two namespaces are ever locked at once; the asker lets go of its own before it comes here, and tries again after.
 
 use crate::error::{Code, Error, Result};
-use crate::store::facade::store::Store;
+use crate::store::ground::base::Ground;
 use crate::store::ground::held::Held;
-use crate::store::ground::repair::hold;
 use crate::store::ground::stop::{Step, Stop};
 use std::time::Duration;
 
-impl Store {
+impl Ground {
     /// Sees to it that the pool has `want` blocks at hand, if that can be had from namespaces other than `asking`.
     pub(in crate::store) fn make_room(&self, want: u32, asking: u32) -> Result<()> {
         let mut emptied = Vec::new();
@@ -22,7 +21,7 @@ impl Store {
                 return Err(full(want));
             };
             // One that is in use just now may be so for long: others have blocks, too.
-            let Ok(mut held) = hold(self.segment(), slot, Duration::ZERO) else {
+            let Ok(mut held) = self.hold(slot, Duration::ZERO) else {
                 emptied.push(slot);
                 continue;
             };

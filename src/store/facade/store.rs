@@ -1,19 +1,20 @@
 //! The segment as the cache sees it, one for each process.
 
 use parking_lot::Mutex;
+use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use rapidhash::v3::{RapidSecrets, rapidhash_v3_nano_inline, rapidhash_v3_seeded};
+use std::sync::atomic::AtomicBool;
 
 use crate::error::{Code, Error, Result};
-use crate::shm::layout::{BLOCK, STRIPES};
+use crate::shm::layout::BLOCK;
 use crate::shm::segment::Segment;
+use crate::store::copies::rings::Rings;
 use crate::store::facade::cache::Cache;
+use crate::store::facade::mending::MENDING;
 use crate::store::flights::watcher::Watcher;
+use crate::store::ground::base::Ground;
 use crate::store::ground::options::{ALL_LEFT_OUT, LeftOut, Options};
-use crate::store::ground::repair::hold;
-use crate::store::ground::values::{Key, SegmentUsage};
+use crate::store::ground::values::SegmentUsage;
 use crate::sys::passing::{self, Offer, STRATEGIES};
 use crate::sys::process::{self, Identity};
 use std::time::Instant;
@@ -24,14 +25,6 @@ pub const MIN_CAPACITY: u64 = 1 << 20;
 /// The first word of the line that names a segment; another form of the line would have another.
 const LINE_FORM: &str = "1";
 
-thread_local! {
-    /// Which of a namespace's counters this thread adds to, so that readers do not write to one cache line.
-    static STRIPE: usize = {
-        static THREADS: AtomicUsize = AtomicUsize::new(0);
-        (std::process::id() as usize).wrapping_add(THREADS.fetch_add(1, Ordering::Relaxed)) % STRIPES
-    };
-}
-
 #[derive(Clone, Copy, Debug)]
 pub struct SegmentOptions {
     /// The most that blocks and their owners may take, in bytes.
@@ -40,13 +33,27 @@ pub struct SegmentOptions {
 
 #[derive(Debug)]
 pub struct Store {
-    segment: Segment,
-    secrets: RapidSecrets,
-
+    ground: Ground,
     offered: Mutex<Option<String>>,
-    /// Rings of this process whose namespace was locked when they were to be given back.
-    pub(in crate::store) rings_to_release: Mutex<Vec<u32>>,
-    pub(in crate::store) watcher: Watcher,
+    pub(in crate::store) rings: Rings,
+    pub(in crate::store) watcher: Watcher<Cache>,
+    /// Whether a thread sees to what a dead process left.
+    pub(in crate::store) tidying: AtomicBool,
+}
+
+impl Deref for Store {
+    type Target = Ground;
+
+    #[inline(always)]
+    fn deref(&self) -> &Ground {
+        &self.ground
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.watcher.leave(&self.ground);
+    }
 }
 
 impl Store {
@@ -62,14 +69,12 @@ impl Store {
     }
 
     fn over(segment: Segment) -> Arc<Self> {
-        let secrets = RapidSecrets::seed(segment.header().hash_seed.get());
-
         Arc::new(Self {
-            segment,
-            secrets,
+            ground: Ground::of(segment, MENDING),
             offered: Mutex::new(None),
-            rings_to_release: Mutex::new(Vec::new()),
+            rings: Rings::default(),
             watcher: Watcher::new(),
+            tidying: AtomicBool::new(false),
         })
     }
 
@@ -82,10 +87,10 @@ impl Store {
         let random = process::random().map_err(|cause| unreachable_because(&cause.to_string()))?;
         let name = u128::from_le_bytes(random);
         let socket = format!("flotilla-{name:032x}");
-        let fd = passing::offer(self.segment.memory(), socket.as_bytes())
+        let fd = passing::offer(self.segment().memory(), socket.as_bytes())
             .map_err(|cause| unreachable_because(&cause.to_string()))?;
         let maker = Identity::of_self();
-        let identity = self.segment.identity();
+        let identity = self.segment().identity();
         let line = format!(
             "{LINE_FORM} {} {} {fd} {identity:032x} {socket}",
             maker.pid, maker.started
@@ -122,31 +127,6 @@ impl Store {
         Err(unreachable_because(&reasons.join("; ")))
     }
 
-    #[inline(always)]
-    pub(in crate::store) fn segment(&self) -> &Segment {
-        &self.segment
-    }
-
-    #[inline(always)]
-    pub(in crate::store) fn stripe(&self) -> usize {
-        STRIPE.with(|stripe| *stripe)
-    }
-
-    #[inline(always)]
-    pub(in crate::store) fn key_hash(&self, key: &Key) -> u32 {
-        let hash = rapidhash_v3_nano_inline::<false, false>(key.bytes, &self.secrets);
-        let mixed = (hash ^ u64::from(key.tag)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 32) as u32
-    }
-
-    pub(in crate::store) fn name_hash(&self, name: &str) -> [u64; 2] {
-        let second = RapidSecrets::seed(!self.segment.header().hash_seed.get());
-        [
-            rapidhash_v3_seeded(name.as_bytes(), &self.secrets),
-            rapidhash_v3_seeded(name.as_bytes(), &second),
-        ]
-    }
-
     /// Makes a namespace, or joins the one of that name if it was made with the same options.
     pub fn open(self: &Arc<Self>, name: &str, options: &Options) -> Result<Cache> {
         self.open_saying(name, options, 0)
@@ -171,7 +151,7 @@ impl Store {
 
     /// True if it was there.
     pub fn destroy(&self, name: &str) -> Result<bool> {
-        let deadline = Instant::now() + self.segment.patience();
+        let deadline = Instant::now() + self.segment().patience();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.listing()?.destroy(name) {
@@ -180,23 +160,23 @@ impl Store {
             }
             // Its lock is waited for with the directory's let go, and taken once more from there.
             if let Some((place, _)) = self.listing()?.lookup(name)? {
-                hold(&self.segment, place.slot, left)?;
+                self.hold(place.slot, left)?;
             }
         }
     }
 
     /// How long this process waits for a lock whose holder may have been stopped.
     pub fn wait_at_most(&self, milliseconds: u32) {
-        self.segment.wait_at_most(milliseconds);
+        self.segment().wait_at_most(milliseconds);
     }
 
     pub fn usage(&self) -> Result<SegmentUsage> {
-        let header = self.segment.header();
+        let header = self.segment().header();
         Ok(SegmentUsage {
             namespaces: self.live_slots().count() as u64,
             segment_bytes: header.committed_bytes.get(),
-            capacity: u64::from(self.segment.geometry().block_capacity) * BLOCK,
-            free_bytes: u64::from(self.segment.available()) * BLOCK,
+            capacity: u64::from(self.segment().geometry().block_capacity) * BLOCK,
+            free_bytes: u64::from(self.segment().available()) * BLOCK,
             memory_evictions: header.memory_evictions.get(),
             recoveries: header.recoveries.get(),
             repairs: header.repairs.get(),

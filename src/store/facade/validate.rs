@@ -7,13 +7,12 @@ use crate::shm::layout::{FANOUT, Lease, NIL, Node, Run};
 use crate::shm::runs::{IN_RUN, run_room};
 use crate::shm::segment::Segment;
 use crate::store::facade::store::Store;
-use crate::store::flights::flight::outcome_of;
 use crate::store::ground::held::Held;
-use crate::store::ground::repair::hold;
 use crate::store::ground::stop::Stop;
 use crate::store::table::buckets::bucket_of;
 use crate::store::table::chain::{Chain, First, is_long, tail_of};
 use crate::store::table::entry::LEASE_TAG;
+use crate::store::table::flight::outcome_of;
 use std::time::Duration;
 
 /// Locks that are held at once; the kernel follows 2,048 of a dying thread's.
@@ -75,7 +74,7 @@ impl Store {
                 census.write_off(self.segment(), slot)?;
                 continue;
             }
-            let held = hold(self.segment(), slot, PATIENCE).map_err(|error| error.to_string())?;
+            let held = self.hold(slot, PATIENCE).map_err(|error| error.to_string())?;
             held.validate(&mut census)
                 .and_then(|()| held.validate_rings())
                 .map_err(|fault| format!("namespace slot {slot}: {fault}"))?;

@@ -5,44 +5,19 @@
 //! later.
 
 use crate::error::Result;
-use crate::shm::layout::{MAX_PROCESSES, ProcessSlot, WAKE_WORDS};
+use crate::shm::layout::{MAX_PROCESSES, ProcessSlot};
 use crate::shm::lock::{self, Guard, Locked, Refused};
-use crate::store::facade::store::Store;
-use crate::store::ground::repair::unrecoverable;
+use crate::store::ground::base::Ground;
+use crate::store::ground::refusals::unrecoverable;
+use crate::store::ground::registration::{NO_SLOT, Registration};
 use crate::sys::futex;
 use crate::sys::process::Identity;
 use std::time::Duration;
 
-/// One process for ever; `slot` is `NO_SLOT` for one that found none free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) struct Registration {
-    pub(in crate::store) slot: u32,
-    pub(in crate::store) generation: u32,
-}
-
 /// A process without a slot is not missed when it dies, so it waits for one, and once.
 const LONG_ENOUGH: Duration = Duration::from_millis(250);
 
-pub(in crate::store) const NO_SLOT: u32 = u32::MAX;
-
-impl Registration {
-    pub(in crate::store) const NONE: Self = Self {
-        slot: NO_SLOT,
-        generation: 0,
-    };
-
-    /// Which wake word this process sleeps on.
-    pub(in crate::store) fn bit(self) -> usize {
-        let number = if self.slot == NO_SLOT {
-            std::process::id()
-        } else {
-            self.slot
-        };
-        number as usize % WAKE_WORDS
-    }
-}
-
-impl Store {
+impl Ground {
     /// Takes a slot for this process. The calling thread must keep the guard for as long as the process lives.
     pub(in crate::store) fn register(&self) -> Result<Option<(Registration, Guard)>> {
         let _listing = self.listing_within(LONG_ENOUGH)?;

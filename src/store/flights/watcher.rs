@@ -7,16 +7,15 @@
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, OnceLock, Weak, mpsc};
 use std::thread::JoinHandle;
 
-use crate::error::Code;
+use crate::error::{Code, Result};
 use crate::shm::word::Word32;
-use crate::store::facade::cache::Cache;
-use crate::store::facade::store::Store;
 use crate::store::flights::flight::{Lease, Outcome, Revoked, Sight};
-use crate::store::flights::processes::Registration;
+use crate::store::ground::base::Ground;
+use crate::store::ground::registration::Registration;
 use crate::store::ground::values::Key;
 use crate::sys::clock::monotonic_ms;
 use crate::sys::futex::{self, MOST_WORDS};
@@ -34,30 +33,43 @@ type Done = Box<dyn FnOnce(Outcome) + Send>;
 /// Namespace, the key's tag, the key, and the flight.
 type LeaseName = (String, u8, Arc<[u8]>, u64);
 
-struct Followers {
-    cache: Cache,
+struct Followers<W> {
+    cache: W,
     done: Vec<Done>,
 }
 
 /// A leader of this process that wants to know when its flight is void.
-struct Led {
-    cache: Cache,
+struct Led<W> {
+    cache: W,
     lease: Lease,
     done: Box<dyn FnOnce(Revoked) + Send>,
 }
 
-#[derive(Default)]
-pub(in crate::store) struct Watcher {
-    started: OnceLock<Registration>,
-    starting: Mutex<()>,
-    /// Whether a thread sees to what a dead process left.
-    pub(in crate::store) tidying: AtomicBool,
-    followed: Mutex<HashMap<LeaseName, Followers>>,
-    /// By the lease's token.
-    led: Mutex<BTreeMap<u64, Led>>,
+/// A namespace as the watcher sees it. The layer above hands it in, so that the watcher calls nothing that it knows.
+pub(in crate::store) trait Outlook: Clone + Send + 'static {
+    fn name(&self) -> &str;
+    /// What has become of a flight that this process follows.
+    fn look(&self, key: Key, flight: u64, now: f64, me: Registration) -> Result<Sight>;
+    /// What has become of a flight that this process leads: how it was revoked, or until when it may run.
+    fn look_at_own(&self, lease: &Lease, now: f64) -> Result<std::result::Result<f64, Revoked>>;
 }
 
-impl std::fmt::Debug for Watcher {
+/// Who has a watcher. Its thread ends when that one is dropped.
+pub(in crate::store) trait Watched: Send + Sync + 'static {
+    type Outlook: Outlook;
+    fn ground(&self) -> &Ground;
+    fn watcher(&self) -> &Watcher<Self::Outlook>;
+}
+
+pub(in crate::store) struct Watcher<W> {
+    started: OnceLock<Registration>,
+    starting: Mutex<()>,
+    followed: Mutex<HashMap<LeaseName, Followers<W>>>,
+    /// By the lease's token.
+    led: Mutex<BTreeMap<u64, Led<W>>>,
+}
+
+impl<W> std::fmt::Debug for Watcher<W> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Watcher")
             .field("started", &self.started)
@@ -66,33 +78,38 @@ impl std::fmt::Debug for Watcher {
 }
 
 /// What one look at everything that is followed shows.
-struct Round {
+struct Round<W> {
     calls: Vec<(Vec<Done>, Outcome)>,
-    revoked: Vec<(Led, Revoked)>,
+    revoked: Vec<(Led<W>, Revoked)>,
     leaders: Vec<Registration>,
     deadline: f64,
     a_leader_died: bool,
 }
 
-impl Round {
+impl<W> Round<W> {
     /// What was to be looked at is locked.
     fn look_again_soon(&mut self) {
         self.deadline = self.deadline.min(monotonic_ms() + LOCKED_FOR_MS);
     }
 }
 
-impl Watcher {
+impl<W: Outlook> Watcher<W> {
     pub(in crate::store) fn new() -> Self {
-        Self::default()
+        Self {
+            started: OnceLock::new(),
+            starting: Mutex::new(()),
+            followed: Mutex::new(HashMap::new()),
+            led: Mutex::new(BTreeMap::new()),
+        }
     }
 
     /// Who this process is among those that lead and follow.
-    pub(in crate::store) fn registration(&self, store: &Arc<Store>) -> Registration {
+    pub(in crate::store) fn registration<S: Watched<Outlook = W>>(&self, store: &Arc<S>) -> Registration {
         self.start(store).unwrap_or(Registration::NONE)
     }
 
     /// Starts the thread, unless it runs. A system that refuses a thread now may give one later.
-    fn start(&self, store: &Arc<Store>) -> Option<Registration> {
+    fn start<S: Watched<Outlook = W>>(&self, store: &Arc<S>) -> Option<Registration> {
         if let Some(me) = self.started.get() {
             return Some(*me);
         }
@@ -110,7 +127,13 @@ impl Watcher {
         )
     }
 
-    pub(in crate::store) fn add(&self, store: &Arc<Store>, cache: &Cache, lease: &Lease, done: Done) {
+    pub(in crate::store) fn add<S: Watched<Outlook = W>>(
+        &self,
+        store: &Arc<S>,
+        cache: &W,
+        lease: &Lease,
+        done: Done,
+    ) {
         let Some(me) = self.start(store) else {
             // Nobody would ever look: the caller does, by claiming once more.
             return done(Outcome::Lost);
@@ -127,13 +150,13 @@ impl Watcher {
             .done
             .push(done);
         drop(followed);
-        store.wake(1 << me.bit());
+        store.ground().wake(1 << me.bit());
     }
 
-    pub(in crate::store) fn watch(
+    pub(in crate::store) fn watch<S: Watched<Outlook = W>>(
         &self,
-        store: &Arc<Store>,
-        cache: &Cache,
+        store: &Arc<S>,
+        cache: &W,
         lease: &Lease,
         done: Box<dyn FnOnce(Revoked) + Send>,
     ) {
@@ -144,20 +167,27 @@ impl Watcher {
             done,
         };
         self.led().insert(lease.token(), led);
-        store.wake(1 << me.bit());
+        store.ground().wake(1 << me.bit());
     }
 
     pub(in crate::store) fn unwatch(&self, lease: &Lease) {
         self.led().remove(&lease.token());
     }
 
-    fn led(&self) -> MutexGuard<'_, BTreeMap<u64, Led>> {
+    fn led(&self) -> MutexGuard<'_, BTreeMap<u64, Led<W>>> {
         self.led.lock()
     }
 
+    /// The process that has this ends: its thread is woken, and finds nothing more to do.
+    pub(in crate::store) fn leave(&self, ground: &Ground) {
+        if let Some(me) = self.started.get() {
+            ground.wake(1 << me.bit());
+        }
+    }
+
     /// Looks at every lease that a leader of this process wants to hear of.
-    fn look_at_led(&self, round: &mut Round) {
-        let watched: Vec<(Cache, Lease)> = self
+    fn look_at_led(&self, round: &mut Round<W>) {
+        let watched: Vec<(W, Lease)> = self
             .led()
             .values()
             .map(|led| (led.cache.clone(), led.lease.clone()))
@@ -176,12 +206,12 @@ impl Watcher {
         }
     }
 
-    fn followed(&self) -> MutexGuard<'_, HashMap<LeaseName, Followers>> {
+    fn followed(&self) -> MutexGuard<'_, HashMap<LeaseName, Followers<W>>> {
         self.followed.lock()
     }
 
     /// Looks at every lease that is followed. The ones that are over leave the list.
-    fn look_around(&self, me: Registration) -> Round {
+    fn look_around(&self, me: Registration) -> Round<W> {
         let mut round = Round {
             calls: Vec::new(),
             revoked: Vec::new(),
@@ -228,14 +258,6 @@ impl Watcher {
     }
 }
 
-impl Drop for Store {
-    fn drop(&mut self) {
-        if let Some(me) = self.watcher.started.get() {
-            self.wake(1 << me.bit());
-        }
-    }
-}
-
 fn spawn(body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     #[cfg(test)]
     if refusal::REFUSED.get() {
@@ -247,20 +269,20 @@ fn spawn(body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
         .spawn(body)
 }
 
-fn run(weak: &Weak<Store>, tell: &mpsc::Sender<Registration>) {
+fn run<S: Watched>(weak: &Weak<S>, tell: &mpsc::Sender<Registration>) {
     // The guard is this process's sign of life: it lives as long as this thread does.
     let Some(store) = weak.upgrade() else { return };
-    let registered = store.register().ok().flatten();
+    let registered = store.ground().register().ok().flatten();
     let (me, _alive) = registered.map_or((Registration::NONE, None), |(me, guard)| (me, Some(guard)));
-    let word: &'static Word32 = &store.segment().header().wake[me.bit()];
+    let word: &'static Word32 = &store.ground().segment().header().wake[me.bit()];
     drop(store);
     let _ = tell.send(me);
     loop {
         let seen = word.observe();
         let Some(store) = weak.upgrade() else { return };
-        let round = store.watcher.look_around(me);
+        let round = store.watcher().look_around(me);
         if round.a_leader_died {
-            store.wake_everyone();
+            store.ground().wake_everyone();
         }
         for (callbacks, outcome) in round.calls {
             for done in callbacks {
@@ -270,7 +292,7 @@ fn run(weak: &Weak<Store>, tell: &mpsc::Sender<Registration>) {
         for (led, how) in round.revoked {
             (led.done)(how);
         }
-        let words = words_to_watch(&store, me, word, seen, round.leaders);
+        let words = words_to_watch(store.ground(), me, word, seen, round.leaders);
         drop(store);
         // No words: a leader died since it was looked at.
         if let Some(words) = words {
@@ -286,7 +308,7 @@ fn run(weak: &Weak<Store>, tell: &mpsc::Sender<Registration>) {
 
 /// The wake word and the locks of the leaders: whichever moves first ends the sleep.
 fn words_to_watch(
-    store: &Arc<Store>,
+    ground: &Ground,
     me: Registration,
     word: &'static Word32,
     seen: u32,
@@ -298,7 +320,7 @@ fn words_to_watch(
     let processes = leaders
         .iter()
         .take(MOST_WORDS - 1)
-        .filter_map(|leader| store.segment().process(leader.slot));
+        .filter_map(|leader| ground.segment().process(leader.slot));
     let watched = processes
         .map(|process| process.alive.death_watch())
         .collect::<Option<Vec<_>>>()?;

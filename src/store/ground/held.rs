@@ -1,7 +1,7 @@
 //! A namespace whose lock is held: the only way to its data.
 //!
 //! Invariants: between two transactions of its journal the namespace is sound; a method that makes several leaves
-//! it sound after each. If the process dies in one, the next to take the lock finishes it (`repair.rs`) before it gets
+//! it sound after each. If the process dies in one, the next to take the lock finishes it (`facade/mending.rs`) before it gets
 //! a `Held`.
 
 use crate::lru::{Links, Neighbours, Slot};
@@ -12,6 +12,11 @@ use crate::shm::segment::Segment;
 use crate::shm::word::Word32;
 use crate::store::ground::options::{NO_DELETE_ON_STALE_GET, Options, TTL_AUTOPURGE};
 use crate::store::ground::stop::{Step, Stop};
+
+/// `Namespace::pending`: nothing, or what repair has to finish.
+pub(in crate::store) const PENDING_NOTHING: u32 = 0;
+pub(in crate::store) const PENDING_CLEAR: u32 = 1;
+pub(in crate::store) const PENDING_CONDEMNED: u32 = 2;
 
 #[derive(Debug)]
 pub(in crate::store) struct Held<'s> {

@@ -2,7 +2,7 @@
 
 use crate::error::{Code, Error, Result};
 use crate::shm::layout::Limits;
-use crate::store::table::extras::Extras;
+use crate::store::ground::extras::Extras;
 
 pub(in crate::store) const ALLOW_STALE: u32 = 1;
 pub(in crate::store) const UPDATE_AGE_ON_GET: u32 = 2;

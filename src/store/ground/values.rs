@@ -1,8 +1,7 @@
 //! Keys and values as the store sees them: bytes with a tag. What the tags mean is the codec's business, but for numbers.
 
+use crate::store::ground::extras::Extras;
 use std::ops::Range;
-
-use crate::store::table::extras::Extras;
 
 /// The longest key, in bytes.
 pub const MAX_KEY_BYTES: usize = (1 << 24) - 1;
@@ -120,7 +119,7 @@ impl Snapshot {
 pub struct LoadEntry<'a> {
     pub key: Key<'a>,
     pub value: Value<'a>,
-    pub options: crate::store::SetOptions<'a>,
+    pub options: crate::store::ground::options::SetOptions<'a>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

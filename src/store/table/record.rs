@@ -4,11 +4,11 @@
 //! records lie, but for the names of their tags, in the first block of their entry, and are read there without a copy
 //! on the heap; this may be done without the lock, as it reads words and bounds every step.
 
-use super::chain::{Cursor, First, is_long};
-use super::extras::MAX_TAGS;
 use crate::shm::layout::{ENTRY_PAYLOAD, Entry, EntryWords, LONG_TAIL};
 use crate::shm::segment::Segment;
+use crate::store::ground::extras::MAX_TAGS;
 use crate::store::ground::stop::{Step, Stop};
+use crate::store::table::chain::{Cursor, First, is_long};
 
 const GRACE: u8 = 1;
 const DELTA: u8 = 2;

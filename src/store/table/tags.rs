@@ -18,7 +18,7 @@ use crate::shm::word::Word32;
 use crate::store::ground::held::Held;
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::table::buckets::BITS;
-use crate::store::table::extras::tag_hash;
+use crate::store::table::life::tag_hash;
 use crate::store::table::record::Record;
 
 /// A segment with fewer blocks than that has a smaller table in each namespace, so that tags do not fill it.

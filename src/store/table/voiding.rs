@@ -15,11 +15,11 @@
 
 use crate::shm::journal::Transaction;
 use crate::shm::layout::{Lease, TAG_BITS};
-use crate::store::flights::flight::{RUNNING, VOID, leader_of};
 use crate::store::ground::held::Held;
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::table::entry::Sought;
-use crate::store::table::extras::tag_hash;
+use crate::store::table::flight::{RUNNING, VOID, leader_of};
+use crate::store::table::life::tag_hash;
 
 impl Held<'_> {
     /// Whether what the leader brings may be stored.

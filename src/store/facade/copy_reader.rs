@@ -6,12 +6,13 @@
 
 use std::collections::HashMap;
 
-use super::{Memo, RingPlace};
 use crate::error::Result;
 use crate::shm::layout::{Area, RING_TOUCHES, Ring};
+use crate::store::copies::rings::RingPlace;
 use crate::store::facade::cache::Cache;
 use crate::store::ground::options::GetOptions;
 use crate::store::ground::values::Key;
+use crate::store::table::marks::Memo;
 
 struct Copy {
     memo: Memo,
