@@ -254,6 +254,8 @@ describe('methods', () => {
       size?: number;
       tags?: readonly string[];
       version?: string;
+      grace?: number;
+      delta?: number;
     }>();
     expectTypeOf(cache.dump).toEqualTypeOf<() => Promise<[string, Entry<User>][]>>();
     expectTypeOf(cache.load).returns.toEqualTypeOf<Promise<void>>();
