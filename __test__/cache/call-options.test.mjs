@@ -10,40 +10,47 @@ const program = JSON.stringify(new URL('../fixtures/call-options.mjs', import.me
 const inWorker = (FLOTILLA_TRANSPORT) =>
   inCluster(`export * from ${program};`, { workers: 1, env: { FLOTILLA_TRANSPORT } });
 
-let running;
-/** What the primary, a worker on shared memory and one on messages say. */
-const told = () => {
-  running ??= Promise.all([inWorker('shared'), inWorker('ipc')]).then(([{ before, answers }, other]) => [
-    before,
-    answers[0],
-    other.answers[0],
-  ]);
-  return running;
+/** What the primary and a worker on shared memory say, and what one says that asks by messages. */
+const told = {
+  shared: async () => {
+    const { before, answers } = await inWorker('shared');
+    return [before, answers[0]];
+  },
+  ipc: async () => [(await inWorker('ipc')).answers[0]],
 };
 
 const kinds = (answers) => [...new Set(Object.values(answers))];
 
-describe('the options of a call', () => {
+describe.each([
+  ['shared', [31, 31]],
+  ['ipc', [20]],
+])('the options of a call, %s', (transport, calls) => {
+  let running;
+  const all = () => {
+    running ??= told[transport]();
+    return running;
+  };
+
   it('are refused where one is misspelt, with the nearest name, and nothing is changed', async () => {
-    expect((await told()).map(({ misspelt }) => Object.keys(misspelt).length)).toEqual([31, 31, 20]);
-    for (const { misspelt } of await told())
+    expect((await all()).map(({ misspelt }) => Object.keys(misspelt).length)).toEqual(calls);
+    for (const { misspelt } of await all())
       expect(kinds(misspelt)).toEqual(['TypeError FLOTILLA_ERR_UNKNOWN_OPTION: (as meant)']);
   });
 
   it('are refused where they are no object, as where a lifetime stands in their place', async () => {
-    for (const { number } of await told())
+    for (const { number } of await all())
       expect(kinds(number)).toEqual([
         'TypeError FLOTILLA_ERR_INVALID_ARGUMENT: options must be an object; it is 60000',
       ]);
   });
 
   it('may be left out, each of them and altogether', async () => {
-    for (const { leftOut, nothing } of await told())
+    for (const { leftOut, nothing } of await all())
       expect([kinds(leftOut), kinds(nothing)]).toEqual([['taken'], ['taken']]);
   });
 
   it('are refused where a flag is no boolean', async () => {
-    for (const { flags } of await told()) {
+    for (const { flags } of await all()) {
       const expected = flags.map(([what, name, value]) => [
         what,
         name,
@@ -55,7 +62,9 @@ describe('the options of a call', () => {
       expect(flags).toEqual(expected);
     }
   });
+});
 
+describe('the options of a call', () => {
   it('are refused by the name that another package has for them, with what to do', async () => {
     const cache = new LRUCacheClustered({ namespace: 'foreign' });
     const refusals = [

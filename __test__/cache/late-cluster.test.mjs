@@ -62,7 +62,7 @@ describe.each(['shared', 'ipc'])('a cluster module that is loaded late, on %s', 
 });
 
 describe('a thread that loads the library before its main thread does', () => {
-  it('leaves the main thread able to share with workers', async () => {
+  it('leaves the main thread with memory that is shared with workers', async () => {
     const code = `
       const { Worker } = require('node:worker_threads');
       const use = "new (require('flotilla').LRUCacheClustered)({ namespace: 'n' }).set('a', 1).then(() => require('node:worker_threads').parentPort.postMessage(0))";
