@@ -1,6 +1,7 @@
 /** A process that is stopped while it has a cache's lock: a real one, stopped by a signal. */
 
 import { fileURLToPath } from 'node:url';
+import { LRUCacheClustered } from 'flotilla';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { node } from '../fixtures/processes.mjs';
 
@@ -63,5 +64,17 @@ describe.runIf(onLinux)('while a process that was stopped has the lock of a shar
   it('a change that waits is done when the process goes on', () => {
     expect(report.after).toMatchObject({ value: true });
     expect(report.end).toBe('after');
+  });
+
+  it('calls that wait keep their order, and those that come meanwhile stay behind them', () => {
+    expect(report.order).toEqual([true, true, 2]);
+  });
+});
+
+describe('lockTimeout', () => {
+  it.each([-1, Number.NaN, '250', null])('is a number of milliseconds, and not %s', (lockTimeout) => {
+    expect(() => new LRUCacheClustered({ namespace: 'timed', lockTimeout })).toThrow(
+      expect.objectContaining({ code: 'FLOTILLA_ERR_INVALID_ARGUMENT' }),
+    );
   });
 });
