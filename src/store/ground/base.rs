@@ -83,12 +83,10 @@ impl Ground {
         };
         let guard = match lock::lock(&ns.lock, patience) {
             Ok(Locked::Sound(guard)) => guard,
-            Ok(Locked::OwnerDied(dead)) => {
-                self.mended(Held::under_repair(segment, slot, ns, record), dead)?
-            }
+            Ok(Locked::OwnerDied(dead)) => self.mended(Held::new(segment, slot, ns, record, None), dead)?,
             Err(why) => return Err(refused(why)),
         };
-        Ok(Held::new(segment, slot, ns, record, guard))
+        Ok(Held::new(segment, slot, ns, record, Some(guard)))
     }
 
     /// Mends what a dead owner left. The data is reached before the lock is declared sound: should this process die now, the

@@ -35,13 +35,14 @@ pub(in crate::store) struct Held<'s> {
 }
 
 impl<'s> Held<'s> {
+    /// Without a guard for a repair, whose caller holds the dead owner's lock and has not declared it sound.
     #[inline(always)]
     pub(in crate::store) fn new(
         segment: &'s Segment,
         slot: u32,
         ns: &'static Namespace,
         record: &'static NamespaceRecord,
-        guard: Guard,
+        guard: Option<Guard>,
     ) -> Self {
         Self {
             segment,
@@ -51,26 +52,7 @@ impl<'s> Held<'s> {
             voids_below: u64::MAX,
             wakes: 0,
             moved_runs: false,
-            _guard: Some(guard),
-        }
-    }
-
-    /// For a repair, whose caller holds the dead owner's lock and has not declared it sound.
-    pub(in crate::store) fn under_repair(
-        segment: &'s Segment,
-        slot: u32,
-        ns: &'static Namespace,
-        record: &'static NamespaceRecord,
-    ) -> Self {
-        Self {
-            segment,
-            ns,
-            record,
-            slot,
-            voids_below: u64::MAX,
-            wakes: 0,
-            moved_runs: false,
-            _guard: None,
+            _guard: guard,
         }
     }
 
