@@ -12,6 +12,12 @@ pub fn monotonic_ms() -> f64 {
     time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
 }
 
+/// A time that a caller gave, or that of the clock where it left that to us by NaN.
+#[inline(always)]
+pub fn given_or_now(time: f64) -> f64 {
+    if time.is_nan() { monotonic_ms() } else { time }
+}
+
 /// Milliseconds since the first call in this process: all there is to share where memory is not shared.
 #[cfg(not(unix))]
 pub fn monotonic_ms() -> f64 {

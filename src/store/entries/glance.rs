@@ -24,7 +24,7 @@ use crate::store::table::life::{Life, life_of};
 use crate::store::table::marks::Memo;
 use crate::store::table::record::Opening;
 use crate::store::table::tags::Tags;
-use crate::sys::clock::monotonic_ms;
+use crate::sys::clock::given_or_now;
 
 /// Entries of one bucket that are looked at; a longer chain is the locked path's.
 const MOST_STEPS: usize = 32;
@@ -295,7 +295,7 @@ impl Glimpse<'_> {
         }
         let (life, record) = if entry.has_extras() {
             self.look_at_record(id, entry, now)?
-        } else if entry.ttl.get() != 0 && entry.is_stale(time(now)) {
+        } else if entry.ttl.get() != 0 && entry.is_stale(given_or_now(now)) {
             (Life::Expired, 0)
         } else {
             (Life::Fresh, 0)
@@ -317,7 +317,11 @@ impl Glimpse<'_> {
         if Tags::of(self.segment, self.ns).have_felled(&record).ok()? {
             return Some((Life::Gone, len));
         }
-        let now = if entry.ttl.get() == 0 { 0.0 } else { time(now) };
+        let now = if entry.ttl.get() == 0 {
+            0.0
+        } else {
+            given_or_now(now)
+        };
         Some((life_of(&record, entry, now), len))
     }
 
@@ -364,8 +368,4 @@ impl Glimpse<'_> {
         }
         None
     }
-}
-
-fn time(now: f64) -> f64 {
-    if now.is_nan() { monotonic_ms() } else { now }
 }

@@ -16,7 +16,7 @@ use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::{LoadEntry, Value};
 use crate::store::table::chain::{Chain, First};
 use crate::store::table::entry::{EXTRAS_TAG, Found, Sought};
-use crate::sys::clock::monotonic_ms;
+use crate::sys::clock::given_or_now;
 
 /// More than any cache's `maxSize`, and less than an entry's size field holds.
 const HUGE: u64 = 1 << 55;
@@ -135,7 +135,7 @@ impl Held<'_> {
         let start = if ttl == 0.0 {
             0.0
         } else {
-            o.start.unwrap_or_else(|| self.moment(now))
+            o.start.unwrap_or_else(|| given_or_now(now))
         };
         let mut draft = Draft {
             sought: *sought,
@@ -198,11 +198,6 @@ impl Held<'_> {
         let found = self.find(sought)?.ok_or(Stop::NoRoom(1))?;
         self.update(&draft_of(&found), found, false)?;
         self.trim()
-    }
-
-    /// When a TTL begins, for a caller that left the time to us in a namespace that had no TTLs until now.
-    fn moment(&self, now: f64) -> f64 {
-        if now.is_nan() { monotonic_ms() } else { now }
     }
 
     pub(in crate::store) fn set_if_absent(
@@ -389,7 +384,7 @@ impl Held<'_> {
             return Ok(false);
         };
         let ttl = ttl.unwrap_or_else(|| found.entry.ttl.get_f64());
-        let start = if ttl == 0.0 { 0.0 } else { self.moment(now) };
+        let start = if ttl == 0.0 { 0.0 } else { given_or_now(now) };
         self.note_ttl(start, ttl);
         let mut change = self.begin();
         self.count_change(&mut change, sought.hash);

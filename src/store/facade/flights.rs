@@ -18,7 +18,7 @@ use crate::store::ground::stop::Stop;
 use crate::store::ground::values::{Key, Value};
 use crate::store::table::flight::{DONE, FAILED};
 use crate::store::table::marks::Memo;
-use crate::sys::clock::monotonic_ms;
+use crate::sys::clock::given_or_now;
 
 /// What a dead process left is looked for again after so long where a lock was in the way, and so often. What is left
 /// then is found by the next exit of a process.
@@ -54,7 +54,7 @@ impl Cache {
         let sought = self.sought(key)?;
         let store = self.store();
         let me = store.watcher.registration(store);
-        let now = clock(now);
+        let now = given_or_now(now);
         let stripe = store.stripe();
         let taken = self.with(|held| {
             if options.look && !options.force {
@@ -89,7 +89,7 @@ impl Cache {
     /// After the lease ran out the value is stored only where there is none. An error leaves the lease as it was.
     pub fn finish(&self, lease: &Lease, value: Value, now: f64, options: &SetOptions) -> Result<bool> {
         let sought = self.sought(lease.key())?;
-        let now = clock(now);
+        let now = given_or_now(now);
         let (stored, waiters) = self.with(|held| {
             let Some(found) = held.own_lease(&sought, lease.token)? else {
                 return Ok((false, 0));
@@ -129,7 +129,7 @@ impl Cache {
     /// Tells the followers that there will be no value, and why.
     pub fn fail(&self, lease: &Lease, error: &[u8], now: f64) -> Result<()> {
         let sought = self.sought(lease.key())?;
-        let now = clock(now);
+        let now = given_or_now(now);
         let value = Value { tag: 0, bytes: error };
         let waiters = self.with(|held| held.settle(&sought, lease.token, FAILED, value, now))?;
         self.store().wake(waiters);
@@ -281,8 +281,4 @@ impl Store {
         }
         Ok(())
     }
-}
-
-fn clock(now: f64) -> f64 {
-    if now.is_nan() { monotonic_ms() } else { now }
 }

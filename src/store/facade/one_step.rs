@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::store::facade::cache::Cache;
 use crate::store::ground::options::SetOptions;
 use crate::store::ground::values::{Key, Value};
-use crate::sys::clock::monotonic_ms;
+use crate::sys::clock::given_or_now;
 
 impl Cache {
     /// What `get` would give; and the key is gone.
@@ -64,7 +64,7 @@ impl Cache {
     /// (XFetch). `random` is from 0 to 1, `beta` how early.
     pub fn is_refresh_due(&self, key: Key, now: f64, beta: f64, random: f64) -> Result<bool> {
         let sought = self.sought(key)?;
-        let now = if now.is_nan() { monotonic_ms() } else { now };
+        let now = given_or_now(now);
         self.with_rarely(|held| held.is_refresh_due(&sought, now, beta, random))
     }
 }
