@@ -27,11 +27,15 @@ export type FlotillaErrorCode =
   | 'FLOTILLA_ERR_NO_CANDIDATES'
   | 'FLOTILLA_ERR_INTERNAL'
   | 'FLOTILLA_ERR_NODE_VERSION'
+  | 'FLOTILLA_ERR_RUNTIME_UNSUPPORTED'
   | 'FLOTILLA_ERR_PLATFORM_UNSUPPORTED'
   | 'FLOTILLA_ERR_ADDON_MISSING'
+  | 'FLOTILLA_ERR_ADDON_NOT_BUNDLED'
   | 'FLOTILLA_ERR_ADDON_FOREIGN'
   | 'FLOTILLA_ERR_ADDON_VERSION'
   | 'FLOTILLA_ERR_EXPRESS_MISSING'
+  | 'FLOTILLA_ERR_PEER_MISSING'
+  | 'FLOTILLA_ERR_PEER_VERSION'
   | 'FLOTILLA_ERR_CONFLICTING_OPTIONS'
   | 'FLOTILLA_ERR_INVALID_SIZE'
   | 'FLOTILLA_ERR_NOT_A_NUMBER'
@@ -45,12 +49,18 @@ export type FlotillaErrorCode =
   | 'FLOTILLA_ERR_SEGMENT_MISMATCH'
   | 'FLOTILLA_ERR_SEGMENT_DAMAGED'
   | 'FLOTILLA_ERR_LOCK_HELD'
+  | 'FLOTILLA_ERR_TIER_CLIENT'
+  | 'FLOTILLA_ERR_TIER_AWAY'
+  | 'FLOTILLA_ERR_TIER_REFUSED'
+  | 'FLOTILLA_ERR_TIER_SYNC'
   | 'FLOTILLA_ERR_VALUE_NOT_CLONEABLE'
   | 'FLOTILLA_ERR_FETCH_TIMEOUT'
   | 'FLOTILLA_ERR_FLIGHT_REVOKED'
   | 'FLOTILLA_ERR_SYNC_UNAVAILABLE'
   | 'FLOTILLA_ERR_IPC_UNAVAILABLE'
   | 'FLOTILLA_ERR_PRIMARY_ONLY'
+  | 'FLOTILLA_ERR_MAIN_THREAD_ONLY'
+  | 'FLOTILLA_ERR_NOT_PERMITTED'
   | 'FLOTILLA_ERR_BOOTSTRAP_TOO_LATE'
   | 'FLOTILLA_ERR_SERVER_STARTED'
   | 'FLOTILLA_ERR_SERVER_NOT_STARTED'
@@ -60,7 +70,18 @@ export type FlotillaErrorCode =
   | 'FLOTILLA_ERR_ADDRESS_IN_USE'
   | 'FLOTILLA_ERR_HANDOFF_UNREACHABLE'
   | 'FLOTILLA_ERR_LISTEN_FAILED'
+  | 'FLOTILLA_ERR_NO_PROGRAM'
   | 'FLOTILLA_ERR_WORKER_FAILED'
+  | 'FLOTILLA_ERR_NOT_LISTENING'
+  | 'FLOTILLA_ERR_ADDRESS_CHANGED'
+  | 'FLOTILLA_ERR_LISTENS_TWICE'
+  | 'FLOTILLA_ERR_USAGE'
+  | 'FLOTILLA_ERR_PROGRAM_MISSING'
+  | 'FLOTILLA_ERR_CONFIG_UNREADABLE'
+  | 'FLOTILLA_ERR_NAME_TAKEN'
+  | 'FLOTILLA_ERR_CONTROL_ABSENT'
+  | 'FLOTILLA_ERR_CONTROL_REFUSED'
+  | 'FLOTILLA_ERR_CONTROL_VERSION'
   | 'FLOTILLA_ERR_TEST_UNKNOWN'
   | 'FLOTILLA_ERR_SHUTDOWN_TIMEOUT';
 
@@ -150,7 +171,69 @@ export interface CacheOptions extends LoaderOptions {
    * fast, and never outdated.
    */
   localL1?: object;
+  /** A second tier in Redis, for all machines of a fleet: what {@link redisTier} gives. Default: none. */
+  tier?: Tier;
 }
+
+/** A second tier, as {@link redisTier} makes it. */
+export interface Tier {
+  /** What its keys in Redis begin with. */
+  readonly prefix: string;
+}
+
+/** Options of {@link redisTier}. */
+export interface RedisTierOptions {
+  /** A connected client: one of ioredis 5 or 6, or of redis (node-redis) 5 or 6. It stays yours: quit it at the end. */
+  client: object;
+  /** What all keys in Redis begin with. Default `'flotilla:'`. */
+  prefix?: string;
+  /** How long an entry lives in Redis, in milliseconds, where its write says nothing. Default: the cache's `ttl`. */
+  ttl?: number;
+  /**
+   * What the cache does while Redis does not answer. `'serve'`, the default: it goes on with what is in the memory of this
+   * machine. `'miss'`: it has nothing, and fetchers run. `'reject'`: calls reject with `FLOTILLA_ERR_TIER_AWAY`.
+   */
+  whenAway?: 'serve' | 'miss' | 'reject';
+  /** How long `'serve'` gives what it cannot verify, in milliseconds. Default 60,000. */
+  serveFor?: number;
+  /** How long a call waits for Redis, in milliseconds. Default 500. */
+  timeout?: number;
+  /** How often the connection that hears of changes is tried, in milliseconds. Default 1,000. */
+  pingInterval?: number;
+}
+
+/** How the second tier of a cache does, as one process sees it. */
+export interface TierStats {
+  /** Reads that memory answered. */
+  memory: number;
+  /** Reads that Redis answered. */
+  redis: number;
+  /** Reads that found nothing in either. */
+  misses: number;
+  /** Calls that had to do without Redis. */
+  alone: number;
+  /** How often the machine has begun to hear of changes. */
+  epoch: number;
+  /** Whether it hears of them. */
+  isUp: boolean;
+  /** Whether this process is the one of the machine that hears. */
+  isKeeper: boolean;
+  /** Changes that it has heard of. */
+  invalidations: number;
+  /** Whether what is in memory is verified. */
+  isTrusted: boolean;
+  /** For how long it has not been, in milliseconds. */
+  unverifiedFor: number;
+  /** Whether calls go to Redis, are held off, or one tries. */
+  breaker: 'closed' | 'open' | 'half-open';
+}
+
+/**
+ * Redis or Valkey as the second tier of caches, by a client that you have connected.
+ *
+ * @throws FLOTILLA_ERR_TIER_CLIENT where the client is of an unknown kind, or is not connected.
+ */
+export function redisTier(options: RedisTierOptions): Tier;
 
 /** The name that lru-cache-clustered has for {@link CacheOptions}. */
 export type LRUCacheClusterOptions = CacheOptions;
@@ -569,6 +652,8 @@ export class LRUCacheClustered<K extends CacheKey = CacheKey, V extends {} = any
   stats(): Promise<Stats>;
   /** The memory that the namespace takes. */
   usage(): Promise<Usage>;
+  /** How the second tier does; `undefined` where the cache has none. */
+  tierStats(): TierStats | undefined;
   /**
    * Removes the namespace with its counts and flights. An instance that is used afterwards makes the namespace anew, with the
    * options that the instance was made with.
@@ -672,6 +757,47 @@ export function memoize<K extends CacheKey, V, A extends unknown[]>(
   keyFn: (...args: A) => NoInfer<K>,
   options?: FetchOptions,
 ): (...args: A) => Promise<V>;
+
+/** Options of a bus. */
+export interface BusOptions {
+  /** How many messages are kept for readers that are behind. Default 10,000. All instances of a name have to agree. */
+  max?: number;
+}
+
+/** Options of a subscription. */
+export interface SubscribeOptions {
+  /** Go on after the message that has this offset. Default: with what is published from now on. */
+  from?: string;
+  /**
+   * Called, before the next message, with how many messages the reader cannot get any more. Infinity means that nobody knows how
+   * many, because the memory was emptied meanwhile.
+   */
+  onMissed?: (count: number) => unknown;
+}
+
+/** Messages from any process to all that listen, in one order. */
+export interface Bus<M = any> {
+  /** The name of the bus: those of one name are one. */
+  readonly name: string;
+  /**
+   * Resolves with the offset of the message, when all readers can get it. A message is anything that a value of the cache can be, and
+   * null.
+   */
+  publish(message: M): Promise<string>;
+  /**
+   * Calls the listener with each message and its offset, in the order of the offsets, also with those that this process publishes. The next
+   * message waits for what the listener returns. Resolves, once nothing is missed any more, with what ends the subscription.
+   */
+  subscribe(
+    listener: (message: M, offset: string) => unknown,
+    options?: SubscribeOptions,
+  ): Promise<() => void>;
+  /** The messages after the one that has this offset, and how many of them are gone. */
+  read(from: string): Promise<{ messages: [message: M, offset: string][]; missed: number }>;
+}
+
+/** Makes the bus of a name, for all processes of the cluster. */
+export function createBus<M = any>(name: string, options?: BusOptions): Bus<M>;
 
 // -----------------------------------------------------------------------------------------------------------
 // Signals and scopes
@@ -852,14 +978,37 @@ export type ExpressLike = {
 } & Record<string, unknown>;
 
 /**
- * Any application that can be served: Express, Connect, Koa, Fastify, a plain `http.Server` or
+ * Any application that can be served: Express, Connect, Koa, Fastify, Hono, a plain `http.Server` or
  * `https.Server`, a function of request and response, or whatever has `listen(port, host, callback)`.
  */
 export type ServerApp =
   | ExpressLike
   | { listen: (...args: any[]) => any }
   | { callback: () => (request: any, response: any) => unknown }
+  | FetchApp
   | ((request: any, response: any, ...rest: any[]) => unknown);
+
+/**
+ * An application in the manner of the web, such as one of Hono’s: it brings a `Response` for a `Request`, whose signal fires when the
+ * client has gone. Its `fetch` alone is an application, too, where it takes one argument. `environment` has Node's own request and
+ * response, as `incoming` and `outgoing`.
+ */
+export type FetchApp = { fetch: (request: any, environment?: any, ...rest: any[]) => unknown };
+
+/** What a factory returns: an application, alone or with what closes all that was opened for it. */
+export type MadeApp =
+  | ServerApp
+  | {
+      app: ServerApp;
+      /**
+       * Called when the application has answered its last request, and awaited. It has the rest of
+       * `gracefulShutdownTimeoutMs`, and at least a second of it. If it fails, the exit code is 1.
+       */
+      close?: () => unknown;
+    };
+
+/** Makes an application. A function that takes no argument is one; what answers requests takes two. */
+export type ServerFactory = () => MadeApp | PromiseLike<MadeApp>;
 
 /** Takes the messages of the library. */
 export type LoggerLike = {
@@ -915,6 +1064,8 @@ export type WorkerRuntimeStats = {
   sampledAt: number;
   /** Requests that are being answered. */
   inFlightRequests?: number;
+  /** How many requests have come since the worker’s start, where they are counted. */
+  servedRequests?: number;
   /** How late the event loop runs, in milliseconds; it grows while the loop is blocked. */
   eventLoopLagMs?: number;
 };
@@ -1012,6 +1163,32 @@ export interface OpenTelemetrySinkOptions {
 /** A sink that writes to OpenTelemetry. Instruments are made when they are first used. */
 export function createOpenTelemetrySink(options: OpenTelemetrySinkOptions): TelemetrySink;
 
+/** Where the figures of a server are shown, to whom, and whether anything can be done there. */
+export interface AdminOptions {
+  /** Default `9464`. Servers of one process that name the same port share it. */
+  port?: number;
+  /** Default `'127.0.0.1'`: this machine alone. Anything else needs a token. */
+  host?: string;
+  /**
+   * Of at least 16 characters. Where there is one, everything needs it but the page without its figures: as `Authorization: Bearer
+   * <token>`. Default: that of `FLOTILLA_ADMIN_TOKEN`, else none.
+   */
+  token?: string;
+  /** Names under which it is asked for, beside addresses and `localhost`. Default: none. */
+  hosts?: string[];
+  /** Whether workers can be killed, and the server be restarted and scaled from there. Needs a token. Default `false`. */
+  actions?: boolean;
+}
+
+/** {@link AdminOptions} with all defaults filled in. */
+export interface ResolvedAdminOptions {
+  port: number;
+  host: string;
+  token: string | undefined;
+  hosts: string[];
+  actions: boolean;
+}
+
 /** The configuration of `startServer` and `setServerConfig`. Every field is optional. */
 export type ServerConfigInput = {
   /**
@@ -1068,6 +1245,11 @@ export type ServerConfigInput = {
    * `false`.
    */
   proxyProtocol?: false | 'v1' | 'v2';
+  /**
+   * Show how the server does: a page, `/status.json`, `/metrics` for Prometheus, `/health`, `/ready` and `/live`, answered
+   * also while every event loop is blocked. On Linux; elsewhere the log says that it is left out. Default `false`.
+   */
+  admin?: AdminOptions | false;
 };
 
 /** A configuration with all defaults filled in. */
@@ -1092,6 +1274,7 @@ export type ResolvedServerConfig = {
   mode: 'auto' | 'handoff' | 'proxy';
   rebalance: boolean;
   proxyProtocol: false | 'v1' | 'v2';
+  admin: ResolvedAdminOptions | false;
 };
 
 /** What `startServer` resolves with: facts of the process it was called in. */
@@ -1102,7 +1285,7 @@ export type StartServerResult = {
   pid: number;
   /** The address this process listens on. */
   host: string;
-  /** The port this process listens on. */
+  /** The port this process listens on. 0 where it listens on none, because connections are handed over. */
   port: number;
   /** Its place in the pool; in a worker only. */
   workerIndex?: number;
@@ -1141,15 +1324,42 @@ export interface ResourceAwareWeights {
   heapWeight?: number;
 }
 
+/** The options of `stickyLoadBalancer`. */
+export interface StickyOptions {
+  /**
+   * What visitors are told apart by: their address, or a header, a cookie or a parameter of the query of the first request of a
+   * connection, by its name. Who does not say that is told by the address.
+   */
+  by: 'ip' | `header:${string}` | `cookie:${string}` | `query:${string}`;
+}
+
+/**
+ * Each visitor has its worker, in every connection: the one that a hash of both prefers. A worker that goes moves its own visitors
+ * alone, to all others, and one that comes takes its share from all; one that takes the place of another gets the same visitors.
+ * A connection waits for its worker, also if that is busy, as long as it lives. Of TLS and HTTP/2 only `'ip'` can be told, unless
+ * something in front of the server takes care of them.
+ */
+export const stickyLoadBalancer: (options: StickyOptions) => LoadBalancerFunction;
+
 /** {@link resourceAwareLoadBalancer} with other weights. Throws for one that is negative or not finite. */
 export const createResourceAwareLoadBalancer: (weights?: ResourceAwareWeights) => LoadBalancerFunction;
 
 /**
+ * Options whose numbers may come as environment variables have them: `{ port: process.env.PORT }`. A string of digits is its
+ * number wherever the server takes one; any other string is refused.
+ */
+export type FromEnvironment<T> = { [N in keyof T]: number extends T[N] ? T[N] | string : T[N] };
+
+/**
  * Serves an application on every core. In the primary it forks workers, waits until one is ready, and opens
  * the public port; in a worker it serves the application. Rejects if the port is taken, the application
- * fails, or no worker gets ready.
+ * fails, or no worker gets ready. In the place of an application there may be a {@link ServerFactory}: it is called in each worker,
+ * and never in the primary.
  */
-export const startServer: (app: ServerApp, nextConfig?: ServerConfigInput) => Promise<StartServerResult>;
+export const startServer: (
+  app: ServerApp,
+  nextConfig?: FromEnvironment<ServerConfigInput>,
+) => Promise<StartServerResult>;
 /**
  * In the primary: closes the public port, waits for the requests under way, and ends the workers. In a worker: closes the
  * application.
@@ -1238,15 +1448,18 @@ export type OpenedResources<R> = {
 export type HealthCheck<C = Context> = (context: C) => boolean | PromiseLike<boolean>;
 
 /** Makes the application of one generation. */
-export type AppFactory<C = Context> = (context: C) => ServerApp | PromiseLike<ServerApp>;
+export type AppFactory<C = Context> = (context: C) => MadeApp | PromiseLike<MadeApp>;
 
 /**
  * The configuration of a context. Fields of your own may stand beside these, and are found in
  * `context.config`.
  */
 export interface ContextConfig<R = {}> {
-  /** The port. Default: 0 under `NODE_ENV=test`, which is a free one, else `PORT` or `LISTEN_PORT`, else 3000. */
-  port?: number;
+  /**
+   * The port; a string of digits, as an environment variable has it, is its number. Default: 0 under `NODE_ENV=test`, which is a
+   * free one, else `PORT` or `LISTEN_PORT`, else 3000.
+   */
+  port?: number | string;
   /** The address. Default `HOST` or `LISTEN_HOST`, else `'0.0.0.0'`. */
   host?: string;
   /** What the application needs: opened in this order at the start, closed in reverse at the stop. */
@@ -1311,7 +1524,8 @@ export interface ServerOptions<C = Context> extends ServerConfigInput {
   /** How long a check may take before it counts as failed. Default 1000. */
   healthCheckTimeoutMs?: number;
   /**
-   * Stop on `SIGTERM` and `SIGINT`, restart on `SIGUSR2`, exit at once on a second `SIGTERM` or `SIGINT`.
+   * Stop on `SIGTERM` and `SIGINT`, restart on `SIGUSR2`, exit at once on a second `SIGTERM` or `SIGINT` that comes from
+   * outside of the process, and later than a moment.
    * Default `true`.
    */
   installSignalHandlers?: boolean;
@@ -1418,7 +1632,7 @@ export interface TestServer extends LifecycleServer {
 }
 
 /**
- * Starts an application on a free port of this machine. In vitest and in node:test it is stopped when the test has ended; elsewhere the
- * caller stops it.
+ * Starts an application on a free port of this machine. In vitest, in node:test and in Jest it is stopped when the test has ended;
+ * elsewhere the caller stops it.
  */
 export function testServer(app: ServerApp, options?: TestServerOptions): Promise<TestServer>;

@@ -101,6 +101,16 @@ const table = {
     message: (actual, oldest) =>
       `Flotilla needs Node.js ${oldest} or later; this is ${actual}. Install a newer Node.js`,
   },
+  FLOTILLA_ERR_RUNTIME_UNSUPPORTED: {
+    fault: 'system',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'The program runs on Bun or on Deno, and the addon runs on Node.js alone.',
+    remedy: 'Run the program with Node.js. `flotilla/core` needs no addon, and runs on both.',
+    message: (runtime) =>
+      `Flotilla’s addon runs on Node.js alone, and this is ${runtime}. Run the program with Node.js; ` +
+      'flotilla/core, the signals, runs here too',
+  },
   FLOTILLA_ERR_PLATFORM_UNSUPPORTED: {
     fault: 'system',
     retryCanHelp: false,
@@ -121,6 +131,18 @@ const table = {
     message: (platform, places) =>
       `Flotilla’s addon for ${platform} is not installed; looked for ${places}. ` +
       `Install again with "npm install --include=optional", on the machine it will run on. ${BUILD}`,
+  },
+  FLOTILLA_ERR_ADDON_NOT_BUNDLED: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'A bundler has put Flotilla into a file, and the addon is not beside it.',
+    remedy:
+      'Leave `flotilla` out of the bundle and install it where the bundle runs; or have the bundler take the addon in, or put it beside the ' +
+      'bundle. The document about frameworks has the setting for each bundler.',
+    message: (platform, places) =>
+      `Flotilla’s addon for ${platform} is not in this bundle; looked for ${places}. Leave flotilla out of the bundle ` +
+      '(webpack: externals; esbuild: --external:flotilla; Next: serverExternalPackages) and install it where the bundle runs',
   },
   FLOTILLA_ERR_ADDON_FOREIGN: {
     fault: 'system',
@@ -153,6 +175,25 @@ const table = {
     message: () =>
       'Flotilla’s express is the one that is installed, and neither "ultimate-express" nor "express" is. ' +
       'Install one: "npm install express"',
+  },
+  FLOTILLA_ERR_PEER_MISSING: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'An adapter was used whose package is not installed.',
+    remedy: 'Install the package that the message names.',
+    message: (entry, name, wanted) =>
+      `${entry} plugs into "${name}", which is not installed. Install it: "npm install ${wanted}"`,
+  },
+  FLOTILLA_ERR_PEER_VERSION: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'An adapter was used with a version of its package that it does not know.',
+    remedy:
+      'Install a version that it knows, as the message says; or a newer Flotilla, if the package is newer.',
+    message: (entry, found, wanted) =>
+      `${entry} does not know version ${found}. Install one that it knows: "npm install ${wanted}"`,
   },
   FLOTILLA_ERR_CONFLICTING_OPTIONS: {
     fault: 'caller',
@@ -267,6 +308,40 @@ const table = {
     remedy: 'Try again; continue or end the process that the message names.',
     message: (text) => text,
   },
+  FLOTILLA_ERR_TIER_CLIENT: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: TypeError,
+    meaning: 'A cache was given a client of Redis that it cannot use as its second tier.',
+    remedy: 'Give it a connected client: one of ioredis 5 or 6, or of redis (node-redis) 5 or 6.',
+    message: (why) => `redisTier cannot use this client: ${why}`,
+  },
+  FLOTILLA_ERR_TIER_AWAY: {
+    fault: 'system',
+    retryCanHelp: true,
+    base: Error,
+    meaning:
+      'Redis does not answer. Whether a change was made there is not known; the entry is removed there as soon as it answers.',
+    remedy: 'Try again; see that the server runs. `whenAway` says what a cache does meanwhile.',
+    message: (why) => `Redis is away: ${why}`,
+  },
+  FLOTILLA_ERR_TIER_REFUSED: {
+    fault: 'system',
+    retryCanHelp: true,
+    base: Error,
+    meaning:
+      'Redis has refused a command: it may be out of memory, or its rules may forbid it. Nothing was changed.',
+    remedy: 'The message is that of the server.',
+    message: (said) => `Redis has refused: ${said}`,
+  },
+  FLOTILLA_ERR_TIER_SYNC: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'A cache with a second tier was to be changed without a promise. Nothing was changed.',
+    remedy: 'Call the method of the same name of the cache itself, and await it.',
+    message: (name) => `sync.${name}() cannot wait for Redis: await ${name}() of the cache itself`,
+  },
   FLOTILLA_ERR_VALUE_NOT_CLONEABLE: {
     fault: 'caller',
     retryCanHelp: false,
@@ -324,7 +399,24 @@ const table = {
     meaning: 'The call is for the primary, and was made in a worker.',
     remedy:
       'Call it in the primary. What `getCache()` gives there, a worker has as `cache.sync`. Where another program has made this process a worker, as PM2 does in its cluster mode, servers have no workers of their own: let it start one process that is no worker.',
-    message: (name) => `${name} is for the primary, and this is a worker`,
+    message: (name, advice) =>
+      `${name} is for the primary, and this is a worker${advice ? `. ${advice}` : ''}`,
+  },
+  FLOTILLA_ERR_MAIN_THREAD_ONLY: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'The call starts processes that run the program again, and was made in a thread of it.',
+    remedy: 'Call it in the main thread. A server without workers may be in any thread.',
+    message: (name) => `${name} is for the main thread of a process, and this is another one`,
+  },
+  FLOTILLA_ERR_NOT_PERMITTED: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'Node.js runs with its permission model, which does not allow what is needed.',
+    remedy: 'Start Node.js with `--allow-addons`, for servers with workers `--allow-child-process` too.',
+    message: (what, flag) => `Node.js runs with --permission, and may not ${what}. Start it with ${flag}`,
   },
   FLOTILLA_ERR_BOOTSTRAP_TOO_LATE: {
     fault: 'caller',
@@ -339,10 +431,11 @@ const table = {
     fault: 'caller',
     retryCanHelp: false,
     base: Error,
-    meaning: '`start()` was called on a server that is started.',
+    meaning:
+      '`start()` was called on a server that is started, or `startServer` for another application or with other options than those that it serves.',
     remedy:
-      'Call it once; `restart()` replaces what runs, and `stop()` makes a server ready for another start.',
-    message: () => 'Server already started',
+      'Call it once; `restart()` replaces what runs, and `stop()` makes a server ready for another start. For several servers in one process there is `createServers`.',
+    message: (detail) => `Server already started${detail ? `: ${detail}` : ''}`,
   },
   FLOTILLA_ERR_SERVER_NOT_STARTED: {
     fault: 'caller',
@@ -384,10 +477,12 @@ const table = {
     fault: 'caller',
     retryCanHelp: true,
     base: Error,
-    meaning: 'Another program, or another server of this one, listens on the address.',
-    remedy: 'Stop the other one, or choose another port; port 0 is any free one.',
-    message: (address) =>
-      `Cannot listen on ${address}: it is in use. Stop what uses it, or choose another port`,
+    meaning:
+      'Another program, or another server of this one, listens on the address; or the socket of one that was killed is still there. The message says which, where it can be told.',
+    remedy:
+      'Stop the other one, or choose another port; port 0 is any free one. Remove a socket that nobody listens on.',
+    message: (address, why = 'it is in use. Stop what uses it, or choose another port') =>
+      `Cannot listen on ${address}: ${why}`,
   },
   FLOTILLA_ERR_HANDOFF_UNREACHABLE: {
     fault: 'system',
@@ -406,6 +501,19 @@ const table = {
     remedy: 'Check the address; ports below 1024 need a privilege.',
     message: (address, reason) => `Cannot listen on ${address}: ${reason}`,
   },
+  FLOTILLA_ERR_NO_PROGRAM: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning:
+      'Workers run the file of the program again, and this program has none: it stands in `-e`, comes from the standard input, or is typed.',
+    remedy:
+      'Put it into a file, and run that; or name the file that workers run by `cluster.setupPrimary({ exec })`. A server of ' +
+      '`createServer` without `workers` needs none.',
+    message: (from) =>
+      `Workers run the file of the program again, and this program ${from}. Put it into a file and run that, ` +
+      'or name the file by cluster.setupPrimary({ exec })',
+  },
   FLOTILLA_ERR_WORKER_FAILED: {
     fault: 'caller',
     retryCanHelp: true,
@@ -414,6 +522,99 @@ const table = {
       'A worker of a clustered server ended unasked, was not ready in time, or failed with an error of the program.',
     remedy: 'Look at what the worker wrote before; one that was serving has been replaced.',
     message: (reason) => `A worker failed: ${reason}`,
+  },
+  FLOTILLA_ERR_NOT_LISTENING: {
+    fault: 'caller',
+    retryCanHelp: true,
+    base: Error,
+    meaning:
+      'A program that was to run on several processes ended before it listened, or was not ready in time. Old workers, where there are some, serve on.',
+    remedy:
+      'Look at what the program wrote. Where it needs longer, raise the ready timeout; where it is no server, let it say `process.send("ready")` and ask for that.',
+    message: (reason) => `The program is not ready: ${reason}`,
+  },
+  FLOTILLA_ERR_ADDRESS_CHANGED: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning:
+      'New code listens somewhere else than the code that it was to replace. The old workers serve on.',
+    remedy:
+      'Let it listen where the old code does, or stop and start: clients of the old address would find nobody there.',
+    message: (now, before) =>
+      `The new code listens on ${now}, and not on ${before}, where the old code does. Let it listen there too, or stop and start`,
+  },
+  FLOTILLA_ERR_LISTENS_TWICE: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'A program listens on one address twice.',
+    remedy: 'Let one of its servers listen on another port, as it would have to where it is one process.',
+    message: (address) =>
+      `The program listens on ${address} twice. Let one of its servers listen somewhere else`,
+  },
+  FLOTILLA_ERR_USAGE: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning:
+      'The command `flotilla` was called with a verb or an argument that it does not take. Nothing was done.',
+    remedy: 'The message says what was meant, or what to write. `flotilla --help` lists the verbs.',
+    message: (what, advice) => `${what}: ${advice}`,
+  },
+  FLOTILLA_ERR_PROGRAM_MISSING: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'There is no file of the name that `flotilla start` was given, or none was given.',
+    remedy: 'Name the file that `node` would be started with.',
+    message: (what, advice) => `${what}. ${advice}`,
+  },
+  FLOTILLA_ERR_CONFIG_UNREADABLE: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning:
+      'A configuration or a file of environment variables is missing, or cannot be read for what it should be.',
+    remedy: 'Mend the file that the message names, or leave it out.',
+    message: (file, reason) => `${file} cannot be used: ${reason}`,
+  },
+  FLOTILLA_ERR_NAME_TAKEN: {
+    fault: 'caller',
+    retryCanHelp: true,
+    base: Error,
+    meaning: '`flotilla start` was called with a name by which another one runs already.',
+    remedy: 'Stop or reload the one that runs, or choose another name.',
+    message: (name, pid) =>
+      `"${name}" runs already, as process ${pid}. Stop it with "flotilla stop --name ${name}", ` +
+      `bring new code to it with "flotilla reload --name ${name}", or choose another --name`,
+  },
+  FLOTILLA_ERR_CONTROL_ABSENT: {
+    fault: 'caller',
+    retryCanHelp: true,
+    base: Error,
+    meaning: 'No `flotilla start` runs by that name.',
+    remedy: 'Start it, or name the one that is meant with `--name`.',
+    message: (what, advice) => `${what}. ${advice}`,
+  },
+  FLOTILLA_ERR_CONTROL_REFUSED: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning:
+      'The control socket cannot be used: it belongs to another user, or what came over it was not understood.',
+    remedy: 'Call the command as the user that started the server.',
+    message: (reason) => `The control socket refuses: ${reason}`,
+  },
+  FLOTILLA_ERR_CONTROL_VERSION: {
+    fault: 'caller',
+    retryCanHelp: false,
+    base: Error,
+    meaning: 'The command and the server that it talks to are of versions that do not understand each other.',
+    remedy: 'Call the `flotilla` that started the server, or start the server anew with this one.',
+    message: (theirs, ours) =>
+      `The server speaks version ${theirs} of the control protocol, this command version ${ours}. ` +
+      'Call the flotilla that started it, or start it anew with this one',
   },
   FLOTILLA_ERR_TEST_UNKNOWN: {
     fault: 'caller',

@@ -7,12 +7,15 @@
 export const floors = {
   errors: [],
   base: ['errors'],
+  dashboard: [],
   native: ['base', 'errors'],
   signals: ['base', 'native', 'errors'],
   cache: ['base', 'native', 'errors'],
+  tier: ['cache', 'base', 'errors'],
   http: ['base', 'errors'],
   cluster: ['http', 'base', 'native', 'errors'],
   lifecycle: ['cluster', 'http', 'base', 'native', 'errors'],
   adapters: ['cache', 'base', 'errors'],
-  doors: ['adapters', 'lifecycle', 'cluster', 'http', 'cache', 'signals', 'base', 'native', 'errors'],
+  doors: ['adapters', 'tier', 'lifecycle', 'cluster', 'http', 'cache', 'signals', 'base', 'native', 'errors'],
+  command: ['lifecycle', 'cluster', 'cache', 'http', 'base', 'native', 'errors'],
 };

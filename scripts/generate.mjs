@@ -10,9 +10,10 @@
  * | the charts of `docs/architecture.md` | `scripts/floors.mjs` and `tests/walls.rs` |
  * | `docs/errors.md` | the table in `lib/errors.js` |
  * | `index.mjs`, `lib/doors/*.mjs` | what the `.js` beside each exports |
+ * | the entry points in `package.json` | the `.d.mts` files of `lib/doors` |
  */
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { errorsPage } from './errors-page.mjs';
@@ -34,11 +35,32 @@ const json = (value) => `${JSON.stringify(value, null, 2)}\n`;
 const manifest = JSON.parse(read('package.json'));
 const { version, license, engines } = manifest;
 
-const entryPoints = [
-  'index',
-  ...['core', 'server', 'cache', 'express'].map((part) => `lib/doors/${part}`),
-  ...['express-session', 'express-rate-limit', 'fastify-rate-limit'].map((store) => `lib/doors/${store}`),
-];
+/** The entry points beside the root, by the types that each has for ES modules. */
+const doors = readdirSync(path.join(root, 'lib/doors'))
+  .filter((file) => file.endsWith('.d.mts'))
+  .map((file) => file.replace('.d.mts', ''));
+
+/** What the manifest says of the entry points: those that are there keep their places and what is their own. */
+function entries() {
+  const { '.': main, './package.json': self, ...others } = manifest.exports;
+  const known = Object.keys(others).map((entry) => entry.slice('./'.length));
+  const all = [
+    ...known.filter((door) => doors.includes(door)),
+    ...doors.filter((door) => !known.includes(door)),
+  ];
+  const exported = all.map((door) => {
+    const { browser } = others[`./${door}`] ?? {};
+    const ways = {
+      import: { types: `./lib/doors/${door}.d.mts`, default: `./lib/doors/${door}.mjs` },
+      require: { types: `./lib/doors/${door}.d.ts`, default: `./lib/doors/${door}.js` },
+    };
+    return [`./${door}`, { ...(browser && { browser }), ...ways }];
+  });
+  return {
+    exports: { '.': main, ...Object.fromEntries(exported), './package.json': self },
+    typesVersions: { '*': Object.fromEntries(all.map((door) => [door, [`./lib/doors/${door}.d.ts`]])) },
+  };
+}
 
 /** @param {import('../lib/native/platforms.js').Platform} platform */
 function platformFiles({ id, os, cpu, libc, target }) {
@@ -68,13 +90,18 @@ function generated() {
   const withVersion = (/** @type {string} */ toml) =>
     toml.replace(/(^name = "flotilla"\nversion = )".*"$/m, `$1"${version}"`);
   return {
-    'package.json': json({ ...manifest, optionalDependencies }),
+    'package.json': json({ ...manifest, ...entries(), optionalDependencies }),
     'package-lock.json': completeLock({ version, optionalDependencies }),
     'Cargo.toml': withVersion(read('Cargo.toml')),
     'Cargo.lock': withVersion(read('Cargo.lock')),
     'docs/architecture.md': withCharts(read('docs/architecture.md'), read('tests/walls.rs')),
     'docs/errors.md': errorsPage(table),
-    ...Object.fromEntries(entryPoints.map((entry) => [`${entry}.mjs`, esmEntry(`${entry}.js`)])),
+    ...Object.fromEntries(
+      ['index', ...doors.map((door) => `lib/doors/${door}`)].map((entry) => [
+        `${entry}.mjs`,
+        esmEntry(`${entry}.js`),
+      ]),
+    ),
     ...Object.assign({}, ...platforms.map(platformFiles)),
   };
 }

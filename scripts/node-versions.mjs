@@ -12,9 +12,23 @@ const tooOld = '18';
 const leftOut = [
   '__test__/scope/memory.test.mjs',
   '__test__/scope/signals.test.mjs',
+  '__test__/package/bundlers.test.mjs',
+  '__test__/package/links.test.mjs',
   '__test__/package/packed.test.mjs',
-  '__test__/examples/clustered.test.mjs',
+  '__test__/package/runtimes.test.mjs',
+  '__test__/lifecycle/cluster.test.mjs',
   '__test__/lifecycle/cluster-restarts.test.mjs',
+  '__test__/lifecycle/cluster-whole.test.mjs',
+  '__test__/lifecycle/recipes.test.mjs',
+  '__test__/lifecycle/test-server.test.mjs',
+  '__test__/server/bad-visitors.test.mjs',
+  '__test__/server/balanced.test.mjs',
+  '__test__/server/killed-workers.test.mjs',
+  '__test__/server/load-balancers.test.mjs',
+  '__test__/server/scarcity.test.mjs',
+  '__test__/server/starting.test.mjs',
+  '__test__/server/ultimate-express.test.mjs',
+  '__test__/server/under-load.test.mjs',
 ];
 
 const tests = [
@@ -25,7 +39,6 @@ const tests = [
   '__test__/lifecycle',
   '__test__/server',
   '__test__/stores',
-  '__test__/examples',
 ];
 
 const without = leftOut.map((file) => `--exclude=${file}`);

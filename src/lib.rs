@@ -9,6 +9,7 @@
 //! | `store` | the shared cache: namespaces, operations, eviction, leases, repair | `shm`, `lru`, `sys` for the clock |
 //! | `scope` | the manager of per-request scopes | `lru` |
 //! | `balance` | the balancer: what a connection says first, which worker it goes to | `shm`, `sys` |
+//! | `admin` | the thread that shows how servers do, from shared memory alone | `balance`, `store`, `shm`, `sys` |
 //! | `bindings` | Node's side: translates, and does nothing else | every room |
 //!
 //! Two walls stand in every build. `libc` is named in `sys` alone, and `napi` in `bindings` alone, so every
@@ -18,6 +19,7 @@
 //!
 //! `bindings` exists only with the feature `addon`, which `npm run build` turns on.
 
+pub mod admin;
 pub mod balance;
 pub mod error;
 pub mod lru;

@@ -7,18 +7,15 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{RwLock, RwLockReadGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use flotilla::balance::carriers::Way;
-use flotilla::balance::carriers::handoff::Worker;
-use flotilla::balance::front::{Count, Front, Options, Probe};
+use flotilla::balance::carriers::handoff::{Idle, Worker};
+use flotilla::balance::front::{Count, Front, Options, Probe, Process};
 use flotilla::balance::score::Strategy;
+use flotilla::sys::handover::Rendezvous;
 use flotilla::sys::socket::{Address, Socket};
 
 /// Far more than anything here takes: it only ends a test that hangs.
@@ -26,15 +23,6 @@ const LONG: Duration = Duration::from_secs(20);
 /// The seat of this process, and that of one that takes nothing.
 const OURS: usize = 1;
 const IDLE: usize = 0;
-
-/// The test that counts this process's descriptors has to be alone.
-static DESCRIPTORS: RwLock<()> = RwLock::new(());
-
-fn beside_others() -> RwLockReadGuard<'static, ()> {
-    DESCRIPTORS
-        .read()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
-}
 
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
@@ -44,49 +32,53 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+fn process(pid: u32, rendezvous: Option<Rendezvous>) -> Process {
+    Process {
+        pid,
+        worker: pid,
+        rendezvous,
+    }
+}
+
 struct Handoff {
     front: Front,
-    rendezvous: Vec<u8>,
 }
 
 impl Handoff {
     fn new() -> Self {
-        static FRONTS: AtomicU32 = AtomicU32::new(0);
-        let number = FRONTS.fetch_add(1, Ordering::Relaxed);
-        let rendezvous = format!("flotilla-test-{}-{number}", std::process::id()).into_bytes();
         let options = Options {
             strategy: Strategy::RoundRobin,
             seed: 1,
             ask: None,
         };
-        let way = Way::Handoff {
-            rendezvous: rendezvous.clone(),
-            rebalance: false,
-        };
+        let way = Way::Handoff { rebalance: false };
         let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
         let front = Front::bind(&address, options, way).unwrap();
         front.open();
-        Self { front, rendezvous }
+        Self { front }
     }
 
     /// This process as a worker that connections go to.
     fn join(&self) -> Worker {
-        self.front.seated(OURS, std::process::id());
-        let worker = Worker::join(&self.rendezvous).unwrap();
+        let rendezvous = Rendezvous::open().unwrap();
+        let guest = rendezvous.guest().unwrap();
+        self.front
+            .seated(OURS, process(std::process::id(), Some(rendezvous)));
+        let worker = Worker::join(guest).unwrap();
         self.front.ready(OURS, None);
         worker
     }
 
     /// A process that takes nothing, as a worker that connections go to.
-    fn idle(&self) -> Idle {
+    fn idle(&self) -> Sleeper {
         let child = Command::new("sleep")
             .arg("60")
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        self.front.seated(IDLE, child.id());
+        self.front.seated(IDLE, process(child.id(), None));
         self.front.ready(IDLE, None);
-        Idle(child)
+        Sleeper(child)
     }
 
     fn connect(&self) -> TcpStream {
@@ -100,16 +92,16 @@ impl Handoff {
     }
 }
 
-struct Idle(Child);
+struct Sleeper(Child);
 
-impl Idle {
+impl Sleeper {
     fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
 }
 
-impl Drop for Idle {
+impl Drop for Sleeper {
     fn drop(&mut self) {
         // It may have been killed by its test.
         let _ = self.0.kill();
@@ -120,10 +112,12 @@ impl Drop for Idle {
 fn take(worker: &Worker) -> TcpStream {
     let mut taken = None;
     wait_until("a connection comes", || {
+        worker.hears();
         taken = worker.take().ok();
         taken.is_some()
     });
-    let stream = TcpStream::from(OwnedFd::from(taken.unwrap()));
+    let (socket, ..) = taken.unwrap();
+    let stream = TcpStream::from(OwnedFd::from(socket));
     stream.set_nonblocking(false).unwrap();
     stream.set_read_timeout(Some(LONG)).unwrap();
     stream
@@ -143,7 +137,6 @@ fn read_all(stream: &mut TcpStream) -> String {
 
 #[test]
 fn a_connection_comes_with_all_that_was_said_and_is_the_clients_own() {
-    let _guard = beside_others();
     let handoff = Handoff::new();
     let worker = handoff.join();
     let mut client = handoff.connect();
@@ -160,8 +153,41 @@ fn a_connection_comes_with_all_that_was_said_and_is_the_clients_own() {
 }
 
 #[test]
+fn a_worker_accepts_a_connection_that_nobody_has_to_look_at() {
+    let handoff = Handoff::new();
+    let worker = handoff.join();
+    assert_eq!(worker.take().unwrap_err().kind(), ErrorKind::WouldBlock);
+    let client = handoff.connect();
+    // It has not been told of anything in its queue since, and does not look there.
+    let mut taken = None;
+    wait_until("it may accept", || {
+        taken = worker.take().ok();
+        taken.is_some()
+    });
+    let (socket, ..) = taken.unwrap();
+    assert_eq!(socket.peer().unwrap(), client.local_addr().unwrap());
+    assert_eq!(handoff.front.board().connections(OURS), 1);
+    assert_eq!(handoff.front.board().count(Count::TakenBack), 0);
+}
+
+#[test]
+fn whoever_waits_when_the_address_is_closed_is_served() {
+    let handoff = Handoff::new();
+    let worker = handoff.join();
+    let mut clients: Vec<_> = (0..5).map(|_| handoff.connect()).collect();
+    handoff.front.close();
+    for client in &mut clients {
+        client.write_all(b"x").unwrap();
+    }
+    for _ in 0..5 {
+        assert_eq!(read(&mut take(&worker), 1), "x");
+    }
+    let board = handoff.front.board();
+    assert_eq!((board.count(Count::Accepted), board.connections(OURS)), (5, 5));
+}
+
+#[test]
 fn whoever_comes_before_a_worker_is_ready_waits() {
-    let _guard = beside_others();
     let handoff = Handoff::new();
     let mut clients: Vec<_> = (0..50).map(|_| handoff.connect()).collect();
     let worker = handoff.join();
@@ -182,7 +208,6 @@ fn whoever_comes_before_a_worker_is_ready_waits() {
 
 #[test]
 fn what_a_worker_does_not_take_in_time_goes_to_another() {
-    let _guard = beside_others();
     let handoff = Handoff::new();
     let worker = handoff.join();
     let _idle = handoff.idle();
@@ -203,7 +228,6 @@ fn what_a_worker_does_not_take_in_time_goes_to_another() {
 
 #[test]
 fn what_a_dead_worker_had_not_taken_goes_to_the_next_one() {
-    let _guard = beside_others();
     let handoff = Handoff::new();
     let mut idle = handoff.idle();
     let mut clients: Vec<_> = (0..10).map(|_| handoff.connect()).collect();
@@ -223,7 +247,6 @@ fn what_a_dead_worker_had_not_taken_goes_to_the_next_one() {
 
 #[test]
 fn what_is_given_back_comes_again_with_what_was_sent_meanwhile() {
-    let _guard = beside_others();
     let handoff = Handoff::new();
     let worker = handoff.join();
     let mut client = handoff.connect();
@@ -234,7 +257,9 @@ fn what_is_given_back_comes_again_with_what_was_sent_meanwhile() {
         assert_eq!(read(&mut served, 5), text);
         served.write_all(text.as_bytes()).unwrap();
         assert_eq!(read(&mut client, 5), text);
-        worker.give(served.as_raw_fd(), None).unwrap();
+        worker
+            .give(served.as_raw_fd(), None, Idle::lasting(5000.0), None)
+            .unwrap();
         // Closing it here is not its end.
         drop(served);
     }
@@ -245,7 +270,6 @@ fn what_is_given_back_comes_again_with_what_was_sent_meanwhile() {
 
 #[test]
 fn a_probe_is_answered_here_where_nobody_takes_it_and_others_wait() {
-    let _guard = beside_others();
     let handoff = Handoff::new();
     handoff.front.set_probes(vec![Probe {
         path: "/live".into(),
@@ -267,7 +291,6 @@ fn a_probe_is_answered_here_where_nobody_takes_it_and_others_wait() {
 
 #[test]
 fn an_address_is_free_when_it_is_closed_and_whoever_nobody_took_sees_the_end() {
-    let _guard = beside_others();
     let handoff = Handoff::new();
     let _idle = handoff.idle();
     let mut client = handoff.connect();
@@ -283,7 +306,6 @@ fn an_address_is_free_when_it_is_closed_and_whoever_nobody_took_sees_the_end() {
 
 #[test]
 fn clients_that_break_off_anywhere_harm_nobody() {
-    let _guard = beside_others();
     let handoff = Handoff::new();
     let worker = handoff.join();
     for round in 0..50 {
@@ -296,7 +318,10 @@ fn clients_that_break_off_anywhere_harm_nobody() {
     let mut honest = handoff.connect();
     honest.write_all(b"honest").unwrap();
     wait_until("the honest one comes", || {
-        let Ok(socket) = worker.take() else { return false };
+        worker.hears();
+        let Ok((socket, ..)) = worker.take() else {
+            return false;
+        };
         let mut bytes = [0; 6];
         wait_until("it speaks, or has gone", || {
             socket.peek(&mut bytes).map_or_else(
@@ -306,38 +331,4 @@ fn clients_that_break_off_anywhere_harm_nobody() {
         });
         &bytes == b"honest"
     });
-}
-
-#[test]
-fn strangers_at_the_rendezvous_are_few_and_do_not_stand_in_the_way() {
-    let _guard = DESCRIPTORS
-        .write()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
-    let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-    let handoff = Handoff::new();
-    let before = open();
-    let address = SocketAddr::from_abstract_name(&handoff.rendezvous).unwrap();
-    let mut strangers: Vec<_> = (0..300)
-        .map(|_| UnixStream::connect_addr(&address).unwrap())
-        .collect();
-    for stranger in &mut strangers {
-        // It may have been sent away already.
-        let _ = stranger.write_all(b"let me in");
-        stranger.set_nonblocking(true).unwrap();
-    }
-    // Any of them may be a worker that is early; those that are too many are sent away.
-    wait_until("they are few", || {
-        let waits = |stranger: &UnixStream| {
-            let read = { stranger }.read(&mut [0; 1]);
-            read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
-        };
-        strangers.retain(waits);
-        strangers.len() <= 64
-    });
-    assert!(open() <= before + 2 * 64 + 4);
-    drop(strangers);
-    let worker = handoff.join();
-    let mut client = handoff.connect();
-    client.write_all(b"x").unwrap();
-    assert_eq!(read(&mut take(&worker), 1), "x");
 }

@@ -178,6 +178,7 @@ fn small_and_large_values_make_room_for_each_other() {
         );
     }
     cache.clear().unwrap();
+    while store.reap().unwrap() {}
     assert!(cache.usage().unwrap().overhead_bytes < 10_000);
 }
 
@@ -237,10 +238,23 @@ fn a_million_small_entries_take_no_more_than_they_should() {
     store.validate().unwrap();
     cache.clear().unwrap();
     store.validate().unwrap();
+    while store.reap().unwrap() {}
+    store.validate().unwrap();
     assert!(
         cache.usage().unwrap().overhead_bytes < 10_000,
         "clear kept memory"
     );
+    let left = store.usage().unwrap().segment_bytes;
+    assert!(
+        left < 4 << 20,
+        "the system got nothing back: {left} bytes are left"
+    );
+    // What was given back is had again.
+    for index in 0..100_000u32 {
+        put(&cache, &index.to_string(), &index.to_le_bytes());
+    }
+    assert_eq!(get(&cache, "99999").unwrap(), 99_999u32.to_le_bytes());
+    store.validate().unwrap();
 }
 
 #[test]
@@ -278,6 +292,8 @@ fn churn_leaks_no_block() {
     for cache in &caches {
         cache.destroy().unwrap();
     }
+    store.validate().unwrap();
+    while store.reap().unwrap() {}
     store.validate().unwrap();
     assert_eq!(
         store.usage().unwrap().free_bytes + 128,

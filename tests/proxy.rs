@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use flotilla::balance::carriers::Way;
 use flotilla::balance::carriers::proxy::Header;
-use flotilla::balance::front::{self, Ask, Count, Front, Question};
+use flotilla::balance::front::{self, Ask, Chooser, Count, Front, Question};
 use flotilla::balance::score::{Random, Strategy};
 use flotilla::sys::socket::{Address, Socket};
 
@@ -500,7 +500,7 @@ fn asking(
 ) -> (Front, Receiver<Question>) {
     let (sender, questions) = channel();
     let ask = Ask {
-        question: Box::new(move |question| sender.send(question).unwrap()),
+        chooser: Chooser::Asked(Box::new(move |question| sender.send(question).unwrap())),
         inspection_time,
         head_limit: 1000,
         answer_time,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { renderTable, rewriteTables } from '../../bench/harness/tables.mjs';
+import { renderSideBySide, renderTable, rewriteTables } from '../../bench/harness/tables.mjs';
 import { figuresSuite, makeRepository } from './repository.mjs';
 import { sampleResult } from './sample-result.mjs';
 
@@ -19,6 +19,11 @@ describe('rewriting a document', () => {
     expect(rewriteTables(text, tableOf)).toMatch(/table of a\n[\s\S]*table of b-2\n/);
   });
 
+  it('asks for several suites at once where a marker names several', () => {
+    const text = '<!-- bench:a b-2 -->\n<!-- /bench -->';
+    expect(rewriteTables(text, tableOf)).toContain('table of a b-2\n');
+  });
+
   it('leaves markers in fenced code and inside a line alone', () => {
     const text = 'a `<!-- bench:x -->` here\n```md\n<!-- bench:x -->\nkept\n<!-- /bench -->\n```\nend';
     expect(rewriteTables(text, tableOf)).toBe(text);
@@ -32,6 +37,25 @@ describe('rewriting a document', () => {
     expect(() => rewriteTables('<!-- bench:a -->\ntext', tableOf)).toThrow('bench:a has no');
     expect(() => rewriteTables('<!-- bench:a -->\n<!-- bench:b -->\n', tableOf)).toThrow('bench:a has no');
     expect(() => rewriteTables('<!-- /bench -->', tableOf)).toThrow('closes nothing');
+  });
+});
+
+describe('suites side by side', () => {
+  it('have a column each, the contestants in rows, and an empty cell where one has no figure', () => {
+    const one = sampleResult({ title: 'Any: speed', unit: 'requests/s' });
+    const other = sampleResult({
+      title: 'Any: memory',
+      unit: 'MiB',
+      rounds: { ours: [1, 2, 3], theirs: 'missing' },
+    });
+    expect(renderSideBySide([one, other]).split('\n')).toEqual([
+      '| median | speed, requests/s | memory, MiB |',
+      '| --- | ---: | ---: |',
+      '| the ours | 10.0 | 2.00 |',
+      '| the theirs | 20.0 |  |',
+      '',
+      expect.stringContaining('npm run bench -- sample'),
+    ]);
   });
 });
 

@@ -169,7 +169,7 @@ describe('a view of getCache() and getAllCaches()', () => {
 
 describe('an option that means nothing here', () => {
   const known =
-    'namespace, max, maxSize, maxEntrySize, ttl, allowStale, updateAgeOnGet, updateAgeOnHas, noDeleteOnStaleGet, ttlAutopurge, timeout, failsafe, lockTimeout, localL1, staleWhileRevalidate, staleIfError, refreshAhead, negativeTtl, softTimeout, hardTimeout, jitter';
+    'namespace, max, maxSize, maxEntrySize, ttl, allowStale, updateAgeOnGet, updateAgeOnHas, noDeleteOnStaleGet, ttlAutopurge, timeout, failsafe, lockTimeout, localL1, tier, staleWhileRevalidate, staleIfError, refreshAhead, negativeTtl, softTimeout, hardTimeout, jitter';
   it.each([
     ['dispose', 'a function could run in one process only'],
     ['disposeAfter', 'a function could run in one process only'],

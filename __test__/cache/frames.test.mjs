@@ -1,9 +1,11 @@
 // The door of the primary: whatever a worker sends in the name of the cache is looked at, and nothing of it can break
 // the primary, its memory, or another's cache.
 
+import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { inCluster, startProgram } from '../fixtures/cache.mjs';
 
+const { KIND } = createRequire(import.meta.url)('../../lib/cache/frames.js');
 const ipc = { FLOTILLA_TRANSPORT: 'ipc' };
 const program = new URL('../fixtures/cache-frames.mjs', import.meta.url).href;
 
@@ -30,7 +32,7 @@ describe('frames of a worker', () => {
       export async function worker() {
         const sent = [];
         const { send } = process;
-        process.send = (message, ...rest) => { if (message?.flotilla === 'cache') sent.push(message); return send.call(process, message, ...rest); };
+        process.send = (message, ...rest) => { if (message?.flotilla === '${KIND}') sent.push(message); return send.call(process, message, ...rest); };
         const more = { [Symbol('secret')]: 'x'.repeat(1000), dispose: undefined };
         const beside = { secret: 'x'.repeat(1000) };
         const cache = new LRUCacheClustered({ namespace: 'said', ttl: 60_000, updateAgeOnGet: true, allowStale: false, timeout: 60_000 });

@@ -1,10 +1,12 @@
 // The IPC transport: what is its own, beside the documented surface.
 
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { inCluster, startProgram } from '../fixtures/cache.mjs';
 import { emptyFolder } from '../fixtures/folders.mjs';
 
+const { KIND } = createRequire(import.meta.url)('../../lib/cache/frames.js');
 const ipc = { FLOTILLA_TRANSPORT: 'ipc' };
 
 describe('the IPC transport', () => {
@@ -108,7 +110,7 @@ describe('the IPC transport', () => {
       `
       export async function worker() {
         const wire = [];
-        process.on('message', ({ flotilla, error }) => flotilla === 'cache' && error && wire.push(Object.keys(error)));
+        process.on('message', ({ flotilla, error }) => flotilla === '${KIND}' && error && wire.push(Object.keys(error)));
         const cache = new LRUCacheClustered({ namespace: 'errors', timeout: 60_000 });
         await cache.set('a', 'text');
         const error = await cache.incr('a').catch((thrown) => thrown);
@@ -242,7 +244,7 @@ describe('the IPC transport', () => {
           { id: 4, op: '__proto__', options: {}, list: [] }, { id: 5, op: 'get', options: { namespace: 7 }, list: ['a'] },
           { id: 6, op: 'get', options: {}, bytes: '!!!!' }, { id: 7, op: 'set', options: {}, list: 'a' }, { id: 8, op: 'ran', list: [1] },
           { id: 9, op: 'mGet', options: {}, list: [5] }, { id: 10, op: 'load', options: {}, list: [null] }];
-        for (const frame of frames) process.send({ flotilla: 'cache', ...frame });
+        for (const frame of frames) process.send({ flotilla: '${KIND}', ...frame });
         const cache = new LRUCacheClustered({ namespace: 'sound', timeout: 60_000 });
         await cache.set('a', 1);
         return [await cache.get('a'), await cache.size()];

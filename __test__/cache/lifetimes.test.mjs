@@ -1,6 +1,7 @@
 // Lifetimes that one process changes, as another sees them that has read the key often before.
 
 import { describe, expect, it } from 'vitest';
+import { LRUCacheClustered } from '../../index.mjs';
 import { inCluster } from '../fixtures/cache.mjs';
 
 describe('a lifetime that another process has changed, in shared memory', () => {
@@ -40,5 +41,17 @@ describe('a lifetime that another process has changed, in shared memory', () => 
     expect(before).toBeNull();
     expect(answers).toEqual([[true, true, 'again']]);
     expect(after).toEqual([[null, 'longer', 'again'], true]);
+  });
+});
+
+describe('a lifetime in a dump', () => {
+  it('is no longer than its TTL where the clock was set back since', async () => {
+    const cache = new LRUCacheClustered({ namespace: 'set back', max: 10 });
+    const twoHoursLater = Date.now() + 7_200_000;
+    await cache.load([['a', { value: 1, ttl: 60_000, start: twoHoursLater }]]);
+    const left = await cache.getRemainingTTL('a');
+    await cache.destroy();
+    expect(left).toBeGreaterThan(50_000);
+    expect(left).toBeLessThanOrEqual(60_000);
   });
 });

@@ -66,13 +66,17 @@ describe.runIf(onLinux)('while a process that was stopped has the lock of a shar
     expect(report.end).toBe('after');
   });
 
+  it('a fetch whose value waits to be stored asks once for its tags', () => {
+    expect(report.fetched).toEqual(['brought', 1]);
+  });
+
   it('calls that wait keep their order, and those that come meanwhile stay behind them', () => {
     expect(report.order).toEqual([true, true, 2]);
   });
 });
 
 describe('lockTimeout', () => {
-  it.each([-1, Number.NaN, '250', null])('is a number of milliseconds, and not %s', (lockTimeout) => {
+  it.each([-1, Number.NaN, '250ms', null])('is a number of milliseconds, and not %s', (lockTimeout) => {
     expect(() => new LRUCacheClustered({ namespace: 'timed', lockTimeout })).toThrow(
       expect.objectContaining({ code: 'FLOTILLA_ERR_INVALID_ARGUMENT' }),
     );

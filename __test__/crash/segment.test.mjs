@@ -88,7 +88,7 @@ await new LRUCacheClustered({ namespace: 'bare' }).set('a', 'seen');
         `
       export async function main() {
         if (cluster.isPrimary) {
-          const worker = cluster.fork({ FLOTILLA_SEGMENT: '' });
+          const worker = cluster.fork(Object.fromEntries(Object.keys(process.env).filter((name) => name.startsWith('FLOTILLA_SEGMENT')).map((name) => [name, ''])));
           worker.on('message', (message) => { console.log(message); worker.kill(); });
           return;
         }

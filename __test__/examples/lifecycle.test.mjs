@@ -18,11 +18,11 @@ describe('the example of the lifecycle', () => {
     const during = visit();
     process.kill(Number(pid), 'SIGUSR2');
     expect(await during).toMatch(/of generation [12],/);
-    await prints(/store 1 closed after \d visits\nrestarted\n/);
+    await prints(/store 1 closed after \d visits\nflotilla: generation 2 serves\nrestarted\n/);
     expect(await visit()).toContain('of generation 2');
     process.kill(Number(pid), 'SIGTERM');
     const { code, stdout, stderr } = await ended;
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(/store 2 closed after \d visits?\n$/);
+    expect(stdout).toMatch(/store 2 closed after \d visits?\nflotilla: stopped; .*\n$/);
   });
 });

@@ -196,7 +196,7 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
     const { code, stdout, stderr } = await ended;
     expect([code, stdout.match(/closed 1/g)?.length]).toEqual([1, 1]);
     expect(stdout).toContain('primary: stopped');
-    expect(stderr).toMatch(/worker-\d ended \(SIGKILL: it had not left after 2100 ms\)/);
+    expect(stderr).toMatch(/worker-\d ended \(SIGKILL: it had not left after 1050 ms\)/);
   });
 
   it('ends at once and with 1 where a worker dies while the others wait for its last answer', async () => {
@@ -216,9 +216,26 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
 
   it('is refused in a worker of another program’s cluster, where a server of one process is served', async () => {
     const { code, stdout } = await node([fixture('lifecycle-foreign.mjs')]);
-    const message = 'a server with `workers` is for the primary, and this is a worker';
-    const lines = [`FLOTILLA_ERR_PRIMARY_ONLY ${message}`, 'generation 1', 'generation 2', ''];
+    const message =
+      'a server with `workers` is for the primary, and this is a worker. It was started by cluster.fork(): make the call in the primary, which starts the workers by itself';
+    const lines = [
+      `FLOTILLA_ERR_PRIMARY_ONLY ${message}`,
+      'generation 1',
+      'flotilla: generation 2 serves',
+      'generation 2',
+      'flotilla: stopped; all that was under way was answered',
+      '',
+    ];
     expect([code, stdout]).toEqual([0, lines.join('\n')]);
+  });
+
+  it('is refused under PM2 with what to tell PM2', async () => {
+    const { stdout } = await node([fixture('lifecycle-foreign.mjs')], {
+      env: { ...process.env, pm_id: '0' },
+    });
+    expect(stdout).toMatch(
+      /this is a worker\. PM2 runs this program in a cluster of its own: .*exec_mode: 'fork'/,
+    );
   });
 
   it('is restarted together with a server of the primary, or neither is', async () => {
@@ -227,10 +244,16 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
     const [, ...ports] = await prints(/ports (\d+) (\d+)/);
     const ask = async (port) => (await request(`http://127.0.0.1:${port}/`, { agent: false })).text;
     const asked = () => Promise.all(ports.map(ask));
-    writeFileSync(wrong, '');
-    process.kill(child.pid, 'SIGHUP');
-    await prints(/none restarted FLOTILLA_ERR_APP_FAILED/);
-    expect(await asked()).toEqual(['api 1 of a worker', 'admin 1 of the primary']);
+    for (const [where, why] of [
+      ['primary', 'could not be made: no such module'],
+      // Its worker was ready, and is dead when the server of the primary is ready too.
+      ['worker', 'worker-0 ended \\(3\\)'],
+    ]) {
+      writeFileSync(wrong, where);
+      process.kill(child.pid, 'SIGHUP');
+      await prints(new RegExp(`none restarted: .*${why}`));
+      expect(await asked()).toEqual(['api 1 of a worker', 'admin 1 of the primary']);
+    }
     rmSync(wrong);
     process.kill(child.pid, 'SIGHUP');
     await prints(/all restarted/);

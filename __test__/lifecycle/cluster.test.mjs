@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import { text } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createContext, createServer } from 'flotilla';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -19,7 +20,7 @@ import {
   unshare,
   until,
 } from '../fixtures/clustered.mjs';
-import { connected, request, untilEnd } from '../fixtures/lifecycle.mjs';
+import { connected, keptConnection, request, untilEnd } from '../fixtures/lifecycle.mjs';
 import { start } from '../fixtures/processes.mjs';
 import { childrenOf, portsOf, stop } from '../fixtures/resources.mjs';
 
@@ -249,13 +250,32 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
     expect(stdout).toMatch(/primary: stopped\n$/);
   });
 
-  it('stops as well on a Ctrl-C that reaches every process of the group', async () => {
-    const { ask, prints, ended, child } = await serving();
-    const slow = ask('/slow');
-    await prints(/worker \d+: slow/);
-    process.kill(-child.pid, 'SIGINT');
-    expect((await slow).generation).toBe(1);
-    expect((await ended).code).toBe(0);
+  it.each(['SIGINT', 'SIGTERM'])(
+    'stops as well on a %s that reaches every process of the group',
+    async (name) => {
+      const { ask, prints, ended, child } = await serving({ shutdownDelayMs: 500 });
+      const slow = ask('/slow');
+      await prints(/worker \d+: slow/);
+      process.kill(-child.pid, name);
+      expect((await slow).generation).toBe(1);
+      // No worker ends before the delay is over.
+      expect((await ask()).generation).toBe(1);
+      expect((await ended).code).toBe(0);
+    },
+  );
+
+  it('lets a worker go that gets SIGTERM, and replaces it', async () => {
+    const { ask, prints, signal, ended } = await serving();
+    const agent = keptConnection();
+    const { pid, from } = await ask('/', { agent });
+    process.kill(pid, 'SIGTERM');
+    await prints(new RegExp(`worker ${pid}: closed 1`));
+    await until(() => !isAlive(pid));
+    expect(await ask('/', { agent })).toMatchObject({ from });
+    await bothWorkers(ask);
+    signal('SIGTERM');
+    const { code, stdout, stderr } = await ended;
+    expect([code, stderr, stdout.match(/opened 1/g)?.length]).toEqual([0, '', 3]);
   });
 
   it('exits with 1 after the deadline where something does not end, and names it', async () => {
@@ -284,6 +304,8 @@ describe.runIf(process.platform !== 'win32')('a clustered server', () => {
     await prints(/worker \d+: never/);
     signal('SIGTERM');
     await prints(/primary: draining/);
+    // Sooner, it would be the same wish.
+    await pause(150);
     signal('SIGTERM');
     expect((await ended).code).toBe(1);
     await until(() => !pids.some(isAlive));

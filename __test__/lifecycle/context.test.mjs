@@ -37,6 +37,7 @@ describe('the port of a context', () => {
     [{ NODE_ENV: 'production', PORT: '4000', LISTEN_PORT: '4001' }, {}, 4000],
     [{ NODE_ENV: 'test', PORT: '4000' }, { port: 5000 }, 5000],
     [{ NODE_ENV: 'production', PORT: '4000' }, { port: 0 }, 0],
+    [{ NODE_ENV: 'production', PORT: '4000' }, { port: '5000' }, 5000],
   ])('under %o and configured as %o is %i', (environment, config, port) => {
     for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
     expect(createContext(config).config.port).toBe(port);
@@ -47,7 +48,9 @@ describe('the port of a context', () => {
     [65_536, RangeError, 'FLOTILLA_ERR_OUT_OF_RANGE'],
     [80.5, RangeError, 'FLOTILLA_ERR_OUT_OF_RANGE'],
     ['http', TypeError, 'FLOTILLA_ERR_INVALID_ARGUMENT'],
-    ['3000', TypeError, 'FLOTILLA_ERR_INVALID_ARGUMENT'],
+    ['80.5', TypeError, 'FLOTILLA_ERR_INVALID_ARGUMENT'],
+    ['', TypeError, 'FLOTILLA_ERR_INVALID_ARGUMENT'],
+    ['99999', RangeError, 'FLOTILLA_ERR_OUT_OF_RANGE'],
     [null, TypeError, 'FLOTILLA_ERR_INVALID_ARGUMENT'],
   ])('is refused as %o', (port, type, code) => {
     expect(() => createContext({ port })).toThrow(expect.objectContaining({ code }));
@@ -57,7 +60,9 @@ describe('the port of a context', () => {
   it('is refused where PORT is none', () => {
     vi.stubEnv('NODE_ENV', 'production');
     vi.stubEnv('PORT', 'http');
-    expect(() => createContext()).toThrow('the environment variable PORT must be a port; it is "http"');
+    expect(() => createContext()).toThrow(
+      'the environment variable PORT must be a whole number from 0 to 65535; it is "http"',
+    );
   });
 });
 
@@ -155,6 +160,26 @@ describe('resources', () => {
   });
 });
 
+describe('the names in the configuration of a context', () => {
+  it.each([
+    [{ prot: 3000 }, 'createContext takes no option "prot": did you mean "port"?'],
+    [{ ehalth: {} }, 'createContext takes no option "ehalth": did you mean "health"?'],
+    [
+      { resources: { db: { open() {}, colse() {} } } },
+      'resources.db takes no option "colse": did you mean "close"?',
+    ],
+  ])('are refused as %o', (config, message) => {
+    expect(() => createContext(config)).toThrow(
+      expect.objectContaining({ code: 'FLOTILLA_ERR_UNKNOWN_OPTION', message }),
+    );
+  });
+
+  it('may be of your own, near to one of ours or not', () => {
+    const config = { port: 0, prot: 'http', apiPort: 1, api: 2, post: 3, hosts: [], resource: 4, apps: 5 };
+    expect(createContext(config).config).toEqual(config);
+  });
+});
+
 describe('createServer', () => {
   it.each([
     ['what is no context', { config: { port: 0 }, generation: 1, destroy() {} }, {}],
@@ -169,6 +194,29 @@ describe('createServer', () => {
     expect(() => createServer(context, options)).toThrow(
       expect.objectContaining({ code: 'FLOTILLA_ERR_INVALID_ARGUMENT' }),
     );
+  });
+
+  it.each([
+    [{ prot: 1 }, 'createServer takes no option "prot": did you mean "port"?'],
+    [{ readyTimeout: 1 }, 'createServer takes no option "readyTimeout": did you mean "readyTimeoutMs"?'],
+    [{ resources: {} }, 'createServer takes no option "resources": it belongs to createContext'],
+    [{ healthEndpoints: { helth: '/' } }, 'healthEndpoints takes no option "helth": did you mean "health"?'],
+  ])('refuses %o', (options, message) => {
+    const refusal = expect.objectContaining({ code: 'FLOTILLA_ERR_UNKNOWN_OPTION', message });
+    const context = createContext({ port: 0, app });
+    expect(() => createServer(context, options)).toThrow(refusal);
+  });
+
+  it('takes numbers as environment variables have them', async () => {
+    const context = createContext({ port: '0', app });
+    const server = createServer(context, {
+      ...local,
+      readyTimeoutMs: '3000',
+      healthEndpoints: { port: '0' },
+    });
+    await server.start();
+    expect(server.getPort()).toBeGreaterThan(0);
+    await server.stop();
   });
 
   it.each([{ port: 65_536 }, { gracefulShutdownTimeoutMs: -1 }, { healthEndpoints: { port: -1 } }])(

@@ -7,7 +7,10 @@ import { gate, keptConnection, lifecycleServer, request, startedServer } from '.
 
 /** What ultimate-express is to a server: it has `listen`, `address` and `close`, and no sockets of Node's. */
 function listener(answer, { tells = true } = {}) {
-  const inner = http.createServer(answer);
+  const http1 = http.createServer(answer);
+  const inner = net.createServer((socket) => http1.emit('connection', socket));
+  const sockets = new Set();
+  inner.on('connection', (socket) => sockets.add(socket));
   const app = {
     inner,
     listen(port, host, callback) {
@@ -16,7 +19,7 @@ function listener(answer, { tells = true } = {}) {
     },
     close() {
       inner.close();
-      inner.closeAllConnections();
+      for (const socket of sockets) socket.destroy();
     },
   };
   return tells ? { ...app, address: () => inner.address() } : app;
@@ -24,6 +27,25 @@ function listener(answer, { tells = true } = {}) {
 
 const hello = (context) => (incoming, response) =>
   response.end(`${incoming.url} of generation ${context.generation}`);
+
+describe('an application with a listen of its own', () => {
+  it('has its server caught: it is given connections, and listens on no port', async () => {
+    const inner = http.createServer((incoming, response) => {
+      const { remotePort, localPort } = incoming.socket;
+      response.end(JSON.stringify({ remotePort, localPort, ...inner.address() }));
+    });
+    const listened = [];
+    inner.on('listening', () => listened.push(inner.listening));
+    const app = () => ({ listen: (...args) => inner.listen(...args) });
+    const { server, url } = await startedServer(app);
+    const { text } = await request(url(), { agent: false });
+    const { remotePort, localPort, port } = JSON.parse(text);
+    expect([localPort, port, remotePort > 0]).toEqual([server.getPort(), server.getPort(), true]);
+    expect(listened).toEqual([true]);
+    await server.stop();
+    expect(inner.listening).toBe(false);
+  });
+});
 
 describe('an application that can only listen', () => {
   it.each([

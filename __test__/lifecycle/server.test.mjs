@@ -3,8 +3,12 @@
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
+import tls from 'node:tls';
 import { createContext, createServer } from 'flotilla';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { certificate, until } from '../fixtures/clustered.mjs';
 import { gate, lifecycleServer, local, request, startedServer } from '../fixtures/lifecycle.mjs';
 
 const hello = (context) => (_request, response) => response.end(`hello from ${context.generation}`);
@@ -18,6 +22,33 @@ describe('start', () => {
     expect([server.state, server.getPort() > 0, told]).toEqual(['ready', true, ['ready']]);
     expect(await request(url())).toMatchObject({ status: 200, text: 'hello from 1' });
   });
+
+  it.each([false, true])(
+    'lets in as many connections as maxConnections of its application says',
+    async (secure) => {
+      const dropped = [];
+      const { server } = await startedServer(() => {
+        const made = secure ? https.createServer(certificate(), hello({})) : http.createServer(hello({}));
+        made.maxConnections = 2;
+        return made.on('drop', ({ remotePort }) => dropped.push(remotePort));
+      });
+      const options = { port: server.getPort(), host: '127.0.0.1' };
+      const open = async () => {
+        const socket = secure ? tls.connect({ ...options, rejectUnauthorized: false }) : net.connect(options);
+        onTestFinished(() => void socket.destroy());
+        await once(socket, secure ? 'secureConnect' : 'connect');
+        return socket;
+      };
+      const kept = [await open(), await open()];
+      const refused = net.connect(options);
+      await once(refused, 'close');
+      expect(dropped).toHaveLength(1);
+      kept[0].destroy();
+      await until(() => server.state === 'ready' && kept[0].destroyed);
+      // As soon as the server has heard of that, another is let in.
+      await until(async () => (await open().catch(() => undefined)) !== undefined);
+    },
+  );
 
   it('is refused on a started server', async () => {
     const { server } = await startedServer(hello);

@@ -1,12 +1,16 @@
 // Real signals to real processes: what is answered, how long it takes, and how the process ends.
 
 import { spawnSync } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { request } from '../fixtures/lifecycle.mjs';
 import { start } from '../fixtures/processes.mjs';
 
 const program = fileURLToPath(new URL('../fixtures/lifecycle-program.mjs', import.meta.url));
+
+/** Within this time of the first, a second signal says the same. */
+const sameWishMs = 100;
 
 /** The program, started and serving. */
 async function serving(options = {}, [command, ...before] = [process.execPath]) {
@@ -26,7 +30,7 @@ describe.runIf(process.platform !== 'win32')('a process with a server', () => {
     expect((await slow).text).toContain('generation 1');
     const { code, stdout, stderr } = await ended;
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(/slow\ndraining\nclosing\nstopped\n$/);
+    expect(stdout).toMatch(/slow\ndraining\nclosing\nflotilla: stopped; all .* answered\nstopped\n$/);
   });
 
   it('finishes a start that is under way, stops and exits with 0', async () => {
@@ -37,10 +41,13 @@ describe.runIf(process.platform !== 'win32')('a process with a server', () => {
     await prints(/opening/);
     child.kill('SIGTERM');
     const { code, stdout } = await ended;
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/opening\nready\n[\s\S]*closing\nstopped\n$/)]);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/opening\nready\n[\s\S]*closing\n.*\nstopped\n$/),
+    ]);
   });
 
-  it('ends by itself after a stop, with nothing left that keeps it alive', async () => {
+  it('says what has become of it, and ends by itself after a stop, with nothing left that keeps it alive', async () => {
     const source = `
       import { createContext, createServer } from 'flotilla';
       const server = createServer(createContext({ port: 0, app: () => (_, response) => response.end() }));
@@ -50,7 +57,10 @@ describe.runIf(process.platform !== 'win32')('a process with a server', () => {
       await server.stop();
       console.log(process.listenerCount('SIGTERM'));`;
     const { ended } = start(process.execPath, ['--input-type=module', '-e', source]);
-    expect(await ended).toMatchObject({ code: 0, stdout: '0\n', stderr: '' });
+    const { code, stdout, stderr } = await ended;
+    expect([code, stderr]).toEqual([0, '']);
+    const said = ['generation 2 serves', 'stopped; all .* answered'];
+    expect(stdout).toMatch(new RegExp(`^${said.map((each) => `flotilla: ${each}\n`).join('')}0\n$`));
   });
 
   it('restarts on SIGUSR2, but not any more when it stops', async () => {
@@ -111,18 +121,55 @@ describe.runIf(process.platform !== 'win32')('a process with a server', () => {
     await prints(/never answered/);
     signal(first);
     await prints(/draining/);
+    await pause(sameWishMs + 50);
     signal(second);
     expect(await ended).toMatchObject({ code: 1, signal: null });
   });
 
-  it('takes a Ctrl-C that npm passes on a second time for the one that it is', async () => {
+  it.each([
+    // A terminal and npm both pass it on.
+    ['SIGINT', 'SIGINT'],
+    // A supervisor sends it to the process, and to its group.
+    ['SIGTERM', 'SIGTERM'],
+    ['SIGINT', 'SIGTERM'],
+  ])('takes %s and then %s for one wish, if they come in a moment', async (first, second) => {
     const { url, signal, prints, ended } = await serving();
     const slow = request(url('/slow'));
     await prints(/slow/);
-    signal('SIGINT');
-    setTimeout(signal, 5, 'SIGINT');
+    signal(first);
+    setTimeout(signal, 5, second);
     expect((await slow).text).toContain('generation 1');
     expect((await ended).code).toBe(0);
+  });
+
+  it.each([false, true])(
+    'takes a signal that the program raises again for the one that it heard',
+    async (impatient) => {
+      const { url, signal, prints, ended } = await serving({ raisesAfterMs: sameWishMs + 50 });
+      const asked = request(url(impatient ? '/never' : '/slow'));
+      asked.catch(() => {});
+      await prints(impatient ? /never answered/ : /slow/);
+      signal('SIGTERM');
+      await prints(/raised SIGTERM/);
+      // Whoever has lost patience is heard all the same.
+      if (impatient) signal('SIGTERM');
+      else expect((await asked).text).toContain('generation 1');
+      expect((await ended).code).toBe(impatient ? 1 : 0);
+    },
+  );
+
+  it('restarts once more, and not each time, where restarts are asked for during one', async () => {
+    const { signal, prints, ended } = await serving({ faults: { openSlowly: true } });
+    signal('SIGUSR2');
+    await prints(/opening[\s\S]*opening/);
+    for (let times = 0; times < 10; times++) {
+      signal('SIGUSR2');
+      await pause(2);
+    }
+    await prints(/restarted[\s\S]*restarted/);
+    signal('SIGTERM');
+    const { code, stdout } = await ended;
+    expect([code, stdout.match(/opening/g)]).toEqual([0, ['opening', 'opening', 'opening']]);
   });
 
   it('leaves signals alone where it was told to', async () => {

@@ -1,9 +1,13 @@
 // Servers for tests: there for one test, and gone with it, in vitest and in node:test.
 
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import express from 'express';
 import { testServer } from 'flotilla';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { fetched } from '../fixtures/fetched.mjs';
+import { builtAddon, emptyFolder, installCopy, root } from '../fixtures/folders.mjs';
 import { node } from '../fixtures/processes.mjs';
 
 const app = (_request, response) => response.end('well');
@@ -111,6 +115,58 @@ describe('in node:test, testServer', () => {
       'test of the hook',
       'fifth stopped',
     ]);
+  });
+});
+
+describe('in Jest, testServer', () => {
+  /** @type {ReturnType<typeof fetched>} */
+  let tools;
+  beforeAll(() => {
+    tools = fetched('jest', { jest: '^30.0.0' });
+  }, 180_000);
+
+  /** Runs a file of tests in a program of its own. */
+  async function jest(
+    name,
+    env = {},
+    text = readFileSync(new URL(`../fixtures/${name}`, import.meta.url), 'utf8'),
+  ) {
+    const folder = emptyFolder();
+    installCopy(folder);
+    writeFileSync(path.join(folder, 'package.json'), '{ "jest": { "testMatch": ["**/*.test.cjs"] } }');
+    writeFileSync(path.join(folder, name), text);
+    const program = path.join(tools.folder, 'node_modules/jest/bin/jest.js');
+    const how = { cwd: folder, env: { ...process.env, ...env, FLOTILLA_ADDON: builtAddon } };
+    return node([program, '--runInBand', '--no-watchman'], how);
+  }
+
+  it('stops each server with its test, and leaves nothing that keeps Jest', async (context) => {
+    if (tools.reason) return context.skip(tools.reason);
+    const { code, stderr } = await jest('jest-servers.test.cjs');
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch('6 passed');
+    expect(stderr).not.toMatch('did not exit');
+  });
+
+  it('is used there as the document has it', async (context) => {
+    if (tools.reason) return context.skip(tools.reason);
+    const guide = readFileSync(path.join(root, 'docs/lifecycle.md'), 'utf8');
+    const [, recipe] = /^Jest:\n\n```js\n(.*?)```/ms.exec(guide);
+    const { stderr } = await jest(
+      'recipe.test.cjs',
+      {},
+      `const app = (_request, response) => response.end('hello');\n${recipe}`,
+    );
+    expect(stderr).toMatch('1 passed');
+  });
+
+  it.each([
+    ['is first loaded within one', {}],
+    ['has several running at once', { FLOTILLA_TEST_CONCURRENT: '1' }],
+  ])('says that it cannot tell the test where Jest %s', async (_what, env) => {
+    if (tools.reason) return;
+    const { code, stderr } = await jest('jest-unknown.test.cjs', env);
+    expect(code, stderr).toBe(0);
   });
 });
 

@@ -7,8 +7,10 @@ import { node } from '../fixtures/processes.mjs';
 
 const require = createRequire(import.meta.url);
 const parts = ['flotilla', 'flotilla/core', 'flotilla/server', 'flotilla/cache', 'flotilla/express'];
-/** Stores for other packages: not in the root, which nobody of theirs imports. */
-const stores = ['flotilla/express-session', 'flotilla/express-rate-limit', 'flotilla/fastify-rate-limit'];
+/** What plugs into other packages: not in the root, which nobody of theirs imports. */
+const adapters = Object.keys(require('flotilla/package.json').exports)
+  .map((entry) => entry.replace('.', 'flotilla'))
+  .filter((entry) => !parts.includes(entry) && !entry.endsWith('.json'));
 
 /** Runs a module in a process of its own, where nothing but Node itself loads the package. */
 async function answer(script, cwd = root, env = {}) {
@@ -20,7 +22,7 @@ async function answer(script, cwd = root, env = {}) {
   return JSON.parse(stdout);
 }
 
-describe.each([...parts, ...stores])('%s', (entry) => {
+describe.each([...parts, ...adapters])('%s', (entry) => {
   it('has the same names and the same things for import and require', async () => {
     const script = `
       import { createRequire } from 'node:module';
@@ -156,7 +158,7 @@ describe('the contract', () => {
 
   it.each([
     ['flotilla', 'index.d.ts'],
-    ...[...parts.slice(1), ...stores].map((entry) => [entry, `lib/doors/${path.basename(entry)}.d.ts`]),
+    ...[...parts.slice(1), ...adapters].map((entry) => [entry, `lib/doors/${path.basename(entry)}.d.ts`]),
   ])('of %s names each value that it exports, and no other', (entry, file) => {
     const exported = Object.keys(require(entry)).filter((name) => name !== '__esModule');
     expect(declared(file)).toEqual(exported.sort());

@@ -113,13 +113,17 @@ describe('the two tarballs in an empty folder', () => {
     expect(ended.stdout.trim().split('\n')).toEqual(entries.map((entry) => entry.replace('.', 'flotilla')));
   });
 
-  it('carry an addon of at most 1.5 MB', () => {
+  // 1.5 MiB were the limit before the admin thread: it brought JSON, an HTTP/1.1 reader, metrics and meters, of which 38 KiB could be
+  // won back by compiling cold crates for size and by tables in the place of code. 1.75 MiB were it before traces, the figures of second
+  // tiers, and permits. A ninth of the addon is the standard
+  // library’s printer of backtraces, which nobody can leave out.
+  it('carry an addon of at most 1.8 MB', () => {
     const installed = path.join(unpacked(), 'node_modules');
     const addons = readdirSync(installed, { recursive: true, encoding: 'utf8' }).filter((file) =>
       file.endsWith('.node'),
     );
     expect(addons).toHaveLength(1);
-    expect(statSync(path.join(installed, addons[0])).size).toBeLessThanOrEqual(1.5 * 1024 * 1024);
+    expect(statSync(path.join(installed, addons[0])).size).toBeLessThanOrEqual(1.8 * 1024 * 1024);
   });
 
   it('carry what a user needs, and no test, no source, no binary in the main one', () => {
@@ -141,7 +145,12 @@ describe('the two tarballs in an empty folder', () => {
       expect(main).toContain(file);
     }
     expect(
-      main.filter((file) => !/^(index\.|lib\/|docs\/|[A-Z]+(\.md)?$|package\.json$)/.test(file)),
+      main.filter(
+        (file) =>
+          !/^(index\.|lib\/|docs\/|examples\/|bench\/results\/[\w-]+\.svg$|[A-Z]+(\.md)?$|package\.json$)/.test(
+            file,
+          ),
+      ),
     ).toEqual([]);
     expect(main.filter((file) => file.endsWith('.node'))).toEqual([]);
     expect(files(tarballs.platform)).toEqual(['LICENSE', 'README.md', 'flotilla.node', 'package.json']);

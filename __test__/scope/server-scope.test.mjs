@@ -1,7 +1,7 @@
 // The server scope: identity, capacity, expiry, eviction, the end; and callbacks that misbehave.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { computed, effect, runInScope, signal } from 'flotilla/core';
+import { computed, createScope, effect, runInScope, signal } from 'flotilla/core';
 import { createServerScope } from 'flotilla/server';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 
@@ -425,7 +425,7 @@ describe('what is refused, with nothing changed', () => {
     ['negative', -1, 'RangeError'],
     ['NaN', Number.NaN, 'RangeError'],
     ['infinite', Number.POSITIVE_INFINITY, 'RangeError'],
-    ['text', '1000', 'TypeError'],
+    ['text', '5m', 'TypeError'],
     ['null', null, 'TypeError'],
     ['a bigint', 10n, 'TypeError'],
     ['an object', {}, 'TypeError'],
@@ -440,6 +440,30 @@ describe('what is refused, with nothing changed', () => {
 
   it('a capacity that is not whole', () => {
     expect(() => createServerScope({ maxEntries: 1.5 })).toThrow(RangeError);
+  });
+
+  it.each([
+    [
+      'createServerScope',
+      { maxx: 1 },
+      'createServerScope takes no option "maxx": it takes ttl, maxEntries, onEvict',
+    ],
+    ['createServerScope', { maxentries: 1 }, 'did you mean "maxEntries"?'],
+    ['createScope', { value: {} }, 'createScope takes no option "value": did you mean "values"?'],
+  ])('by %s: %o', (name, options, message) => {
+    expect(() => ({ createServerScope, createScope })[name](options)).toThrow(
+      expect.objectContaining({
+        code: 'FLOTILLA_ERR_UNKNOWN_OPTION',
+        message: expect.stringContaining(message),
+      }),
+    );
+  });
+
+  it('takes numbers as environment variables have them', () => {
+    const server = createServerScope({ ttl: '1000', maxEntries: '1' });
+    server.fork();
+    server.fork();
+    expect(server.size).toBe(1);
   });
 
   it('takes the largest numbers there are', () => {

@@ -102,6 +102,8 @@ onLinux('when a worker is killed', () => {
 
   it('what its clients have sent and it has not read is answered by another', async () => {
     const { worker, clients, add } = await withHeld(5);
+    // It writes down what it has read just after the primary has got the last one.
+    await worker.tell('look');
     worker.child.kill('SIGSTOP');
     for (const client of clients) client.send(get('/unread'));
     await add();

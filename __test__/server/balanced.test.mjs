@@ -1,6 +1,7 @@
 // `startServer` over each of its fronts: what clients, programs and operators can rely on.
 
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -16,6 +17,7 @@ import {
   serving,
   trigger,
 } from '../fixtures/balanced-server.mjs';
+import { childrenOf } from '../fixtures/resources.mjs';
 
 /** Asks over and over until told to stop, and tells what went wrong. */
 function load(url, clients) {
@@ -45,12 +47,13 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
   const serve = (options) => serving({ ...mode, ...options }, env);
   /** What does not depend on how connections travel is tested on the first way alone. */
   const onceOnly = it.skipIf(name !== fronts[0][0]);
+  const index = fronts.findIndex(([each]) => each === name);
 
   describe('that just serves', () => {
     const done = [];
     let server;
     beforeAll(async () => {
-      const options = { ...mode, workers: 3 };
+      const options = { ...mode, workers: 3, workerEnv: { GIVEN_TO_WORKERS: 'yes' } };
       server = await serving(options, env, { whenDone: (kill) => done.push(kill) });
       await server.printsTimes('worker \\d+: result', 3);
     });
@@ -77,6 +80,20 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
         workerIndex: 1,
         workerPort: expect.any(Number),
       });
+    });
+
+    it('gives workers the variables of workerEnv, and keeps its own without them', async () => {
+      const { prints, printsTimes } = server;
+      await printsTimes('worker \\d+: has GIVEN_TO_WORKERS: yes', 3);
+      await prints(/primary: has GIVEN_TO_WORKERS: undefined/);
+    });
+
+    it('says in the log how connections travel', async () => {
+      const [, way] = await server.prints(
+        /info flotilla: 3 workers serve 127\.0\.0\.1:\d+; connections are (.*)/,
+      );
+      const ways = ['handed over', 'forwarded', 'forwarded by JavaScript: FLOTILLA_BALANCER asks for it'];
+      expect(way).toBe(process.platform === 'linux' ? ways[index] : expect.stringContaining(ways[1]));
     });
 
     it('gives connections to all workers in turn, and keeps each where it is', async () => {
@@ -188,6 +205,104 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
     expect(now.filter((pid) => before.has(pid))).toHaveLength(1);
   });
 
+  describe.skipIf(name !== fronts[0][0])('whose workers are told to end', () => {
+    const done = [];
+    let [server, slows] = [undefined, 0];
+    beforeAll(async () => {
+      server = await serving(mode, env, { whenDone: (kill) => done.push(kill) });
+    });
+    afterAll(async () => {
+      server.child.kill('SIGTERM');
+      const { code, stdout } = await server.ended;
+      for (const kill of done) kill();
+      // None of them has failed, and none was killed.
+      expect([code, stdout.match(/error .*/g)]).toEqual([0, null]);
+    });
+
+    it.each([
+      ['SIGTERM to one of them', (pid) => process.kill(pid, 'SIGTERM')],
+      ['worker.kill()', () => server.child.kill('SIGTTIN')],
+      ['worker.disconnect()', () => server.child.kill('SIGTTOU')],
+      ['cluster.disconnect()', () => server.child.kill('SIGURG')],
+      ['cluster.worker.disconnect() in one of them', (_pid, url) => ask(`${url}/disconnect`)],
+    ])(
+      'answers what is under way, lets connections go on, ends and replaces them (%s)',
+      async (_how, end) => {
+        const { url, child } = server;
+        await vi.waitFor(() => expect(childrenOf(child.pid)).toHaveLength(2), 10_000);
+        const before = await bothWorkers(url);
+        const [first, second] = [keepAlive(), keepAlive()];
+        // A connection with each, of which both stay.
+        const kept = [];
+        for (const agent of [first, second]) kept.push((await ask(url, { agent })).remotePort);
+        const slow = [first, second].map((agent) => ask(`${url}/slow`, { agent }));
+        slows += 2;
+        await server.printsTimes('worker \\d+: slow', slows);
+        end(before[0], url);
+        for (const answer of await Promise.all(slow)) expect(answer).toMatchObject({ status: 200 });
+        // Whoever was told has ended, and as many are there as before.
+        await vi.waitFor(() => {
+          const now = childrenOf(child.pid);
+          expect(now).toHaveLength(2);
+          expect(now.filter((pid) => before.includes(pid)).length).toBeLessThan(2);
+        }, 10_000);
+        for (const [index, agent] of [first, second].entries()) {
+          expect((await ask(url, { agent })).remotePort).toBe(kept[index]);
+        }
+      },
+    );
+  });
+
+  it.each(name === fronts[0][0] ? ['http', 'made'] : ['http'])(
+    'gives no connection to a worker that closes its server, and replaces it (%s)',
+    async (app) => {
+      const { url, child, prints, printsTimes, ended } = await serve({ app });
+      await printsTimes('worker \\d+: result', 2);
+      const [pid, other] = await bothWorkers(url);
+      // One that is kept, with each of them.
+      const agents = [keepAlive(), keepAlive()];
+      for (const agent of agents) await ask(url, { agent });
+      const slow = agents.map((agent) => ask(`${url}/slow`, { agent }));
+      await printsTimes('worker \\d+: slow', 2);
+      let closing;
+      do closing = (await ask(`${url}/close-${pid}`)).pid;
+      while (closing !== pid);
+      for (const answer of await Promise.all(slow)) expect(answer).toMatchObject({ status: 200 });
+      await prints(new RegExp(`worker ${pid}: has closed`));
+      await printsTimes('worker \\d+: result', 3);
+      const now = await bothWorkers(url);
+      expect([now.includes(pid), now.includes(other)]).toEqual([false, true]);
+      // Its process is the program's to end.
+      expect(process.kill(pid, 0)).toBe(true);
+      child.kill('SIGTERM');
+      const { code, stdout } = await ended;
+      expect([code, stdout.match(/error .*/g)]).toEqual([0, null]);
+    },
+  );
+
+  it.skipIf(name !== fronts[0][0] || process.platform !== 'linux')(
+    'leaves no worker behind when the primary is killed, also none that is blocked or stopped',
+    async () => {
+      const { url, child, prints, printsTimes, ended } = await serve({ workers: 3 });
+      await printsTimes('worker \\d+: result', 3);
+      const pids = childrenOf(child.pid);
+      ask(`${url}/spin`).catch(() => {});
+      const [, spinning] = await prints(/worker (\d+): spins/);
+      process.kill(
+        pids.find((pid) => pid !== Number(spinning)),
+        'SIGSTOP',
+      );
+      child.kill('SIGKILL');
+      // Its output is closed when the last process that writes there has ended.
+      await ended;
+      // Whoever inherits them may be slow to bury them.
+      const lives = (/** @type {number} */ pid) =>
+        existsSync(`/proc/${pid}`) && !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+      expect(pids).toHaveLength(3);
+      await vi.waitFor(() => expect(pids.filter(lives)).toEqual([]));
+    },
+  );
+
   onceOnly('replaces nobody where it is not to', async () => {
     const { url, prints, printsTimes } = await serve({ respawnWorkers: false });
     await printsTimes('worker \\d+: result', 2);
@@ -228,12 +343,47 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
     await printsTimes('worker \\d+: result', 2);
     const old = new Set(await bothWorkers(url));
     pull();
-    const code = fault === 'app' ? 'LISTEN_FAILED' : 'WORKER_FAILED';
+    const code = fault === 'app' ? 'APP_FAILED' : 'WORKER_FAILED';
     expect(await order('SIGHUP', 'restart')).toMatch(`failed restart FLOTILLA_ERR_${code}`);
     expect(new Set(await bothWorkers(url))).toEqual(old);
     release();
     expect(await order('SIGHUP', 'restart')).toMatch('done restart');
     for (const pid of await answering(url, 4)) expect(old).not.toContain(pid);
+  });
+
+  onceOnly('keeps the old workers where new ones are dead before all of them are ready', async () => {
+    const { file, pull, release } = trigger();
+    const { url, order, printsTimes } = await serve({ workers: 4, faults: { die: file } });
+    await printsTimes('worker \\d+: result', 4);
+    const old = new Set(await answering(url, 8));
+    expect(old.size).toBe(4);
+    pull();
+    expect(await order('SIGHUP', 'restart')).toMatch(
+      /failed restart FLOTILLA_ERR_WORKER_FAILED: .*worker-\d ended \(3\)/,
+    );
+    expect(new Set(await answering(url, 8))).toEqual(old);
+    release();
+    expect(await order('SIGHUP', 'restart')).toMatch('done restart');
+    for (const pid of await answering(url, 8)) expect(old).not.toContain(pid);
+  });
+
+  onceOnly('replaces workers that have served a while together, when they die together', async () => {
+    const { url, child, ended, printsTimes } = await serving(
+      { ...mode, workers: 6 },
+      { ...env, DEBUG: 'flotilla:server' },
+    );
+    await printsTimes('worker \\d+: result', 6);
+    const pids = new Set(await answering(url, 12));
+    expect(pids.size).toBe(6);
+    // Younger than a second, they might die of what they do at their beginning.
+    await pause(1100);
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    await printsTimes('worker \\d+: result', 12);
+    child.kill('SIGTERM');
+    const { stderr } = await ended;
+    const forks = [...stderr.matchAll(/^(\S+).* forked as/gm)].map(([, at]) => Date.parse(at)).slice(6);
+    // One by one, each waits for longer than the one before: the last for one and a half seconds here.
+    expect([forks.length, forks[5] - forks[0] < 700]).toEqual([6, true]);
   });
 
   it('stops with everything answered that was under way, and can be started again', async () => {
@@ -261,6 +411,55 @@ describe.each(fronts)('a balanced server, by %s', (name, mode, env) => {
     expect(code).toBe(0);
     // The program's own server in each of both workers, once.
     expect(stdout.match(/http closes/g)).toHaveLength(2);
+  });
+
+  onceOnly(
+    'says in the log that a worker was replaced, that a restart has succeeded, and that it has stopped',
+    async () => {
+      const { url, child, order, prints, printsTimes, ended } = await serve();
+      await printsTimes('worker \\d+: result', 2);
+      await ask(`${url}/crash`).catch(() => {});
+      await prints(/primary: info flotilla: worker-\d was replaced, by process \d+/);
+      expect(await order('SIGHUP', 'restart')).toMatch('done restart');
+      child.kill('SIGTERM');
+      const { stdout } = await ended;
+      const lines = stdout.match(/info flotilla: .*/g)?.map((line) => line.replace(/\d{2,}/g, 'N'));
+      expect(lines).toEqual([
+        'info flotilla: 2 workers serve N.0.0.1:N; connections are handed over',
+        expect.stringMatching(/^info flotilla: worker-[01] was replaced, by process N$/),
+        'info flotilla: generation 2 serves, with new workers',
+        'info flotilla: stopped; all that was under way was answered',
+      ]);
+    },
+  );
+
+  onceOnly('takes one grace and a second to end where a worker is blocked', async () => {
+    const { url, child, prints, ended } = await serve({ gracefulShutdownTimeoutMs: 500 });
+    ask(`${url}/spin`).catch(() => {});
+    await prints(/: spins/);
+    child.kill('SIGTERM');
+    const { code, stdout } = await ended;
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/worker-\d ended \(SIGKILL: it had not left after 1500 ms\)/);
+    expect(stdout).toMatch(/flotilla: stopped; what did not end in time was cut/);
+  });
+
+  onceOnly('loses no worker to a SIGUSR2 that its whole process group gets', async () => {
+    const { file, pull } = trigger();
+    const { child, url, prints, printsTimes, ended } = await serve({ faults: { hang: file } });
+    await printsTimes('worker \\d+: result', 2);
+    const old = await bothWorkers(url);
+    pull();
+    child.kill('SIGUSR2');
+    const [, hanging] = await prints(/worker (\d+): hangs/);
+    // One that is not ready yet, and those that serve.
+    for (const pid of [Number(hanging), ...old]) process.kill(pid, 'SIGUSR2');
+    expect(new Set(await bothWorkers(url))).toEqual(new Set(old));
+    child.kill('SIGTERM');
+    const { code, stdout } = await ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/error FLOTILLA_ERR_WORKER_FAILED: .*a stop was asked for before it was ready/);
+    expect(stdout).not.toMatch(/SIGUSR2/);
   });
 
   onceOnly('ends with code 1 after the deadline, and at once on a second signal', async () => {

@@ -45,6 +45,7 @@ describe('the configuration', () => {
       mode: 'auto',
       rebalance: false,
       proxyProtocol: false,
+      admin: false,
     });
     expect(Object.keys(logger)).toEqual(['debug', 'info', 'warn', 'error']);
   });
@@ -67,6 +68,13 @@ describe('the configuration', () => {
     expect(() => getServerConfig()).toThrow(
       expect.objectContaining({ code: 'FLOTILLA_ERR_INVALID_ARGUMENT' }),
     );
+  });
+
+  it('takes a string of digits for its number, as an environment variable has it', () => {
+    const given = { port: '08080', baseWorkerPort: '0', workers: '3', gracefulShutdownTimeoutMs: '500' };
+    const expected = { port: 8080, baseWorkerPort: 0, workers: 3, gracefulShutdownTimeoutMs: 500 };
+    expect(setServerConfig(given)).toMatchObject(expected);
+    expect(getServerConfig()).toMatchObject(expected);
   });
 
   it('merges what it is given bit by bit', () => {
@@ -102,7 +110,10 @@ describe('the configuration', () => {
   it.each([
     ['host', ''],
     ['host', 1],
-    ['port', '3000'],
+    ['port', '3000x'],
+    ['port', ''],
+    ['port', '-1'],
+    ['port', '65536'],
     ['port', 65_536],
     ['workerHost', null],
     ['baseWorkerPort', -1],
@@ -134,6 +145,28 @@ describe('the configuration', () => {
       }),
     );
     expect(JSON.stringify(getServerConfig())).toBe(before);
+  });
+
+  it.each([
+    ['prot', 'did you mean "port"?'],
+    ['Host', 'did you mean "host"?'],
+    ['worker', 'did you mean "workers"?'],
+    ['gracefulShutdownTimeout', 'did you mean "gracefulShutdownTimeoutMs"?'],
+    ['readyTimeoutMs', 'it belongs to createServer'],
+    ['resources', 'it belongs to createContext'],
+    ['cert', 'give an http.Server or an https.Server that was made with it'],
+    ['zzz', 'it takes host, port, '],
+  ])('refuses the option %s, and then changes nothing: %s', (name, advice) => {
+    const before = JSON.stringify(getServerConfig());
+    const refusal = expect.objectContaining({
+      code: 'FLOTILLA_ERR_UNKNOWN_OPTION',
+      message: expect.stringContaining(
+        `the configuration of startServer takes no option "${name}": ${advice}`,
+      ),
+    });
+    expect(() => setServerConfig({ maxHeaderBytes: 77, [name]: 1 })).toThrow(refusal);
+    expect(JSON.stringify(getServerConfig())).toBe(before);
+    expect(JSON.stringify(setServerConfig({ [name]: undefined }))).toBe(before);
   });
 
   it('refuses a header where there is no proxy to send it', () => {

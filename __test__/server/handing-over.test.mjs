@@ -139,9 +139,24 @@ describe.skipIf(process.platform !== 'linux')('a connection that is handed over'
     expect(JSON.parse(text)).toMatchObject({ kind: 'h2c', remotePort: session.socket.localPort });
   });
 
-  it('is refused for what can only listen, and where there is no thread for it', async () => {
+  it('is what an application gets that has a listen of its own, with its clients’ addresses and its last answers', async () => {
+    const { url, child, ended, prints, printsTimes } = await serving({ app: 'wrapped', mode: 'handoff' });
+    await printsTimes('worker \\d+: result', 2);
+    const { remoteAddress, remotePort, at } = await ask(`${url}/`);
+    expect([remoteAddress, remotePort > 0, at.port]).toEqual(['127.0.0.1', true, Number(new URL(url).port)]);
+    const agent = keepAlive();
+    const slow = ask(`${url}/slow`, { agent });
+    await prints(/asked[\s\S]*asked/);
+    child.kill('SIGTERM');
+    expect(await slow).toMatchObject({ status: 200, kind: 'wrapped' });
+    const { code, stdout } = await ended;
+    expect(code).toBe(0);
+    expect(stdout.match(/closed/g)).toHaveLength(2);
+  });
+
+  it('is refused for what opens its sockets itself, and where there is no thread for it', async () => {
     for (const [options, env] of [
-      [{ app: 'listens', mode: 'handoff' }, {}],
+      [{ app: 'native', mode: 'handoff' }, {}],
       [{ mode: 'handoff' }, { FLOTILLA_BALANCER: 'portable' }],
     ]) {
       const { stdout } = await balanced(options, env).ended;

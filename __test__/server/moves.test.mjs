@@ -4,13 +4,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { setTimeout } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ask, keepAlive } from '../fixtures/balanced-server.mjs';
 import { handoffFront } from '../fixtures/handoff-front.mjs';
 
 /** Two workers that give back whatever they can, every two milliseconds. */
-async function churning() {
-  const made = await handoffFront();
+async function churning(app) {
+  const made = await handoffFront({ app });
   for (const worker of made.workers) expect(await worker.tell('churn')).toBe('churning');
   return made;
 }
@@ -72,6 +73,44 @@ describe.skipIf(process.platform !== 'linux')('over connections that move', () =
       expect(await last).toContain('200 OK');
       await end;
     }
+  });
+
+  it('one that stays idle is closed when its time is over, which moves with it, and without a word', async () => {
+    const { front, port } = await churning('hasty');
+    const { socket, exchange } = connect(port);
+    await moved(front, 3, () => exchange(get('/'), / \/ x$/));
+    // Longer than the server would wait for the head of a request of a new connection.
+    await setTimeout(600);
+    expect(await exchange(get('/again'), / \/again x$/)).toContain('200 OK');
+    const [began, before] = [performance.now(), front.counts().moved];
+    const said = vi.fn();
+    socket.on('data', said);
+    await once(socket, 'end');
+    const passed = performance.now() - began;
+    expect(passed).toBeGreaterThan(950);
+    // Node 20 adds a second.
+    expect(passed).toBeLessThan(3000);
+    expect(front.counts().moved).toBeGreaterThan(before + 10);
+    expect(said).not.toHaveBeenCalled();
+  });
+
+  it('one that has brought nothing is closed as late as it would have been, and without a word', async () => {
+    const { front, port } = await churning('hasty');
+    const { socket } = connect(port);
+    const [said, began] = [vi.fn(), performance.now()];
+    socket.on('data', said);
+    await once(socket, 'end');
+    expect(performance.now() - began).toBeGreaterThan(250);
+    expect(front.counts().moved).toBeGreaterThan(10);
+    expect(said).not.toHaveBeenCalled();
+  });
+
+  it('one that may stay idle for ever does', async () => {
+    const { front, port } = await churning('patient');
+    const { exchange } = connect(port);
+    await moved(front, 3, () => exchange(get('/'), / \/ x$/));
+    await setTimeout(600);
+    expect(await exchange(get('/again'), / \/again x$/)).toMatch(/^HTTP\/1.1 200 OK/);
   });
 
   it('one that is upgraded stays where it is, with all that goes over it', async () => {

@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import http from 'node:http';
 import http2 from 'node:http2';
@@ -238,14 +238,24 @@ onLinux('a front that hands connections over', () => {
     expect((await Promise.all(waiting)).map(({ worker }) => worker)).toEqual(Array(10).fill('worker-0'));
   });
 
-  it('lets in no process that was not announced', async () => {
-    const { front } = await handoffFront({ workers: 0 });
+  it('meets its workers where nobody else can come', async () => {
+    const names = () => readFileSync('/proc/net/unix', 'latin1').match(/@\S*flotilla\S*$/gm) ?? [];
+    const before = new Set(names());
+    const { url, workers } = await handoffFront({ workers: 1 });
+    expect(names().filter((name) => !before.has(name) && name.includes(String(process.pid)))).toEqual([]);
+    // What they have inherited for it, they pass on to no process of their own.
+    expect(await workers[0].tell('inherited')).toEqual([]);
+    expect((await ask(url)).status).toBe(200);
+  });
+
+  it('does not let in what has inherited nothing', () => {
     const server = http.createServer();
     const table = new ConnectionTable({});
-    expect(() => new NativeBack(table).attach(server, 'no-such-door')).toThrow(
-      expect.objectContaining({ code: 'FLOTILLA_ERR_HANDOFF_UNREACHABLE' }),
-    );
-    expect(front.counts().accepted).toBe(0);
+    for (const number of [-24, 1, 1e6]) {
+      expect(() => new NativeBack(table).attach(server, number)).toThrow(
+        expect.objectContaining({ code: 'FLOTILLA_ERR_HANDOFF_UNREACHABLE' }),
+      );
+    }
   });
 });
 

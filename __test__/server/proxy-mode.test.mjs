@@ -49,7 +49,9 @@ describe.skipIf(process.platform !== 'linux')('startServer in proxy mode', () =>
         pids.add(await response.text());
       }
       child.kill('SIGTERM');
-      expect(await ended).toMatchObject({ code: 0, signal: null });
+      const { code, signal, stdout } = await ended;
+      expect([code, signal]).toEqual([0, null]);
+      expect(stdout).toContain('stopped; connections ended with the application');
     });
   });
 });

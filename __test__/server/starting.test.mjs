@@ -6,8 +6,9 @@ import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
 import { promisify } from 'node:util';
+import { testServer } from 'flotilla';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { ask, balanced, bothWorkers, serving } from '../fixtures/balanced-server.mjs';
+import { ask, balanced, bothWorkers, fronts, serving } from '../fixtures/balanced-server.mjs';
 import { childrenOf, portsOf } from '../fixtures/resources.mjs';
 
 const run = promisify(execFile);
@@ -62,7 +63,7 @@ describe('a start', () => {
   it.each([
     ['load', 'WORKER_FAILED'],
     ['exit', 'WORKER_FAILED'],
-    ['app', 'LISTEN_FAILED'],
+    ['app', 'APP_FAILED'],
   ])('rejects where every worker fails, and says why (%s)', async (fault, code) => {
     const { ended } = balanced({ faults: { [fault]: true } });
     const { code: exitCode, stdout } = await ended;
@@ -107,7 +108,7 @@ describe('a start', () => {
   it('refuses what it cannot serve, and options that are wrong, before it forks', async () => {
     const script = `
       const { startServer } = require('flotilla');
-      Promise.allSettled([startServer(), startServer({}), startServer(() => {}, { port: -1 })])
+      Promise.allSettled([startServer(), startServer({}), startServer((_, response) => response.end(), { port: -1 })])
         .then((all) => console.log(all.map(({ reason }) => reason.code).join()))`;
     const { stdout } = await run(process.execPath, ['-e', script]);
     expect(stdout.trim()).toBe(
@@ -119,6 +120,30 @@ describe('a start', () => {
     const { order } = await serving({ app: 'function' });
     // Each call of the fixture makes an application of its own.
     expect(await order('SIGWINCH', 'start')).toMatch('failed start FLOTILLA_ERR_SERVER_STARTED');
+  });
+
+  it('refuses another application, or other options, beside those that it serves or begins to', async () => {
+    const script = `
+      const { startServer, stopServer } = require('flotilla');
+      require('node:cluster').setupPrimary({ exec: process.env.PROGRAM, args: ['{}'], execArgv: [] });
+      const app = (_, response) => response.end();
+      const options = { port: 0, host: '127.0.0.1', baseWorkerPort: 0, workers: 1 };
+      Promise.allSettled([
+        startServer(app, options),
+        startServer(app, { ...options }),
+        startServer(app),
+        startServer(app, { ...options, port: 1 }),
+        startServer((_, response) => response.end(), options),
+      ]).then(async (all) => {
+        for (const { value, reason } of all) console.log(value?.mode ?? reason.message);
+        await stopServer();
+      })`;
+    const PROGRAM = new URL('../fixtures/balanced.mjs', import.meta.url).pathname;
+    const { stdout } = await run(process.execPath, ['-e', script], { env: { ...process.env, PROGRAM } });
+    const lines = stdout.split('\n').filter((line) => /^(primary$|Server)/.test(line));
+    const refused =
+      'Server already started: startServer serves one application, with one set of options; createServers serves several';
+    expect(lines).toEqual(['primary', 'primary', 'primary', refused, refused]);
   });
 
   it('uses the ports that are asked for, and others where those are taken', async () => {
@@ -136,7 +161,7 @@ describe('a start', () => {
       const { startServer, stopServer } = require('flotilla');
       const mine = { exec: process.env.PROGRAM, args: ['{}'], execArgv: ['--no-deprecation'] };
       cluster.setupPrimary(mine);
-      startServer(() => {}, { port: 0, host: '127.0.0.1', baseWorkerPort: 0, workers: 1 }).then(async () => {
+      startServer((_, response) => response.end(), { port: 0, host: '127.0.0.1', baseWorkerPort: 0, workers: 1 }).then(async () => {
         const { exec, args, execArgv } = cluster.settings;
         console.log(JSON.stringify({ exec, args, execArgv }) === JSON.stringify(mine), cluster.schedulingPolicy);
         await stopServer();
@@ -148,23 +173,33 @@ describe('a start', () => {
 });
 
 describe('an application', () => {
-  it.each(['function', 'express', 'express4', 'connect', 'koa', 'fastify', 'hono', 'listens'])(
-    'may be of the kind: %s',
-    async (app) => {
-      const { url, child, ended } = await serving({ app });
-      const isOwn = app.startsWith('express') ? true : undefined;
-      expect({ isOwn, ...(await ask(url)) }).toMatchObject({ status: 200, kind: app, isOwn });
-      child.kill('SIGTERM');
-      const { code, stdout } = await ended;
-      expect(code).toBe(0);
-      if (app === 'fastify') expect(stdout).toMatch('fastify closes');
-    },
-  );
+  it.each([
+    'function',
+    'express',
+    'express4',
+    'connect',
+    'koa',
+    'fastify',
+    'hono',
+    'web',
+    'listens',
+    'wrapped',
+    'native',
+  ])('may be of the kind: %s', async (app) => {
+    const { url, child, ended } = await serving({ app });
+    const isOwn = app.startsWith('express') ? true : undefined;
+    expect({ isOwn, ...(await ask(url)) }).toMatchObject({ status: 200, kind: app, isOwn });
+    child.kill('SIGTERM');
+    const { code, stdout } = await ended;
+    expect(code).toBe(0);
+    if (app === 'fastify') expect(stdout).toMatch('fastify closes');
+  });
 
   it.runIf(process.platform === 'linux')(
-    'that can only listen does so in its worker, and not in the primary for it',
+    'whose sockets are not Node’s listens in its worker, and not in the primary for it',
     async () => {
-      const { child, port, url, prints, printsTimes } = await serving({ app: 'listens' });
+      const { child, port, url, prints, printsTimes } = await serving({ app: 'native' });
+      await prints(/connections are forwarded: the application can only listen/);
       await printsTimes('worker \\d+: result', 2);
       const [, ...ports] = await prints(/workerPort":(\d+)[\s\S]*workerPort":(\d+)/);
       expect(portsOf(child.pid)).toEqual([port]);
@@ -181,5 +216,52 @@ describe('an application', () => {
     let text = '';
     for await (const chunk of response.setEncoding('utf8')) text += chunk;
     expect(JSON.parse(text)).toMatchObject({ kind: app });
+  });
+});
+
+describe.each(fronts)('a factory, by %s', (_name, mode, env) => {
+  it('is called in workers alone, and what it opened is closed after the last answer', async () => {
+    const { url, child, ended, prints, printsTimes } = await serving({ ...mode, app: 'factory' }, env);
+    await printsTimes('worker \\d+: result', 2);
+    const slow = ask(`${url}/slow`);
+    await prints(/: slow/);
+    child.kill('SIGTERM');
+    expect(await slow).toMatchObject({ status: 200, kind: 'factory' });
+    const { code, stdout } = await ended;
+    expect(code).toBe(0);
+    const said = (/** @type {string} */ what) =>
+      stdout.match(new RegExp(`(?<=worker )\\d+(?=: ${what})`, 'g'));
+    expect([stdout.includes('primary: made'), said('made')?.length]).toEqual([false, 2]);
+    expect(said('closed')?.sort()).toEqual(said('made')?.sort());
+    const [pid] = said('answered') ?? [];
+    expect(stdout).toMatch(new RegExp(`worker ${pid}: answered[\\s\\S]*worker ${pid}: closed`));
+  });
+});
+
+describe('what a factory opened', () => {
+  it('makes the exit code 1 where it does not close, and the log says why', async () => {
+    const { url, child, ended, printsTimes } = await serving({ app: 'leaks' });
+    await printsTimes('worker \\d+: result', 2);
+    expect(await ask(url)).toMatchObject({ kind: 'leaks' });
+    child.kill('SIGTERM');
+    const { code, stdout } = await ended;
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringMatching(/primary: error FLOTILLA_ERR_WORKER_FAILED: .*the queue is stuck/),
+    ]);
+  });
+
+  it('is closed where the application beside it can not be served', async () => {
+    let closed = 0;
+    const close = async () => {
+      closed += 1;
+    };
+    const refused = testServer(() => ({ app: 5, close }));
+    await expect(refused).rejects.toMatchObject({ code: 'FLOTILLA_ERR_APP_FAILED' });
+    expect(closed).toBe(1);
+    const server = await testServer(() => ({ app: (_request, response) => response.end('well'), close }));
+    expect(await (await fetch(server.url)).text()).toBe('well');
+    await server.stop();
+    expect(closed).toBe(2);
   });
 });

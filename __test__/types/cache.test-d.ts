@@ -24,6 +24,7 @@ import {
   type SyncHasOptions,
   type SyncPeekOptions,
   type SyncSetOptions,
+  type Tier,
   type TouchOptions,
   type Usage,
   type WrappedCache,
@@ -57,6 +58,7 @@ describe('options', () => {
         noDeleteOnStaleGet?: boolean;
         ttlAutopurge?: boolean;
         localL1?: object;
+        tier?: Tier;
       } & LoaderOptions
     >();
     expectTypeOf<LRUCacheClusterOptions>().toEqualTypeOf<CacheOptions>();
@@ -350,7 +352,7 @@ describe('methods', () => {
       | ('keys' | 'values' | 'entries' | typeof Symbol.asyncIterator | 'dump' | 'load' | 'size')
       | ('incr' | 'decr' | 'fetch' | 'getRemainingTTL' | 'purgeStale' | 'healthCheck' | 'stats' | 'destroy')
       | ('getCache' | 'ready' | 'max' | 'ttl' | 'allowStale')
-      | ('sync' | 'usage' | 'touch')
+      | ('sync' | 'usage' | 'touch' | 'tierStats')
       | ('take' | 'update' | 'getWithVersion' | 'setIfVersion' | 'incrWithTtl' | 'invalidateTags')
       | ('namespace' | 'timeout' | 'failsafe')
       | ('withoutLocal' | 'localStats' | 'on' | 'once' | 'off')

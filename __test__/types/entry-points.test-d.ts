@@ -15,7 +15,7 @@ type CoreNames =
   | ('signal' | 'computed' | 'effect' | 'batch' | 'untracked' | 'createScope' | 'runInScope')
   | ('serializeScope' | 'hydrateScope' | 'serializeToScript');
 type ScopeNames = 'createServerScope' | 'scopeMiddleware' | 'scopePlugin';
-type CacheNames = 'LRUCacheClustered' | 'LRUCacheForClustersAsPromised' | 'memoize' | 'wrap';
+type CacheNames = 'LRUCacheClustered' | 'LRUCacheForClustersAsPromised' | 'memoize' | 'redisTier' | 'wrap';
 type BalancerNames =
   | ('express' | 'expressDefault' | 'startServer' | 'stopServer' | 'restartServer' | 'setServerConfig')
   | (
@@ -38,7 +38,7 @@ describe('each entry point exports its part', () => {
   test('the root exports all', () => {
     expectTypeOf<keyof typeof root>().toEqualTypeOf<
       | (CoreNames | ScopeNames | CacheNames | BalancerNames | LifecycleNames)
-      | ('FlotillaError' | 'versions' | 'default')
+      | ('FlotillaError' | 'stickyLoadBalancer' | 'versions' | 'createBus' | 'default')
     >();
   });
 

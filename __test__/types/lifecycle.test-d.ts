@@ -110,13 +110,17 @@ describe('createContext', () => {
   });
 
   test('takes an address and a port', () => {
-    expectTypeOf<Pick<ContextConfig, 'host' | 'port'>>().toEqualTypeOf<{ host?: string; port?: number }>();
+    expectTypeOf<Pick<ContextConfig, 'host' | 'port'>>().toEqualTypeOf<{
+      host?: string;
+      port?: number | string;
+    }>();
+    createContext({ port: process.env.PORT });
     expectTypeOf<keyof ContextConfig>().toEqualTypeOf<'host' | 'port' | 'resources' | 'health' | 'app'>();
   });
 
   test('refuses what cannot work', () => {
     // @ts-expect-error
-    createContext({ port: 'http' });
+    createContext({ port: true });
     // @ts-expect-error
     createContext({ resources: { config: { open: () => 1 } } });
     // @ts-expect-error

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import type { Meter } from '@opentelemetry/api';
 import type realExpress from 'express';
 import {
+  type AdminOptions,
   type BackendCandidate,
   createOpenTelemetrySink,
   createResourceAwareLoadBalancer,
@@ -20,20 +21,24 @@ import {
   leastLoadedLoadBalancer,
   noopTelemetrySink,
   type ParsedRequest,
+  type ResolvedAdminOptions,
   type ResolvedServerConfig,
   resourceAwareLoadBalancer,
   restartServer,
   roundRobinLoadBalancer,
   type ServerApp,
   type ServerConfigInput,
+  type ServerFactory,
   type StartServerResult,
   setServerConfig,
   startServer,
+  stickyLoadBalancer,
   stopServer,
   type TelemetryMeter,
   type TelemetrySink,
   type WorkerRuntimeStats,
 } from 'flotilla';
+import { Hono } from 'hono';
 import { describe, expectTypeOf, test } from 'vitest';
 
 /** The configuration as document 004 lists it. */
@@ -75,6 +80,7 @@ describe('configuration', () => {
       mode?: 'auto' | 'handoff' | 'proxy';
       rebalance?: boolean;
       proxyProtocol?: false | 'v1' | 'v2';
+      admin?: AdminOptions | false;
     }>();
   });
 
@@ -86,6 +92,7 @@ describe('configuration', () => {
       mode: 'auto' | 'handoff' | 'proxy';
       rebalance: boolean;
       proxyProtocol: false | 'v1' | 'v2';
+      admin: ResolvedAdminOptions | false;
     }>();
     expectTypeOf<ResolvedServerConfig>().toExtend<ServerConfigInput>();
   });
@@ -136,7 +143,7 @@ describe('what a strategy sees', () => {
   });
 
   test('WorkerRuntimeStats, with the live load beside the documented fields', () => {
-    type Added = { inFlightRequests?: number; eventLoopLagMs?: number };
+    type Added = { inFlightRequests?: number; eventLoopLagMs?: number; servedRequests?: number };
     expectTypeOf<Pick<WorkerRuntimeStats, keyof Added>>().toEqualTypeOf<Added>();
     expectTypeOf<Omit<WorkerRuntimeStats, keyof Added>>().toEqualTypeOf<{
       pid: number;
@@ -192,6 +199,9 @@ describe('strategies', () => {
 
   test('come ready-made', () => {
     expectTypeOf(roundRobinLoadBalancer).toEqualTypeOf<LoadBalancerFunction>();
+    expectTypeOf(stickyLoadBalancer({ by: 'cookie:sid' })).toEqualTypeOf<LoadBalancerFunction>();
+    // @ts-expect-error a body is not looked at
+    stickyLoadBalancer({ by: 'body:sid' });
     expectTypeOf(leastConnectionsLoadBalancer).toEqualTypeOf<LoadBalancerFunction>();
     expectTypeOf(resourceAwareLoadBalancer).toEqualTypeOf<LoadBalancerFunction>();
     expectTypeOf(leastLoadedLoadBalancer).toEqualTypeOf<LoadBalancerFunction>();
@@ -214,9 +224,10 @@ describe('starting and stopping', () => {
     expectTypeOf(startServer).toExtend<
       (app: ExpressLike, nextConfig?: ServerConfigInput) => Promise<StartServerResult>
     >();
-    expectTypeOf(startServer).toEqualTypeOf<
+    expectTypeOf(startServer).toExtend<
       (app: ServerApp, nextConfig?: ServerConfigInput) => Promise<StartServerResult>
     >();
+    expectTypeOf<ServerFactory>().toExtend<Parameters<typeof startServer>[0]>();
     expectTypeOf(stopServer).toEqualTypeOf<() => Promise<void>>();
     expectTypeOf(restartServer).toEqualTypeOf<() => Promise<void>>();
   });
@@ -253,7 +264,12 @@ describe('starting and stopping', () => {
 
   test('serves any application', () => {
     expectTypeOf(startServer).toBeCallableWith(express());
+    expectTypeOf(startServer).toBeCallableWith(express(), { port: process.env.PORT, workers: process.env.N });
     expectTypeOf(startServer).toBeCallableWith(createServer());
+    expectTypeOf(startServer).toBeCallableWith(new Hono());
+    expectTypeOf(startServer).toBeCallableWith(new Hono().fetch);
+    expectTypeOf(startServer).toBeCallableWith(() => new Hono());
+    expectTypeOf(startServer).toBeCallableWith({ fetch: (request: Request) => new Response(request.url) });
     expectTypeOf(startServer).toBeCallableWith({ listen: (_port: number, _host: string) => {} });
     expectTypeOf(startServer).toBeCallableWith({ callback: () => () => {} });
     expectTypeOf(startServer).toBeCallableWith((_request, response) => response.end());
@@ -262,6 +278,8 @@ describe('starting and stopping', () => {
   test('refuses what is no application', () => {
     // @ts-expect-error
     startServer({});
+    // @ts-expect-error
+    startServer(express(), { workers: true });
     // @ts-expect-error
     startServer('app');
     // @ts-expect-error

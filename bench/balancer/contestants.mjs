@@ -22,15 +22,19 @@ const SHORTEST = 200;
  * @property {boolean} [ours]
  * @property {string[]} [programs]
  * @property {() => string | undefined} [absent]
- * @property {(app: string) => Promise<Running>} start
+ * @property {(app: string, options?: { workers?: number }) => Promise<Running>} start
  */
 
 /** @type {Record<string, Way>} */
-const ways = {
-  handoff: { label: 'Flotilla, hand-off', ours: true, start: (app) => startProgram('handoff', app) },
+export const ways = {
+  handoff: {
+    label: 'Flotilla, hand-off',
+    ours: true,
+    start: (app, options) => startProgram('handoff', app, options),
+  },
   proxy: { label: 'Flotilla, proxy mode', ours: true, start: (app) => startProgram('proxy', app) },
-  none: { label: 'node:cluster, SCHED_NONE', start: (app) => startProgram('none', app) },
-  rr: { label: 'node:cluster, SCHED_RR', start: (app) => startProgram('rr', app) },
+  none: { label: 'node:cluster, SCHED_NONE', start: (app, options) => startProgram('none', app, options) },
+  rr: { label: 'node:cluster, SCHED_RR', start: (app, options) => startProgram('rr', app, options) },
   'reuse-port': {
     label: 'reusePort',
     absent: () => (canReusePort ? undefined : `Node.js ${process.version} has no reusePort`),

@@ -8,8 +8,8 @@ const { once } = require('node:events');
 const { startServer } = require('../../index.js');
 const app = require('./app.cjs');
 
-const WORKERS = 2;
 const [way = '', what = '', options = '{}'] = process.argv.slice(2);
+const WORKERS = Number(JSON.parse(options).workers ?? 2);
 const host = '127.0.0.1';
 
 /** @param {{ port: number }} address */

@@ -1,6 +1,7 @@
 // The programs of the contestants: servers and proxies, each a process that says its port.
 
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -64,14 +65,20 @@ export const startProgram = (way, app, options = {}, under = undefined) =>
 /** @param {number[]} workers their ports */
 export const startPipeProxy = (workers) => startNode([here('pipe-proxy.cjs'), ...workers.map(String)]);
 
-/** A port that nobody has just now. */
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  server.close();
-  await once(server, 'close');
-  return port;
+/** A port that nobody has just now, outside of those that the system gives to whoever asks for any. */
+export async function freePort() {
+  for (;;) {
+    const port = randomInt(10_000, 32_000);
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /**

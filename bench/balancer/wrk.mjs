@@ -5,13 +5,16 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
 const CONNECTIONS = 64;
-const post = fileURLToPath(new URL('post.lua', import.meta.url));
+const [post, latency] = ['post.lua', 'latency.lua'].map((name) =>
+  fileURLToPath(new URL(name, import.meta.url)),
+);
 
 /**
  * @typedef {object} Load
  * @property {number} milliseconds
  * @property {boolean} [short] a connection for each request
  * @property {boolean} [posts] 1 KB of JSON with each request
+ * @property {number} [connections] how many ask
  */
 
 /** A round of which nothing was answered is made again, longer, up to this: a machine may have been busy elsewhere. */
@@ -35,15 +38,66 @@ export async function load(port, wanted) {
 }
 
 /**
+ * How long clients waited, in milliseconds.
+ *
+ * @typedef {{ p50: number, p90: number, p99: number, p999: number }} Percentiles
+ */
+
+/**
  * @param {number} port
  * @param {Load} wanted
+ * @returns {Promise<Percentiles>}
  */
-async function reported(port, { milliseconds, short = false, posts = false }) {
+export async function percentilesOf(port, wanted) {
+  const report = await reported(port, wanted, ['-s', String(latency)]);
+  const found = /percentiles (\d+) (\d+) (\d+) (\d+)/
+    .exec(report)
+    ?.slice(1)
+    .map((us) => Number(us) / 1000);
+  if (!found?.[0] || /Non-2xx|Socket errors/.test(report))
+    throw new Error(`wrk was not answered well: ${report}`);
+  const [p50 = 0, p90 = 0, p99 = 0, p999 = 0] = found;
+  return { p50, p90, p99, p999 };
+}
+
+/**
+ * Loads until it is told to end, and counts what was not answered well.
+ *
+ * @param {number} port
+ */
+export function lossesOf(port) {
+  const child = wrk(port, CONNECTIONS, []);
+  const report = text(child.stdout);
+  return {
+    /** @returns {Promise<number>} */
+    async end() {
+      child.kill('SIGINT');
+      const said = await report;
+      if (!/requests in/.test(said)) throw new Error(`wrk does not report: ${said}`);
+      const errors =
+        /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(said)?.slice(1) ?? [];
+      const others = /Non-2xx or 3xx responses: (\d+)/.exec(said)?.slice(1) ?? [];
+      return [...errors, ...others].reduce((sum, count) => sum + Number(count), 0);
+    },
+  };
+}
+
+/** @param {number} port @param {number} connections @param {string[]} more */
+function wrk(port, connections, more) {
+  const args = ['-t1', `-c${connections}`, '-d60s', ...more, `http://127.0.0.1:${port}/hello/wrk`];
+  return spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+/**
+ * @param {number} port
+ * @param {Load} wanted
+ * @param {string[]} [more] arguments of wrk
+ */
+async function reported(port, wanted, more = []) {
+  const { milliseconds, short = false, posts = false, connections = CONNECTIONS } = wanted;
   const header = short ? ['-H', 'Connection: close'] : [];
-  const script = posts ? ['-s', post] : [];
-  const url = `http://127.0.0.1:${port}/hello/wrk`;
-  const args = ['-t1', `-c${CONNECTIONS}`, '-d60s', ...header, ...script, url];
-  const child = spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const script = posts ? ['-s', String(post)] : [];
+  const child = wrk(port, connections, [...header, ...script, ...more]);
   // It counts whole seconds only. This ends it earlier, and it reports what there was until then.
   const timer = setTimeout(() => child.kill('SIGINT'), milliseconds);
   const report = await text(child.stdout);

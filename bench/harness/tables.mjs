@@ -3,8 +3,9 @@
 //     <!-- bench:NAME -->
 //     <!-- /bench -->
 //
-// is written from the committed results of the suite NAME and by nobody else. Markers inside a fenced code
-// block are an example, not a place. A marker stands alone on its line.
+// is written from the committed results of the suite NAME and by nobody else. Several names, with a space between them, are suites of
+// the same contestants in one table. Markers inside a fenced code block are an example, not a place. A marker stands alone on its
+// line.
 
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -15,7 +16,7 @@ import { describeOrigin, describeVersion, formatFigure, formatRange, formatRowVa
 /** @typedef {import('./types.d.ts').Result} Result */
 /** @typedef {import('./types.d.ts').RowResult} RowResult */
 
-const OPENING = /^<!-- bench:([a-z0-9-]+) -->$/;
+const OPENING = /^<!-- bench:([a-z0-9-]+(?: [a-z0-9-]+)*) -->$/;
 const CLOSING = '<!-- /bench -->';
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
 
@@ -98,6 +99,27 @@ export function renderTable(result, others = []) {
     `${rounds} rounds in turns: \`npm run bench -- ${suite}\`; ${describeOrigin(result)}.`,
     ...others.map((other) => `Beside it: ${describeVersion(other)}.`),
   ].join('\n');
+}
+
+/**
+ * The medians of several suites, a column each, with the same contestants in rows.
+ *
+ * @param {Result[]} results
+ * @returns {string} Markdown
+ */
+export function renderSideBySide(results) {
+  const labels = new Map(
+    results.flatMap(({ contestants }) => contestants).map(({ id, label }) => [id, label]),
+  );
+  const cellOf = (/** @type {Result} */ { contestants }, /** @type {string} */ id) => {
+    const median = contestants.find((each) => each.id === id)?.median;
+    return median === undefined ? '' : formatFigure(median);
+  };
+  const head = ['median', ...results.map(({ title, unit }) => `${title.replace(/^.*: /, '')}, ${unit}`)];
+  const body = [...labels].map(([id, label]) => [label, ...results.map((result) => cellOf(result, id))]);
+  const names = results.map(({ suite }) => `\`npm run bench -- ${suite}\``);
+  const table = markdown([head, ...body], ['---', ...results.map(() => '---:')]);
+  return [...table, '', `${[...new Set(names)].join(', ')}; ${describeOrigin(results[0])}.`].join('\n');
 }
 
 /**
@@ -191,11 +213,23 @@ export async function renewDocuments(root, results, check) {
 }
 
 /**
- * @param {string} name
+ * @param {string} names of a suite, or of several
  * @param {Kept[]} results
  * @param {string} document that asks for it
  */
-function tableOf(name, results, document) {
+function tableOf(names, results, document) {
+  const suites = names.split(' ').map((name) => keptOf(name, results, document));
+  if (suites.length > 1) return renderSideBySide(suites.map(({ shown }) => shown.result));
+  const [{ shown, others }] = suites;
+  return renderTable(shown.result, others);
+}
+
+/**
+ * @param {string} name
+ * @param {Kept[]} results
+ * @param {string} document
+ */
+function keptOf(name, results, document) {
   const measured = results.filter(({ result }) => result.suite === name);
   const shown = measured.find(({ isReference }) => isReference);
   if (shown === undefined) {
@@ -203,8 +237,5 @@ function tableOf(name, results, document) {
       `${document}: bench:${name} has no result: run 'npm run bench -- ${name} --node ${reference}'`,
     );
   }
-  return renderTable(
-    shown.result,
-    measured.filter((kept) => kept !== shown).map(({ result }) => result),
-  );
+  return { shown, others: measured.filter((kept) => kept !== shown).map(({ result }) => result) };
 }

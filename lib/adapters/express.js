@@ -7,29 +7,36 @@
  */
 
 const { createError } = require('../errors.js');
-
-const candidates = ['ultimate-express', 'express'];
+const { absent } = require('./peer.js');
 
 /**
- * @param {string} name
- * @returns {any} what the package exports, or nothing where it is not installed
+ * Each is required by its name, so that bundlers find it, and within a `try`, so that they do not miss the other.
+ *
+ * @type {(() => any)[]} each brings what a package exports, or nothing where it is not installed
  */
-function installed(name) {
-  try {
-    return require(name);
-  } catch (error) {
-    // Only the package itself may be absent; one that is there and fails to load must say so.
-    const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
-    if (code === 'MODULE_NOT_FOUND' && message.startsWith(`Cannot find module '${name}'`)) return undefined;
-    throw error;
-  }
-}
+const candidates = [
+  () => {
+    try {
+      // @ts-ignore -- an optional peer that may not be installed
+      return require('ultimate-express');
+    } catch (error) {
+      return absent('ultimate-express', error);
+    }
+  },
+  () => {
+    try {
+      return require('express');
+    } catch (error) {
+      return absent('express', error);
+    }
+  },
+];
 
 /** @type {any} */
 let found;
 
 function express() {
-  for (const name of candidates) found ??= installed(name);
+  for (const candidate of candidates) found ??= candidate();
   if (!found) throw createError('FLOTILLA_ERR_EXPRESS_MISSING');
   return found;
 }

@@ -4,14 +4,14 @@
  * Nothing is held here: all of it lies in the cache, and outlives any process that uses it.
  */
 
-/** @import { LRUCacheClustered as Cache } from '../../index.js' */
+/** @import { LRUCacheClustered as Cache, Tier } from '../../index.js' */
 
 const { theInstance } = require('../base/instance.js');
 const { checkNames } = require('../cache/option-names.js');
 const { invalid } = require('../cache/invalid.js');
 const { defaultMax } = require('../cache/options.js');
 
-const names = ['cache', 'namespace', 'max', 'prefix'];
+const names = ['cache', 'namespace', 'max', 'prefix', 'tier'];
 
 class Keyspace {
   /** @param {Cache<any, any>} cache @param {string} prefix */
@@ -25,14 +25,14 @@ class Keyspace {
     return this.prefix + name;
   }
 
-  /** @param {unknown} key */
-  #owns(key) {
-    return typeof key === 'string' && key.startsWith(this.prefix);
+  /** @param {unknown} key @param {string} [part] */
+  #owns(key, part = '') {
+    return typeof key === 'string' && key.startsWith(this.prefix + part);
   }
 
-  /** @returns {Promise<string[]>} the keys of what is there now */
-  async keys() {
-    return (await this.cache.keys()).filter((key) => this.#owns(key));
+  /** @param {string} [part] what the names begin with @returns {Promise<string[]>} the keys of what is there now */
+  async keys(part) {
+    return (await this.cache.keys()).filter((key) => this.#owns(key, part));
   }
 
   /** @returns {Promise<[name: string, value: any][]>} what is there now, as one moment saw it */
@@ -43,8 +43,9 @@ class Keyspace {
       .map(([key, value]) => [key.slice(this.prefix.length), value]);
   }
 
-  async clear() {
-    await this.cache.mDelete(await this.keys());
+  /** @param {string} [part] what the names begin with */
+  async clear(part) {
+    await this.cache.mDelete(await this.keys(part));
   }
 }
 
@@ -55,7 +56,7 @@ class Keyspace {
 const TRANSPORT = /** @type {const} */ ({ timeout: 5000, failsafe: 'reject' });
 
 /**
- * @param {{ cache?: Cache<any, any>, namespace?: string, max?: number, prefix?: string }} options
+ * @param {{ cache?: Cache<any, any>, namespace?: string, max?: number, prefix?: string, tier?: Tier }} options
  * @param {{ namespace: string, max: number, prefix: string }} defaults
  * @param {string} store whose options they are
  * @param {string[]} [more] that it takes beside
@@ -63,11 +64,11 @@ const TRANSPORT = /** @type {const} */ ({ timeout: 5000, failsafe: 'reject' });
 function keyspace(options, defaults, store, more = []) {
   if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
   checkNames(store, options, [...names, ...more]);
-  const { cache, namespace = defaults.namespace, max, prefix = defaults.prefix } = options;
+  const { cache, namespace = defaults.namespace, max, prefix = defaults.prefix, tier } = options;
   if (typeof prefix !== 'string') throw invalid('prefix', 'a string', prefix);
   if (cache === undefined) {
     const { LRUCacheClustered } = theInstance();
-    const made = { namespace, max, [defaultMax]: defaults.max, ...TRANSPORT };
+    const made = { namespace, max, [defaultMax]: defaults.max, tier, ...TRANSPORT };
     return new Keyspace(new LRUCacheClustered(made), prefix);
   }
   if (typeof cache?.touch !== 'function') throw invalid('cache', 'an LRUCacheClustered', cache);

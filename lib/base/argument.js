@@ -24,4 +24,11 @@ function describe(value) {
   return `${String(value)} (a ${typeof value})`;
 }
 
-module.exports = { describe, invalidArgument };
+/**
+ * A number, also where it was written as an environment variable has it; anything else stays what it is.
+ *
+ * @param {unknown} value
+ */
+const numeric = (value) => (typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value);
+
+module.exports = { describe, invalidArgument, numeric };

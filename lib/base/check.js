@@ -1,7 +1,7 @@
 /** What an option may be, and the error for what it may not. */
 
 const { createError } = require('../errors.js');
-const { describe, invalidArgument: invalid } = require('./argument.js');
+const { describe, invalidArgument: invalid, numeric } = require('./argument.js');
 
 const LARGEST_PORT = 65_535;
 /** The longest time that a timer of Node's can wait. */
@@ -14,8 +14,9 @@ const LONGEST_WAIT = 2 ** 31 - 1;
  */
 const whole = (smallest, largest) => (name, value) => {
   const expected = `a whole number from ${smallest} to ${largest}`;
-  if (typeof value !== 'number') throw invalid(name, expected, value);
-  if (Number.isInteger(value) && value >= smallest && value <= largest) return value;
+  const number = numeric(value);
+  if (typeof number !== 'number') throw invalid(name, expected, value);
+  if (Number.isInteger(number) && number >= smallest && number <= largest) return number;
   throw createError('FLOTILLA_ERR_OUT_OF_RANGE', [name, expected, describe(value)]);
 };
 
@@ -64,19 +65,6 @@ function record(name, value) {
   throw invalid(name, 'an object', value);
 }
 
-/**
- * A port as an environment variable has it.
- *
- * @param {string} name
- * @param {string} value
- */
-function portOfVariable(name, value) {
-  const number = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
-  if (number <= LARGEST_PORT) return number;
-  const details = [`the environment variable ${name}`, 'a port', describe(value)];
-  throw createError('FLOTILLA_ERR_INVALID_ARGUMENT', details);
-}
-
 module.exports = {
   callable,
   flag,
@@ -84,7 +72,6 @@ module.exports = {
   invalid,
   milliseconds,
   port,
-  portOfVariable,
   record,
   text,
   whole,

@@ -9,17 +9,21 @@
 
 const { version } = require('../../package.json');
 
-const key = Symbol.for(`flotilla@${version}`);
 const shared = /** @type {Record<symbol, unknown>} */ (/** @type {unknown} */ (globalThis));
+
+/** @param {string} part */
+const keyOf = (part) => Symbol.for(`flotilla@${version}${part}`);
+const key = keyOf('');
 
 /**
  * @template {object} T
  * @param {() => T} make
+ * @param {string} [part] of the library, that there is one of by itself
  * @returns {T}
  */
-function oneInstance(make) {
-  shared[key] ??= make();
-  return /** @type {T} */ (shared[key]);
+function oneInstance(make, part = '') {
+  shared[keyOf(part)] ??= make();
+  return /** @type {T} */ (shared[keyOf(part)]);
 }
 
 /**

@@ -6,10 +6,11 @@
  */
 
 const path = require('node:path');
+const { oneInstance } = require('./instance.js');
 
 const lib = path.dirname(__dirname) + path.sep;
-/** The modules of this copy that are loaded, by their files. @type {Map<string, NodeModule>} */
-const loaded = new Map();
+/** The modules that are loaded, by their files. @type {Map<string, NodeModule>} */
+const loaded = oneInstance(() => new Map(), ' modules');
 
 /**
  * @template T

@@ -6,9 +6,11 @@
  */
 
 const v8 = require('node:v8');
+const { version } = require('../../package.json');
 const { survives } = require('./codec.js');
 
-const KIND = 'cache';
+/** Another version of the library in this process has frames of its own. */
+const KIND = `cache ${version}`;
 
 /**
  * @param {any[]} list

@@ -191,6 +191,7 @@ function readFetch(namespace, fetcher, options, defaults, what = 'fetch') {
 
 module.exports = {
   checkAmount,
+  checkCounted,
   checkKey,
   checkPair,
   conflict,

@@ -119,6 +119,23 @@ function here(namespace, operation, ...args) {
 }
 
 /**
+ * Makes a call, and again where a lock is in the way: its answer, or a promise of it. It waits for no other call.
+ *
+ * @template R
+ * @param {OpenNamespace} namespace
+ * @param {() => R} operation
+ * @returns {R | Promise<R>}
+ */
+function unlessHeldFor(namespace, operation) {
+  try {
+    return operation();
+  } catch (error) {
+    if (!isHeld(error)) throw error;
+    return untilHad(namespace, operation, [], performance.now() + namespace.lockTimeout);
+  }
+}
+
+/**
  * Makes a call again that has failed, while everything else of this thread waits.
  *
  * @template {any[]} A
@@ -178,4 +195,4 @@ function unlessHeld(operation, otherwise) {
   }
 }
 
-module.exports = { againNow, here, hereNow, inTurn, isHeld, pause, unlessHeld };
+module.exports = { againNow, here, hereNow, inTurn, isHeld, pause, unlessHeld, unlessHeldFor };

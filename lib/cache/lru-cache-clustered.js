@@ -6,6 +6,7 @@
  */
 
 /** @import { BootstrapOptions, CacheOptions, Entry, FetchOptions, Fetcher, ReadOptions, TouchOptions, UpdateOptions, WriteOptions } from '../../index.js' */
+/** @import { OpenNamespace } from './namespace.js' */
 
 const { brief, debug } = require('../base/debug.js');
 const { createError } = require('../errors.js');
@@ -25,8 +26,10 @@ const { allCaches, viewOf } = require('./registry.js');
 const { Remote } = require('./remote.js');
 const segment = require('./segment.js');
 const { fetchOnce } = require('./single-flight.js');
+const { inSlices, inSlicesBeforeAll } = require('./slices.js');
 const { SyncView } = require('./sync-view.js');
 const { update } = require('./update.js');
+const whole = require('./whole.js');
 
 const tell = debug('lru-cache-clustered-primary');
 
@@ -50,7 +53,15 @@ function said(options) {
 const STORED = Promise.resolve(true);
 const NOT_STORED = Promise.resolve(false);
 
-class LRUCacheClustered extends LocalL1 {
+/** What a cache has in shared memory; nothing on the IPC transport. @type {(cache: SharedCache) => OpenNamespace | undefined} */
+let memoryOf;
+
+/** A cache in the memory of this machine. */
+class SharedCache extends LocalL1 {
+  static {
+    memoryOf = (cache) => (cache.#remote === undefined ? cache.#namespace : undefined);
+  }
+
   #namespace;
   #loading;
   /** In a worker on the IPC transport. @type {InstanceType<typeof Remote> | undefined} */
@@ -233,7 +244,7 @@ class LRUCacheClustered extends LocalL1 {
 
   async clear() {
     if (this.#remote) return this.#ask('clear');
-    await here(this.#namespace, ({ id }) => addon.cacheClear(id));
+    await here(this.#namespace, whole.clear);
   }
 
   /** @param {Iterable<any>} keys @param {ReadOptions} [options] */
@@ -260,17 +271,17 @@ class LRUCacheClustered extends LocalL1 {
 
   async keys() {
     if (this.#remote) return this.#ask('keys');
-    return here(this.#namespace, operations.keys);
+    return inSlices(this.#namespace, whole.keys(this.#namespace));
   }
 
   async values() {
     if (this.#remote) return this.#ask('values');
-    return here(this.#namespace, operations.values);
+    return inSlices(this.#namespace, whole.values(this.#namespace));
   }
 
   async entries() {
     if (this.#remote) return this.#ask('entries');
-    return here(this.#namespace, operations.entries);
+    return inSlices(this.#namespace, whole.entries(this.#namespace));
   }
 
   async *[Symbol.asyncIterator]() {
@@ -279,13 +290,13 @@ class LRUCacheClustered extends LocalL1 {
 
   async dump() {
     if (this.#remote) return this.#ask('dump');
-    return here(this.#namespace, operations.dump);
+    return inSlices(this.#namespace, whole.dump(this.#namespace));
   }
 
   /** @param {Iterable<readonly [any, Entry<any>]>} entries */
   async load(entries) {
     if (this.#remote) return this.#askToLoad(entries);
-    await here(this.#namespace, operations.load, entries);
+    await inSlicesBeforeAll(this.#namespace, whole.load(this.#namespace, entries));
   }
 
   async size() {
@@ -396,7 +407,7 @@ class LRUCacheClustered extends LocalL1 {
 
   async purgeStale() {
     if (this.#remote) return this.#ask('purgeStale');
-    return here(this.#namespace, ({ id }) => addon.cachePurgeStale(id));
+    return inSlices(this.#namespace, whole.purgeStale(this.#namespace));
   }
 
   async healthCheck() {
@@ -426,10 +437,15 @@ class LRUCacheClustered extends LocalL1 {
     return { transport, entries, bytes, overheadBytes, segmentBytes, memoryEvictions, recoveries };
   }
 
+  /** @returns {import('../../index.js').TierStats | undefined} */
+  tierStats() {
+    return undefined;
+  }
+
   async destroy() {
     if (this.#remote) return this.#ask('destroy');
     this.#namespace.leaveNear();
-    const destroyed = await here(this.#namespace, ({ id }) => addon.cacheDestroy(id));
+    const destroyed = await here(this.#namespace, whole.destroy);
     tell?.(destroyed ? 'removed' : 'did not find', brief(this.#namespace.name));
     return destroyed;
   }
@@ -444,7 +460,7 @@ class LRUCacheClustered extends LocalL1 {
     if (value !== undefined) checkLimit('max', value);
     if (this.#remote) return this.#ask('max', [value]);
     if (value === 0) this.#checkBounded();
-    return here(this.#namespace, ({ id }) => addon.cacheMax(id, value));
+    return inSlices(this.#namespace, whole.max(this.#namespace, value));
   }
 
   /** Without `max`. */
@@ -469,8 +485,22 @@ class LRUCacheClustered extends LocalL1 {
   }
 }
 
+class LRUCacheClustered extends SharedCache {
+  /** @param {CacheOptions} [options] */
+  // biome-ignore lint/correctness/noUnreachableSuper: a cache with a second tier is made by that.
+  constructor(options = {}) {
+    const tier = /** @type {any} */ (options)?.tier;
+    if (tier !== undefined) {
+      if (typeof tier?.over !== 'function') throw invalid('tier', 'what redisTier gives', tier);
+      // biome-ignore lint/correctness/noConstructorReturn: what is made is a cache all the same, of a class below this one.
+      return tier.over(options);
+    }
+    super(options);
+  }
+}
+
 if (!segment.isClusterWorker()) {
   segment.beforeFirstChild(() => require('./served.js').serve(LRUCacheClustered));
 }
 
-module.exports = { LRUCacheClustered };
+module.exports = { LRUCacheClustered, memoryOf };

@@ -6,31 +6,34 @@
  * can happen. `memo` and `memoExpires` are what the last `cacheGet` tells of the entry, for `copies.js`.
  */
 
-const addon = require('../native/loader.js');
+const loaded = require('../native/loader.js');
 const { later } = require('../base/lazy.js');
 
 const errors = later(() => require('../errors.js'));
 
-const constants = addon.constants();
+const constants = loaded.constants();
 const { BYTES, EXPIRES_AT, MEMO_AT, MEMO_WORDS } = constants.reply;
-const reply = new Uint8Array(BYTES);
-const memoExpires = new Float64Array(reply.buffer, EXPIRES_AT, 1);
-const memo = new Uint32Array(reply.buffer, MEMO_AT, MEMO_WORDS);
-
 /** @typedef {(kind: number, tag: number, payload: any) => void} OutcomeTaker */
 
 /** Who waits for the end of a flight, by its number. @type {Map<number, OutcomeTaker>} */
 const followers = new Map();
 
-addon.cacheConnect(
-  (code, message) => errors().nativeError(code, message),
-  (flight, kind, tag, payload) => {
-    const take = followers.get(flight);
-    followers.delete(flight);
-    take?.(kind, tag, payload);
-  },
-  reply,
-);
+/** @param {any} code @param {string} message */
+const makeError = (code, message) => errors().nativeError(code, message);
+
+/** @param {number} flight @param {number} kind @param {number} tag @param {any} payload */
+function takeOutcome(flight, kind, tag, payload) {
+  const take = followers.get(flight);
+  followers.delete(flight);
+  take?.(kind, tag, payload);
+}
+
+// Another context of this thread, as test runners make them, has an instance of its own: its errors are of that context, and
+// what it follows it alone is told of. The words of a reply are common to all: none runs before they are read.
+const [reply, own] = loaded.cacheConnect(makeError, takeOutcome, new Uint8Array(BYTES));
+const addon = own ?? loaded;
+const memoExpires = new Float64Array(reply.buffer, EXPIRES_AT, 1);
+const memo = new Uint32Array(reply.buffer, MEMO_AT, MEMO_WORDS);
 
 /** The tag of the value that the last call returned, if it has to be decoded. */
 function takeReply() {
@@ -39,4 +42,7 @@ function takeReply() {
   return tag;
 }
 
-module.exports = { addon, constants, followers, memo, memoExpires, reply, takeReply };
+/** Native code does not keep them. */
+const kept = { makeError, takeOutcome };
+
+module.exports = { addon, constants, followers, kept, memo, memoExpires, reply, takeReply };

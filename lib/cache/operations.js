@@ -16,24 +16,10 @@ const {
   readTouch,
   readWrite,
 } = require('./call-options.js');
-const { checkAmount, encoded, isPlain, readDump, readEntries, readKeys } = require('./given.js');
+const { checkAmount, encoded, isPlain, readEntries, readKeys } = require('./given.js');
 const { addon, reply, takeReply } = require('./native.js');
 
-const {
-  cacheDump,
-  cacheEntries,
-  cacheGet,
-  cacheHas,
-  cacheIncr,
-  cacheInfo,
-  cacheKeys,
-  cacheLoad,
-  cachePeek,
-  cachePut,
-  cacheSet,
-  cacheSetIfAbsent,
-  cacheValues,
-} = addon;
+const { cacheGet, cacheHas, cacheIncr, cacheInfo, cachePeek, cachePut, cacheSet, cacheSetIfAbsent } = addon;
 
 /** @param {any} found what a call has returned, with a tag in the reply */
 function decoded(found) {
@@ -229,43 +215,6 @@ function deleteAll(namespace, wanted) {
 
 /**
  * @param {OpenNamespace} namespace
- * @returns {any[]}
- */
-const keys = (namespace) => cacheKeys(namespace.id);
-
-/**
- * Makes items of a flat array, in which each takes the same number of places.
- *
- * @template T
- * @param {any[]} flat
- * @param {number} width
- * @param {(at: number) => T} make
- * @returns {T[]}
- */
-function items(flat, width, make) {
-  return Array.from({ length: flat.length / width }, (_, item) => make(item * width));
-}
-
-/**
- * @param {OpenNamespace} namespace
- * @returns {any[]}
- */
-function values(namespace) {
-  const flat = cacheValues(namespace.id);
-  return items(flat, 2, (at) => restored(flat[at], flat[at + 1]));
-}
-
-/**
- * @param {OpenNamespace} namespace
- * @returns {[any, any][]}
- */
-function entries(namespace) {
-  const flat = cacheEntries(namespace.id);
-  return items(flat, 3, (at) => [flat[at], restored(flat[at + 1], flat[at + 2])]);
-}
-
-/**
- * @param {OpenNamespace} namespace
  * @param {any} key
  * @returns {Entry<any> | undefined}
  */
@@ -280,60 +229,15 @@ function info(namespace, key) {
   };
 }
 
-/**
- * @param {OpenNamespace} namespace
- * @returns {[any, Entry<any>][]} the least recently used first, as `load` wants them
- */
-function dump(namespace) {
-  const flat = cacheDump(namespace.id);
-  const now = Date.now();
-  const dumped = items(flat, 10, (at) => {
-    const [key, tag, payload, ttl, age, size, tags, version, grace, delta] = flat.slice(at, at + 10);
-    /** @type {Entry<any>} */
-    const entry = { value: restored(tag, payload) };
-    if (ttl !== undefined) Object.assign(entry, { ttl, start: Math.floor(now - age) });
-    if (size !== undefined) entry.size = size;
-    if (tags !== undefined) entry.tags = tags;
-    if (version !== undefined) entry.version = version;
-    if (grace !== undefined) entry.grace = grace;
-    if (delta !== undefined) entry.delta = delta;
-    return /** @type {[any, Entry<any>]} */ ([key, entry]);
-  });
-  return dumped.reverse();
-}
-
-/**
- * Puts a dump in the place of what is there, after all of it has been looked at.
- *
- * @param {OpenNamespace} namespace
- * @param {Iterable<readonly [any, Entry<any>]>} dumped
- */
-function load(namespace, dumped) {
-  const now = Date.now();
-  const flat = [];
-  for (const given of readDump(namespace, dumped)) {
-    const { key, ttl, start, size, tags, version, grace, delta } = given;
-    const [tag, payload] = given.encoded;
-    const age = start === undefined ? undefined : now - start;
-    flat.push(key, payload, tag, ttl, age, size, tags, version, grace, delta);
-  }
-  cacheLoad(namespace.id, flat);
-  namespace.purger?.arm();
-}
-
 module.exports = {
   decoded,
   decr,
   deleteAll,
-  dump,
-  entries,
   get,
   getAll,
   has,
   incr,
   info,
-  keys,
-  load,
   peek,
   remove,
   restored,
@@ -342,5 +246,4 @@ module.exports = {
   setIfAbsent,
   setSince,
   touch,
-  values,
 };

@@ -1,10 +1,6 @@
-/**
- * The names of options: one that is not known is refused, with the nearest that is, or with what to do instead.
- *
- * What is undefined is left out. Names are looked at before anything is done with what they name.
- */
+/** What the names of a cache's options are looked at with: those of lru-cache that mean nothing here, too. */
 
-const { createError } = require('../errors.js');
+const names = require('../base/option-names.js');
 
 const ONE_PROCESS = 'a function could run in one process only';
 const CLOCK = 'lifetimes follow the monotonic clock of the system, which all processes share';
@@ -39,71 +35,10 @@ const elsewhere = new Map(
 );
 
 /**
- * How many letters have to be changed, added, left out or swapped with the next to make one of the other.
- *
- * @param {string} from
- * @param {string} to
- */
-function distance(from, to) {
-  /** @type {number[][]} */
-  const rows = [Array.from({ length: to.length + 1 }, (_, column) => column)];
-  for (let row = 1; row <= from.length; row++) {
-    rows[row] = [row];
-    for (let column = 1; column <= to.length; column++) {
-      const same = from[row - 1] === to[column - 1];
-      const swapped =
-        row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
-      rows[row][column] = Math.min(
-        rows[row - 1][column] + 1,
-        rows[row][column - 1] + 1,
-        rows[row - 1][column - 1] + (same ? 0 : 1),
-        swapped ? rows[row - 2][column - 2] + 1 : Number.POSITIVE_INFINITY,
-      );
-    }
-  }
-  return rows[from.length][to.length];
-}
-
-/** Longer ones are no slip of the pen. */
-const LONGEST = 40;
-
-/**
- * @param {string} name
- * @param {readonly string[]} known
- * @returns {string | undefined} what was meant, if one name in three letters is not another
- */
-function nearest(name, known) {
-  if (name.length > LONGEST) return undefined;
-  const [near] = known
-    .map((other) => ({ other, apart: distance(name.toLowerCase(), other.toLowerCase()) }))
-    .filter(({ other, apart }) => apart <= Math.ceil(Math.min(name.length, other.length) / 3))
-    .sort((a, b) => a.apart - b.apart);
-  return near?.other;
-}
-
-/**
- * @param {string} what
- * @param {object} options
- * @param {string} name
- * @param {readonly string[]} known
- */
-function refuse(what, options, name, known) {
-  // What is undefined is left out, and what all objects inherit is nobody's option.
-  if (!Object.hasOwn(options, name) || /** @type {any} */ (options)[name] === undefined) return;
-  const meant = nearest(name, known);
-  const advice = elsewhere.get(name) ?? (meant ? `did you mean "${meant}"?` : `it takes ${known.join(', ')}`);
-  throw createError('FLOTILLA_ERR_UNKNOWN_OPTION', [what, name.slice(0, LONGEST), advice]);
-}
-
-/**
  * @param {string} what takes the options
  * @param {object} options
  * @param {readonly string[]} known
  */
-function checkNames(what, options, known) {
-  for (const name in options) {
-    if (!known.includes(name)) refuse(what, options, name, known);
-  }
-}
+const checkNames = (what, options, known) => names.checkNames(what, options, known, elsewhere);
 
 module.exports = { checkNames };

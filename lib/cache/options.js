@@ -2,6 +2,7 @@
 
 /** @import { CacheOptions } from '../../index.js' */
 
+const { numeric } = require('../base/argument.js');
 const { checkFlagIfGiven, invalid } = require('./invalid.js');
 const { loaderNames } = require('./loader-options.js');
 const { constants } = require('./native.js');
@@ -28,7 +29,15 @@ const defaultMax = Symbol('defaultMax');
 const cacheNames = /** @type {const} */ (['namespace', ...limitNames, ...flagNames]);
 
 /** All that a constructor takes. `localL1` asks for copies in each process, which are there anyway, and never outdated. */
-const constructorNames = [...cacheNames, 'timeout', 'failsafe', 'lockTimeout', 'localL1', ...loaderNames];
+const constructorNames = [
+  ...cacheNames,
+  'timeout',
+  'failsafe',
+  'lockTimeout',
+  'localL1',
+  'tier',
+  ...loaderNames,
+];
 
 /**
  * A limit as lru-cache has it: a whole number, and 0 for none.
@@ -60,7 +69,7 @@ function declare(options) {
   const given = /** @type {Record<typeof limitNames[number] | typeof flagNames[number], any>} */ (
     Object.fromEntries([...limitNames, ...flagNames].map((name) => [name, options[name]]))
   );
-  const [max, maxSize, maxEntrySize, ttl] = limitNames.map((name) => limit(name, given[name]));
+  const [max, maxSize, maxEntrySize, ttl] = limitNames.map((name) => limit(name, numeric(given[name])));
   for (const name of flagNames) checkFlagIfGiven(name, given[name] ?? undefined);
   const flags = bits(flagBits, (name) => given[/** @type {typeof flagNames[number]} */ (name)] === true);
   const leftOut = bits(leftOutBits, (name) => isLeftOut(given[/** @type {keyof typeof given} */ (name)]));
@@ -139,16 +148,19 @@ function namespaceOf(options) {
  * @returns {{ timeout: number, failsafe: 'resolve' | 'reject', lockTimeout: number }}
  */
 function readTransportOptions({ timeout = 100, failsafe = 'resolve', lockTimeout = LOCK_TIMEOUT }) {
-  if (typeof timeout !== 'number' || !(timeout >= 0)) {
-    throw invalid('timeout', 'a number of milliseconds, 0 or more', timeout);
-  }
+  const times = { timeout: milliseconds('timeout', timeout), lockTimeout: 0 };
   if (failsafe !== 'resolve' && failsafe !== 'reject') {
     throw invalid('failsafe', "'resolve' or 'reject'", failsafe);
   }
-  if (typeof lockTimeout !== 'number' || !(lockTimeout >= 0)) {
-    throw invalid('lockTimeout', 'a number of milliseconds, 0 or more', lockTimeout);
-  }
-  return { timeout, failsafe, lockTimeout };
+  times.lockTimeout = milliseconds('lockTimeout', lockTimeout);
+  return { ...times, failsafe };
+}
+
+/** @param {string} name @param {unknown} value @returns {number} */
+function milliseconds(name, value) {
+  const number = numeric(value);
+  if (typeof number === 'number' && number >= 0) return number;
+  throw invalid(name, 'a number of milliseconds, 0 or more', value);
 }
 
 /** How long a call waits for a lock that another process keeps. */

@@ -5,6 +5,7 @@ const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
 const { lookupNamespace } = require('./namespace.js');
 const { SyncView } = require('./sync-view.js');
+const { destroyByName } = require('./whole.js');
 
 /** @typedef {InstanceType<typeof SyncView>} View */
 
@@ -35,7 +36,7 @@ function viewOf(name) {
 
 /** @param {string} name */
 function remove(name) {
-  const removed = addon.segmentDestroy(name);
+  const removed = destroyByName(name);
   tell?.(removed ? 'removed' : 'did not find', brief(name));
   return removed;
 }

@@ -10,6 +10,7 @@
 
 const { brief, debug } = require('../base/debug.js');
 const { createError } = require('../errors.js');
+const { Brought } = require('./brought.js');
 const { encode } = require('./codec.js');
 const { asError, portable, revive } = require('./error-text.js');
 const { FlightContext } = require('./flight-context.js');
@@ -93,11 +94,13 @@ async function run(id, request, stale) {
   /** @type {any} */
   let frame;
   try {
-    const value = await /** @type {Fetcher<any>} */ (fetcher)(key, context);
+    const brought = await /** @type {Fetcher<any>} */ (fetcher)(key, context);
+    const keeping = brought instanceof Brought ? { ...brought.how, keeps: brought.keeps } : undefined;
+    const value = keeping === undefined ? brought : brought.value;
     request.own = { value };
     const isNothing = takesNothing && (value === undefined || value === null);
     if (!isNothing && !['string', 'number', 'boolean', 'bigint'].includes(typeof value)) encode(value, key);
-    frame = { id, op: 'ran', ...pack([value, tagsOf(tags, value)]) };
+    frame = { id, op: 'ran', ...pack([value, tagsOf(tags, value), keeping]) };
   } catch (thrown) {
     request.own = { error: asError(thrown) };
     frame = { id, op: 'ran', error: portable(thrown, 0) };

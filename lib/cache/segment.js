@@ -12,6 +12,7 @@
 
 const { subscribe } = require('node:diagnostics_channel');
 const { readFileSync } = require('node:fs');
+const { version } = require('../../package.json');
 const { later } = require('../base/lazy.js');
 const { addon } = require('./native.js');
 
@@ -24,8 +25,11 @@ const optionNames = later(() => require('./option-names.js'));
 
 const tell = process.env.DEBUG ? require('../base/debug.js').debug('flotilla:cache') : undefined;
 
-const VARIABLE = 'FLOTILLA_SEGMENT';
+/** Another version of the library in this process has a line of its own: neither takes the other's place. */
+const VARIABLE = `FLOTILLA_SEGMENT_${version.replaceAll(/\W/g, '_')}`;
 const SMALLEST = 2 ** 20;
+/** Where there is no room for twice as much, what there is belongs to the rest of the process. */
+const LEAST_BY_DEFAULT = 2 ** 26;
 const units = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30, tb: 2 ** 40 };
 const transports = ['auto', 'shared', 'ipc'];
 const bootstrapNames = ['memory', 'transport'];
@@ -144,14 +148,40 @@ function offer() {
   }
 }
 
-/** Makes this process's segment, and lets its future workers know where it is. */
-function create({ memory = defaultMemory(), replace = false } = {}) {
+/**
+ * Makes a segment of that size; a smaller one where the system gives no room for as much, and nobody has said how much.
+ *
+ * @param {number | undefined} said
+ * @param {boolean} replace
+ */
+function createWithin(said, replace) {
+  let memory = said ?? defaultMemory();
+  for (;;) {
+    try {
+      return addon.segmentCreate(memory, replace);
+    } catch (error) {
+      const { code } = /** @type {{ code?: string }} */ (error);
+      // A quarter, so that much of what there is room for is left to others.
+      const less = Math.floor(memory / 4);
+      if (code !== 'FLOTILLA_ERR_SEGMENT_UNAVAILABLE' || said !== undefined || less < LEAST_BY_DEFAULT)
+        throw error;
+      memory = less;
+    }
+  }
+}
+
+/**
+ * Makes this process's segment, and lets its future workers know where it is.
+ *
+ * @param {{ memory?: number, replace?: boolean }} [how]
+ */
+function create({ memory, replace = false } = {}) {
   // A mistake in the environment is one for every use, not for the workers alone.
   transport();
-  const made = addon.segmentCreate(memory, replace);
+  const made = createWithin(memory, replace);
   if (made) {
     offer();
-    tell?.('made a segment of', memory, 'bytes; workers take', transportOf());
+    tell?.('made a segment of', addon.segmentUsage()[2], 'bytes; workers take', transportOf());
   }
   return made;
 }

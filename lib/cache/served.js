@@ -10,6 +10,7 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (
   /** @type {unknown} */ (require('node:cluster'))
 );
 const { brief, debug } = require('../base/debug.js');
+const { Brought } = require('./brought.js');
 const { portable, revive } = require('./error-text.js');
 const { FlightContext } = require('./flight-context.js');
 const { KIND, isDense, pack, unpack } = require('./frames.js');
@@ -124,9 +125,9 @@ async function fetchFor(cache, client, worker, id, [key, how, asks]) {
   /** What the worker says of the value that its fetcher brought. @type {any} */
   let tags;
   const bring = async (/** @type {any} */ _key, /** @type {FetchContext} */ context) => {
-    const [value, own] = await runIn(client, worker, id, context);
+    const [value, own, keeping] = await runIn(client, worker, id, context);
     tags = own;
-    return value;
+    return keeping === undefined || keeping === null ? value : new Brought(value, keeping, keeping.keeps);
   };
   const end = cache.fetch(key, bring, asks ? { ...how, tags: () => tags } : how);
   const still = setImmediate(() => say(worker, { id, event: 'held' }));

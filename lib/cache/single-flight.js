@@ -19,13 +19,15 @@
 /** @import { Loading } from './loader-options.js' */
 /** @import { OpenNamespace } from './namespace.js' */
 
+const { channels } = require('../base/channels.js');
 const { brief, debug } = require('../base/debug.js');
+const { Brought } = require('./brought.js');
 const { asError, errorFromText, errorToText } = require('./error-text.js');
 const { here, pause, unlessHeld } = require('./held.js');
 const { contextOf, endContext, FlightContext, isPassed } = require('./flight-context.js');
 const { encoded, tagsOf } = require('./given.js');
 const { addon, constants, followers, takeReply } = require('./native.js');
-const { peek, restored } = require('./operations.js');
+const { peek, remove, restored } = require('./operations.js');
 const { isPatient, patiently } = require('./patience.js');
 
 const tell = debug('flotilla:cache');
@@ -68,30 +70,55 @@ function end(namespace, tellEnd) {
 }
 
 /**
- * Stores what a fetcher has brought.
+ * What stores a value that a fetcher has brought. All that is the user's to say of it is asked here, once, however often a lock is
+ * in the way of storing it.
  *
- * @param {OpenNamespace} namespace
  * @param {any} key
  * @param {number} flight
  * @param {any} value
  * @param {Readonly<Loading>} how
  * @param {number} began
+ * @returns {(namespace: OpenNamespace) => any} brings the value
  */
-function finish(namespace, key, flight, value, how, began) {
+function finishing(key, flight, value, how, began) {
+  if (value instanceof Brought) {
+    const store = finishing(key, flight, value.value, { ...how, ...value.how }, began);
+    if (value.keeps) return store;
+    return (namespace) => {
+      // Removing the key makes the flight void: whoever follows gets its value, and nothing is stored.
+      remove(namespace, key);
+      return store(namespace);
+    };
+  }
   const { ttl, size, jitter, negativeTtl, staleWhileRevalidate, staleIfError } = how;
   const tags = tagsOf(how.tags, value);
   if ((value === undefined || value === null) && negativeTtl !== undefined) {
-    addon.cacheFinish(flight, false, undefined, negativeTtl, size, undefined, undefined, true, tags);
-    namespace.purger?.arm();
-    return undefined;
+    return (namespace) => {
+      addon.cacheFinish(flight, false, undefined, negativeTtl, size, undefined, undefined, true, tags);
+      namespace.purger?.arm();
+    };
   }
   const [tag, payload] = encoded(value, key);
-  const lives = jitter > 0 ? spread(ttl ?? addon.cacheTtl(namespace.id), jitter) : ttl;
   const grace = Math.max(staleWhileRevalidate, staleIfError);
   const delta = how.refreshAhead > 0 ? performance.now() - began : 0;
-  addon.cacheFinish(flight, payload, tag, lives, size, grace, delta, false, tags);
-  namespace.purger?.arm();
-  return value;
+  return (namespace) => {
+    const lives = jitter > 0 ? spread(ttl ?? addon.cacheTtl(namespace.id), jitter) : ttl;
+    addon.cacheFinish(flight, payload, tag, lives, size, grace, delta, false, tags);
+    namespace.purger?.arm();
+    return value;
+  };
+}
+
+/**
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {number} began
+ * @param {Error} [error]
+ */
+function tellEnd({ name }, key, began, error) {
+  if (!channels.flightEnd.hasSubscribers) return;
+  const durationMs = performance.now() - began;
+  channels.flightEnd.publish({ namespace: name, key, durationMs, ...(error && { error }) });
 }
 
 /** A lifetime, shorter by chance. @param {number} ttl @param {number} jitter */
@@ -114,11 +141,15 @@ async function lead(namespace, key, flight, fetcher, how, refreshes, mayAskAnew)
     // Where nobody can be told, any tag may be meant.
     const { tags } = how;
     if (Array.isArray(tags)) unlessHeld(() => addon.cacheBear(flight, tags), undefined);
+    if (channels.flightStart.hasSubscribers) channels.flightStart.publish({ namespace: namespace.name, key });
     const value = await fetcher(key, context);
-    return await here(namespace, finish, key, flight, value, how, began);
+    const stored = await here(namespace, finishing(key, flight, value, how, began));
+    tellEnd(namespace, key, began);
+    return stored;
   } catch (thrown) {
     // As an error, for what was thrown may throw in turn when it is looked at.
     const error = asError(thrown);
+    tellEnd(namespace, key, began, error);
     if (error instanceof LeaderLeft) {
       end(namespace, () => addon.cacheRelease(flight));
       throw error;

@@ -13,6 +13,8 @@ const { againNow, hereNow } = require('./held.js');
 const oneStep = require('./one-step.js');
 const operations = require('./operations.js');
 const { checkLimit, named } = require('./options.js');
+const { atOnce } = require('./slices.js');
+const whole = require('./whole.js');
 
 /** @implements {SyncCache<any, any>} */
 class SyncView {
@@ -63,19 +65,19 @@ class SyncView {
   }
 
   clear() {
-    hereNow(this.#namespace, ({ id }) => addon.cacheClear(id));
+    hereNow(this.#namespace, whole.clear);
   }
 
   keys() {
-    return hereNow(this.#namespace, operations.keys).values();
+    return atOnce(this.#namespace, whole.keys(this.#namespace)).values();
   }
 
   values() {
-    return hereNow(this.#namespace, operations.values).values();
+    return atOnce(this.#namespace, whole.values(this.#namespace)).values();
   }
 
   entries() {
-    return hereNow(this.#namespace, operations.entries).values();
+    return atOnce(this.#namespace, whole.entries(this.#namespace)).values();
   }
 
   [Symbol.iterator]() {
@@ -95,7 +97,7 @@ class SyncView {
   }
 
   get max() {
-    return hereNow(this.#namespace, ({ id }) => addon.cacheMax(id));
+    return atOnce(this.#namespace, whole.max(this.#namespace));
   }
 
   get ttl() {
@@ -149,7 +151,7 @@ class SyncView {
   }
 
   purgeStale() {
-    return hereNow(this.#namespace, ({ id }) => addon.cachePurgeStale(id));
+    return atOnce(this.#namespace, whole.purgeStale(this.#namespace));
   }
 
   /** @param {any} key */
@@ -203,12 +205,12 @@ class SyncView {
   }
 
   dump() {
-    return hereNow(this.#namespace, operations.dump);
+    return atOnce(this.#namespace, whole.dump(this.#namespace));
   }
 
   /** @param {Iterable<readonly [any, Entry<any>]>} entries */
   load(entries) {
-    hereNow(this.#namespace, operations.load, entries);
+    atOnce(this.#namespace, whole.load(this.#namespace, entries));
   }
 
   /** @param {any} key */

@@ -5,7 +5,7 @@
  * A connection that falls idle can be given back to the primary, which gives it to another worker: the client notices
  * nothing, and what it sends meanwhile waits in the kernel. Only a plain HTTP/1 connection of which nothing is read,
  * answered or on its way goes. If this process dies, what it had not taken goes to others, and so do its connections that
- * had lasted a while and were between two requests (`escrow.js`); if the primary dies, Node ends this process.
+ * had lasted a while and were between two requests (`escrow.js`); if the primary dies, this process dies with it.
  */
 
 /** @import { Instance as Connection } from '../http/connection.js' */
@@ -15,9 +15,12 @@ const { Server: HttpServer } = require('node:http');
 const { Socket } = require('node:net');
 const { setTimeout: pause } = require('node:timers/promises');
 const { getSystemErrorName } = require('node:util');
+const { channels } = require('../base/channels.js');
 const { createError } = require('../errors.js');
 const { NativeHandoffWorker, constants } = require('../native/loader.js');
-const { Escrow } = require('./escrow.js');
+const { arrive, socketOptions } = require('../http/arrival.js');
+const { Escrow, VISITOR } = require('./escrow.js');
+const { goOnIdling, idleLeft, isIdling, stopIdling } = require('./idling.js');
 
 const { row, taken } = constants();
 /** Where the numbers stand that the primary reads: see `src/shm/rows.rs`. */
@@ -29,13 +32,20 @@ const TCP_SOCKET = 0;
 /** How many connections are taken before those that are there get their turn. */
 const BATCH = 16;
 /** What the addon answers where this process has no descriptor left. */
-const { EXHAUSTED } = taken;
+const { EXHAUSTED, TOLD } = taken;
 /** How long a worker takes no connections then. */
 const REST_MS = 20;
 /** How often a worker that drains looks for connections that have fallen idle unnoticed. */
 const LOOK_MS = 50;
 
 /** @typedef {NativeBack} Instance */
+
+/** @param {'in' | 'out'} direction @param {Socket} socket */
+function tellMove(direction, socket) {
+  if (!channels.move.hasSubscribers) return;
+  const { remoteAddress, remotePort } = socket;
+  channels.move.publish({ direction, remoteAddress, remotePort });
+}
 
 class NativeBack {
   #worker = new NativeHandoffWorker();
@@ -56,8 +66,6 @@ class NativeBack {
   /** What Node has under a TCP socket. @type {any} */
   #Tcp;
   #draining = false;
-  /** @type {(socket: any) => void} */
-  #bring;
   #allowHalfOpen;
   /** From the clock of `performance.now()` to the one that all processes share. */
   #offset = 0;
@@ -66,24 +74,23 @@ class NativeBack {
    * @param {ConnectionTable} table of the server that is to be attached
    * @param {object} [options]
    * @param {boolean} [options.allowHalfOpen] whether a client that has ended its side is still answered
-   * @param {(socket: Socket) => void} [options.bring] gives a connection to a server that does not listen itself
    */
-  constructor(table, { allowHalfOpen = true, bring = (socket) => this.#bringToServer(socket) } = {}) {
+  constructor(table, { allowHalfOpen = true } = {}) {
     this.#table = table;
-    this.#bring = bring;
     this.#allowHalfOpen = allowHalfOpen;
   }
 
   /**
-   * Begins to receive connections for this server, which listens already: one that does not keeps no books.
+   * Begins to receive connections for this server, which listens already, or seems to.
    *
    * @param {import('node:net').Server} server one of Node's
-   * @param {string | undefined} rendezvous where the primary gives this process its end of a queue
+   * @param {number} rendezvous the inherited descriptor over which the primary lets this process have its queue
+   * @param {boolean} [stays] whether it lets it have others as well
    */
-  attach(server, rendezvous = process.env.FLOTILLA_RENDEZVOUS) {
+  attach(server, rendezvous, stays = false) {
     this.#server = server;
     this.#isPlain = server instanceof HttpServer;
-    const failure = this.#worker.join(rendezvous ?? '', () => this.#receive());
+    const failure = this.#worker.join(rendezvous, () => this.#receive(), stays);
     if (failure !== 0) {
       throw createError('FLOTILLA_ERR_HANDOFF_UNREACHABLE', [getSystemErrorName(-failure)]);
     }
@@ -94,6 +101,7 @@ class NativeBack {
       began: () => this.#began(),
       ended: (connection, response) => this.#ended(connection, response),
       moves: ({ socket }) => this.#isPlain && this.#sockets.has(socket),
+      isIdling,
     });
   }
 
@@ -112,8 +120,10 @@ class NativeBack {
     setTimeout(() => this.#worker.listen(true), REST_MS).unref();
   }
 
-  /** @param {number} fd */
-  #accept(fd) {
+  /** @param {number} taken the number of its descriptor, and whether there is more to be known of it */
+  #accept(taken) {
+    const isTold = taken >= TOLD;
+    const fd = isTold ? taken - TOLD : taken;
     /** @type {any} */
     let socket;
     try {
@@ -126,35 +136,25 @@ class NativeBack {
     }
     this.#sockets.add(socket);
     socket.once('close', () => this.#forget(socket));
-    const { keepAlive, keepAliveInitialDelay } = this.#server;
-    if (keepAlive) socket.setKeepAlive(true, keepAliveInitialDelay);
-    this.#bring(socket);
+    arrive(this.#server, socket);
+    if (isTold) this.#learn(socket);
     if (this.#isPlain) this.#escrow?.add(socket);
   }
 
-  /** @param {any} socket */
-  #bringToServer(socket) {
-    const server = this.#server;
-    if (server.maxConnections != null && server._connections >= server.maxConnections) {
-      const { localAddress, localPort, remoteAddress, remotePort, remoteFamily } = socket;
-      socket.destroy();
-      server.emit('drop', { localAddress, localPort, remoteAddress, remotePort, remoteFamily });
-      return;
+  /** @param {any} socket one that has moved, or that belongs to a visitor */
+  #learn(socket) {
+    const [left, visitor] = this.#worker.told();
+    if (left != null) {
+      tellMove('in', socket);
+      goOnIdling(socket, this.#server, left);
     }
-    // As Node does for a connection that it has accepted itself: so `getConnections` and `close` tell the truth.
-    server._connections += 1;
-    socket.server = server;
-    socket._server = server;
-    server.emit('connection', socket);
+    if (visitor > 0) socket[VISITOR] = visitor;
   }
 
   /** @param {number} fd */
   #socketOf(fd) {
-    const options = {
-      allowHalfOpen: this.#allowHalfOpen && this.#server.allowHalfOpen,
-      readable: true,
-      writable: true,
-    };
+    const options = socketOptions(this.#server);
+    options.allowHalfOpen &&= this.#allowHalfOpen;
     if (!this.#Tcp) {
       /** @type {any} */
       const socket = new Socket({ fd, ...options });
@@ -171,6 +171,7 @@ class NativeBack {
   /** @param {Socket} socket */
   #forget(socket) {
     if (!this.#sockets.delete(socket)) return;
+    stopIdling(socket);
     this.#numbers[LEFT] += 1;
     this.#escrow?.delete(socket);
   }
@@ -207,10 +208,13 @@ class NativeBack {
     if (!this.#isPlain || !this.#sockets.has(socket) || !connection.isBetweenMessages) return false;
     const handle = socket._handle;
     handle.readStop();
-    if (!this.#worker.give(handle.fd, this.#escrow?.placeOf(socket) ?? -1)) {
+    const left = idleLeft(socket, this.#server);
+    const place = this.#escrow?.placeOf(socket) ?? -1;
+    if (!this.#worker.give(handle.fd, place, left, socket[VISITOR] ?? 0)) {
       handle.readStart();
       return false;
     }
+    tellMove('out', socket);
     // The primary knows by the packet that it holds it no more.
     this.#escrow?.release(socket);
     // The packet holds the connection: closing the descriptor here ends nothing.

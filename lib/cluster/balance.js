@@ -2,7 +2,7 @@
  * A front that takes connections, a pool of workers that they go to, and word of both to the telemetry: what every server
  * of several processes has in its primary, whatever its workers serve.
  *
- * If this process dies, Node ends the workers, and the public address is free.
+ * If this process dies, the workers die with it, and the public address is free.
  */
 
 /** @import { ResolvedServerConfig } from '../../index.js' */
@@ -18,7 +18,8 @@ const gaugesEveryMs = 1000;
 /** @typedef {Balance} Instance */
 
 class Balance {
-  #sink;
+  /** The telemetry’s, which does not throw. */
+  sink;
   /** @type {NodeJS.Timeout | undefined} */
   #gauges;
 
@@ -28,20 +29,23 @@ class Balance {
    * @param {boolean} options.takesSockets whether what the workers serve is something that sockets can be given to
    * @param {number} [options.fd] a listening socket that was handed to this process
    * @param {(seat: Seat, generation: number) => Record<string, string>} options.workerEnv
-   * @param {Omit<Events, 'heard' | 'changed'>} options.events
+   * @param {Omit<Events, 'heard'>} options.events
    * @param {Customs} options.customs
+   * @param {(options: import('./front.js').FrontOptions) => import('./front.js').Front} [options.makeFront] in the place of
+   *   the one that the configuration asks for
    */
-  constructor(config, { takesSockets, fd, workerEnv, events, customs }) {
+  constructor(config, { takesSockets, fd, workerEnv, events, customs, makeFront }) {
     const sink = harmlessSink(config.telemetry, (error) =>
       config.logger.error('flotilla: the telemetry sink threw; the server goes on without it', error),
     );
-    this.#sink = sink;
+    this.sink = sink;
     const hooks = {
       candidates: () => this.pool.candidates(),
       count: (/** @type {string} */ name, /** @type {number} */ value) => sink.incrementCounter(name, value),
       record: (/** @type {string} */ name, /** @type {number} */ value) => sink.recordHistogram(name, value),
     };
-    this.front = chooseFront({ config, fd, ...hooks }, takesSockets);
+    const frontOptions = { config, fd, ...hooks };
+    this.front = makeFront ? makeFront(frontOptions) : chooseFront(frontOptions, takesSockets);
     /** @type {InstanceType<typeof Pool>} */
     this.pool = new Pool({
       config,
@@ -50,7 +54,10 @@ class Balance {
       events: {
         ...events,
         heard: (worker, { cpuPercent }) => sink.recordHistogram('cpu_percent', cpuPercent, { worker }),
-        changed: () => this.#setGauges(),
+        changed: () => {
+          this.#setGauges();
+          events.changed();
+        },
       },
       customs,
     });
@@ -60,8 +67,8 @@ class Balance {
     const candidates = this.pool.candidates();
     const connections = candidates.reduce((sum, each) => sum + each.activeProxyConnections, 0);
     const healthy = candidates.filter((each) => each.healthy).length;
-    this.#sink.setGauge('healthy_backends', healthy);
-    this.#sink.setGauge('active_connections', connections);
+    this.sink.setGauge('healthy_backends', healthy);
+    this.sink.setGauge('active_connections', connections);
   }
 
   /** Begins to accept: there is a worker that connections can go to. */

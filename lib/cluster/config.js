@@ -3,12 +3,14 @@
  * the defaults. A refused call changes nothing.
  */
 
-/** @import { LoggerLike, ResolvedServerConfig, ServerConfigInput } from '../../index.js' */
+/** @import { FromEnvironment, LoggerLike, ResolvedServerConfig, ServerConfigInput } from '../../index.js' */
 
 const path = require('node:path');
+const { adminOptions } = require('./admin-options.js');
 const check = require('../base/check.js');
+const { checkNames } = require('../base/option-names.js');
 const { usableCores } = require('./cores.js');
-const { leastLoadedLoadBalancer } = require('./strategies.js');
+const { builtInStrategy, leastLoadedLoadBalancer } = require('./strategies.js');
 const { noopTelemetrySink } = require('./telemetry.js');
 
 const MOST_WORKERS = 512;
@@ -71,7 +73,49 @@ const checks = {
   mode: oneOf('auto', 'handoff', 'proxy'),
   rebalance: check.flag,
   proxyProtocol: oneOf(false, 'v1', 'v2'),
+  admin: adminOptions,
 };
+
+const names = Object.keys(checks);
+
+/** What a server takes beside, that was made by `createServer`. */
+const lifecycleNames = [
+  'app',
+  'shutdownDelayMs',
+  'readyTimeoutMs',
+  'healthCheckTimeoutMs',
+  'healthEndpoints',
+  'systemd',
+];
+
+const OF_CONTEXT = 'it belongs to createContext';
+const OF_SERVER = 'give an http.Server or an https.Server that was made with it';
+
+/** Options of others, for those that look for them here. */
+const elsewhere = new Map(
+  Object.entries({
+    resources: OF_CONTEXT,
+    health: OF_CONTEXT,
+    key: OF_SERVER,
+    cert: OF_SERVER,
+    keepAliveTimeout: OF_SERVER,
+    requestTimeout: OF_SERVER,
+    instances: 'it is "workers"',
+    env: 'it is "workerEnv"',
+  }),
+);
+const elsewhereOfStartServer = new Map([
+  ...elsewhere,
+  ...lifecycleNames.map((name) => /** @type {const} */ ([name, 'it belongs to createServer'])),
+]);
+
+/**
+ * Refuses options that a server of `createServer` does not have.
+ *
+ * @param {string} what takes them
+ * @param {object} given
+ */
+const checkServerNames = (what, given) => checkNames(what, given, [...names, ...lifecycleNames], elsewhere);
 
 const defaults = {
   requestInspectionTimeoutMs: 10,
@@ -85,6 +129,7 @@ const defaults = {
   telemetry: noopTelemetrySink,
   mode: /** @type {const} */ ('auto'),
   proxyProtocol: /** @type {const} */ (false),
+  admin: /** @type {const} */ (false),
 };
 
 /** What the program has given so far. @type {ServerConfigInput} */
@@ -93,11 +138,10 @@ let given = {};
 /**
  * What of a configuration counts: the fields that are known and not undefined.
  *
- * @param {ServerConfigInput} next
+ * @param {FromEnvironment<ServerConfigInput>} next
  * @returns {ServerConfigInput}
  */
 function checked(next) {
-  check.record('the configuration', next);
   /** @type {Record<string, unknown>} */
   const known = {};
   for (const name of /** @type {(keyof ServerConfigInput)[]} */ (Object.keys(checks))) {
@@ -112,7 +156,7 @@ const variable = (...names) => names.map((name) => process.env[name]).find((valu
 /** @param {string[]} names */
 function portVariable(...names) {
   const name = names.find((each) => process.env[each]);
-  return name === undefined ? undefined : check.portOfVariable(name, String(process.env[name]));
+  return name === undefined ? undefined : check.port(`the environment variable ${name}`, process.env[name]);
 }
 
 /** Where a server listens that was not told. */
@@ -153,7 +197,13 @@ function resolve(input) {
     workers: workers === 'auto' ? usableCores() : workers,
     logger: wholeLogger(input.logger),
     workerEnv: { ...input.workerEnv },
+    // It was checked, and has all its fields.
+    admin: /** @type {ResolvedServerConfig['admin']} */ (input.admin ?? false),
   };
+  if (config.rebalance && loadBalancer && builtInStrategy(loadBalancer)?.by !== undefined) {
+    const expected = 'false with stickyLoadBalancer: what is moved from a busy worker belongs to that worker';
+    throw check.invalid('rebalance', expected, true);
+  }
   if (config.mode === 'handoff' && config.proxyProtocol !== false) {
     const expected = "'proxy' or 'auto' with proxyProtocol: a handed-over connection has no header";
     throw check.invalid('mode', expected, config.mode);
@@ -163,10 +213,16 @@ function resolve(input) {
 }
 
 /**
- * @param {ServerConfigInput} next
+ * @param {FromEnvironment<ServerConfigInput>} next
  * @returns {ResolvedServerConfig}
  */
 function setServerConfig(next) {
+  checkNames(
+    'the configuration of startServer',
+    check.record('the configuration', next),
+    names,
+    elsewhereOfStartServer,
+  );
   const merged = { ...given, ...checked(next) };
   const resolved = resolve(merged);
   given = merged;
@@ -185,6 +241,7 @@ const serverConfig = (input) => resolve(checked(input));
 const getServerConfig = () => resolve(given);
 
 module.exports = {
+  checkServerNames,
   checked,
   defaultHost,
   defaultPort,

@@ -3,20 +3,19 @@
  * of which generation, others decide.
  *
  * What a worker says may be anything, and is looked at before it is believed. One that is silent for long gets no
- * connections while there are others. If the primary dies, Node ends the workers.
+ * connections while there are others. If the primary dies, the workers die with it.
  */
 
 /** @import { ResolvedServerConfig, WorkerRuntimeStats } from '../../index.js' */
 /** @import { Front, Seat } from './front.js' */
 /** @import { Instance as Post } from './post.js' */
 
-const cluster = /** @type {import('node:cluster').Cluster} */ (
-  /** @type {unknown} */ (require('node:cluster'))
-);
 const { debug } = require('../base/debug.js');
 const { createError } = require('../errors.js');
 const within = require('../base/within.js');
-const { readError, readPort, readStats } = require('./messages.js');
+const { meaningOf } = require('./endings.js');
+const { forkWith } = require('./forking.js');
+const { CLOSING_MS, IDLE_MS, readError, readPort, readStats } = require('./messages.js');
 const { Post: WorkerPost } = require('./post.js');
 
 const tellDebug = debug('flotilla:server');
@@ -27,12 +26,13 @@ const tellDebug = debug('flotilla:server');
  * @property {(id: string, stats: WorkerRuntimeStats) => void} heard
  * @property {() => void} changed which workers connections may go to
  * @property {(post: Post, message: any) => void} [said] what a worker said beside what is understood here
+ * @property {(post: Post, why: string) => void} [ended] its process has ended
+ * @property {(post: Post) => void} [replaced] it serves in the place of one that has ended
  * @property {(post: Post) => void} [engaged] connections may go to it from now on
  */
 /**
  * @typedef {object} Customs how workers are dealt with
  * @property {number} readyMs how long one may take to get ready
- * @property {number} endMs how long one that was told to leave may take, before it is killed
  * @property {boolean} polite whether also one that never served is told to leave, for it may hold something; and those
  *   that end for good take connections until then, to refuse them
  */
@@ -46,8 +46,8 @@ const tellDebug = debug('flotilla:server');
  * @property {(post: Post, error?: Error) => void} lost one that served is leaving of its own accord, or has ended unasked
  */
 
-/** In a restart a connection may be idle this long before it is closed: its next request may be on the way. */
-const idleMs = 1000;
+/** What a worker may take beside the times that it is given. */
+const spareMs = 1000;
 
 class Crew {
   /** @type {Set<Post>} */
@@ -102,13 +102,16 @@ class Crew {
     const number = this.#freeSeat();
     const port = baseWorkerPort === 0 ? 0 : (baseWorkerPort + number) % 65_536;
     const seat = { seat: number, id: `worker-${workerIndex}`, workerIndex, host: workerHost, port };
-    const environment = { ...workerEnv, ...this.workerEnv(seat, generation), ...this.front.prepare(seat) };
-    const post = new WorkerPost(seat, cluster.fork(environment), generation);
+    const environment = { ...workerEnv, ...this.workerEnv(seat, generation) };
+    const worker = forkWith(environment, this.front.prepare(seat));
+    const post = new WorkerPost(seat, worker, generation);
     this.#posts.add(post);
     post.worker.on('message', (message) => this.#heed(post, message));
     // Where the system starts no process, there is no exit either.
     post.worker.on('error', ({ message }) => post.pid === undefined && this.#ended(post, message));
     post.worker.once('exit', (code, signal) => this.#ended(post, signal ?? code));
+    // Of others, the exit says all.
+    post.worker.once('disconnect', () => post.worker.exitedAfterDisconnect && this.release(post));
     tellDebug?.(seat.id, 'forked as', post.pid, 'in generation', generation);
     if (post.pid !== undefined) this.front.forked(seat, post.pid);
     return post;
@@ -196,16 +199,35 @@ class Crew {
   }
 
   /**
-   * A worker that ends its service of its own accord gets no connections.
+   * A worker that ends its service, and was not told to, gets no connections.
    *
    * @param {Post} post
    */
   #leaves(post) {
-    if (post.state !== 'ready') return;
+    const { state } = post;
+    post.hears?.(undefined);
+    if (state !== 'ready' && state !== 'raised') return;
     post.state = 'leaving';
+    if (state === 'raised') return;
     this.front.drain(post.seat);
     this.events.changed();
     this.#lost(post);
+  }
+
+  /**
+   * Lets a worker go that somebody else has told to end: its connections go on with others, and another takes its place.
+   *
+   * @param {Post} post
+   */
+  release(post) {
+    const { state } = post;
+    if (state === 'starting') {
+      const reason = `${post.seat.id} was told to end before it was ready`;
+      post.settle?.reject(createError('FLOTILLA_ERR_WORKER_FAILED', [reason]));
+    }
+    if (state !== 'ready' && state !== 'raised') return;
+    this.dismiss(post, true);
+    if (state === 'ready') this.#lost(post);
   }
 
   /** Takes connections from those that have not reported for long, as long as there are others. */
@@ -231,8 +253,12 @@ class Crew {
     post.state = 'ended';
     this.#posts.delete(post);
     this.front.gone(post.seat);
-    const why = post.overdue ? `${how}: it had not left after ${this.customs.endMs} ms` : how;
-    const error = createError('FLOTILLA_ERR_WORKER_FAILED', [`${post.seat.id} ended (${why})`]);
+    this.events.ended?.(post, causeOf(post, state, how));
+    const isOverdue = post.overdueMs !== undefined;
+    const why = isOverdue ? `${how}: it had not left after ${post.overdueMs} ms` : how;
+    const meaning = isOverdue ? '' : meaningOf(how, state !== 'starting');
+    const error = createError('FLOTILLA_ERR_WORKER_FAILED', [`${post.seat.id} ended (${why})${meaning}`]);
+    post.failure = error;
     post.settle?.reject(error);
     if (state === 'leaving') return this.#endedLeaving(post, how, error);
     if (state !== 'ready') return;
@@ -270,24 +296,41 @@ class Crew {
    */
   async dismiss(post, moves) {
     if (post.state === 'ended') return true;
-    const { endMs, polite } = this.customs;
+    const { polite } = this.customs;
     const served = post.state === 'ready' || post.state === 'leaving';
     post.state = 'leaving';
     if (!served && !polite) {
       post.kill();
     } else {
       this.events.changed();
-      // A worker that is blocked takes nothing, and where no other is left nobody does.
-      if (moves || !polite)
-        await within(this.config.gracefulShutdownTimeoutMs, this.front.drain(post.seat), () => {});
-      this.#tellToLeave(post, moves);
-      await within(endMs, post.ended, () => {
-        post.overdue = true;
-        post.kill();
-      });
+      await this.#untilLeft(post, moves);
     }
     await post.ended;
     return post.answered;
+  }
+
+  /**
+   * Tells a worker to leave, and kills it if it does not: one that does not even hear of it, because it is blocked, when its
+   * requests have had their time; one that does, when its resources have had theirs too.
+   *
+   * @param {Post} post
+   * @param {boolean} moves
+   */
+  async #untilLeft(post, moves) {
+    const grace = this.config.gracefulShutdownTimeoutMs;
+    const killAfter = (/** @type {number} */ ms) => () => {
+      post.overdueMs = ms;
+      post.kill();
+    };
+    const begun = performance.now();
+    // A worker that is blocked takes nothing, and where no other is left nobody does.
+    if (moves || !this.customs.polite) await within(grace, this.front.drain(post.seat), () => {});
+    const told = performance.now();
+    this.#tellToLeave(post, moves);
+    const deafMs = grace + spareMs;
+    await within(begun + deafMs - told, Promise.race([post.heard, post.ended]), killAfter(deafMs));
+    const endMs = grace + Math.min(grace, CLOSING_MS) + spareMs;
+    await within(told + endMs - performance.now(), post.ended, killAfter(post.overdueMs ?? endMs));
   }
 
   /**
@@ -296,7 +339,7 @@ class Crew {
    */
   #tellToLeave(post, moves) {
     const withinMs = this.config.gracefulShutdownTimeoutMs;
-    post.send({ type: 'flotilla:leave', lingerMs: moves ? idleMs : 0, withinMs, moves });
+    post.send({ type: 'flotilla:leave', lingerMs: moves ? IDLE_MS : 0, withinMs, moves });
   }
 
   /**
@@ -309,6 +352,20 @@ class Crew {
     const fresh = takers.filter(({ stale }) => !stale);
     return (fresh.length > 0 ? fresh : takers).map((post) => post.candidate(this.front.load(post.seat)));
   }
+}
+
+/**
+ * Why a process has ended, in a word or two.
+ *
+ * @param {Post} post
+ * @param {Post['state']} state in which it was
+ * @param {string | number} how
+ */
+function causeOf({ overdueMs, left, served }, state, how) {
+  if (overdueMs !== undefined) return 'overdue';
+  if (!served) return 'not ready';
+  if (state === 'leaving' && (left || how === 0)) return 'left';
+  return typeof how === 'number' ? `exit ${how}` : how;
 }
 
 module.exports = { Crew };

@@ -10,8 +10,10 @@
 /** @import { WorkerSeat } from './seat.js' */
 
 const { FlotillaError } = require('../errors.js');
+const { ofClients } = require('../http/arrival.js');
 const { closed, freePort, listenAlone } = require('../http/free-port.js');
-const { Listener, listenFailure } = require('../http/listener.js');
+const { listenFailure } = require('../http/listen-failure.js');
+const { Listener } = require('../http/listener.js');
 const { NativeBack } = require('./back.js');
 
 /**
@@ -25,7 +27,8 @@ const { NativeBack } = require('./back.js');
  * How connections are handed over.
  *
  * @typedef {object} HandOff
- * @property {string} rendezvous
+ * @property {number} rendezvous
+ * @property {boolean} [stays] whether other servers of this process meet the primary there too
  * @property {boolean} allowHalfOpen
  * @property {ConnectionTable} table
  */
@@ -39,12 +42,14 @@ const untaken = (host, port) => (port === 0 ? 0 : freePort(host, port));
 /**
  * Connections are forwarded to a socket that listens for a server.
  *
+ * @param {Application} application
  * @param {(socket: Socket) => void} accept
  * @param {(error: Error) => void} onError
  * @returns {Listening}
  */
-function forwarded(accept, onError) {
+function forwarded({ server }, accept, onError) {
   const listener = new Listener(accept, onError);
+  listener.follow(server, (name) => !ofClients.includes(name));
   return {
     async open(host, port) {
       // Node's cluster would listen in the primary, and pass every connection on from there.
@@ -87,18 +92,19 @@ class Entrance {
    * @param {Listening} [ways.listening]
    * @param {HandOff} [ways.handOff]
    * @param {Application} ways.application
-   * @param {(socket: Socket) => void} [ways.bring] gives a connection to a server that does not listen itself
+   * @param {boolean} [ways.isReal] whether the application listens itself, and need not seem to
    */
-  constructor(seat, { listening, handOff, application, bring }) {
+  constructor(seat, { listening, handOff, application, isReal = false }) {
     this.#seat = seat;
     this.#listening = listening;
-    /** Whether the application listens itself, and need not seem to. */
-    this.isReal = bring === undefined;
+    this.isReal = isReal;
     const { server } = application;
+    // Its port is nobody's business: clients come to the public one.
+    if (isReal && server && seat.address) server.address = () => /** @type {any} */ (this.address());
     if (!handOff || !server) return;
-    const back = new NativeBack(handOff.table, { allowHalfOpen: handOff.allowHalfOpen, bring });
+    const back = new NativeBack(handOff.table, { allowHalfOpen: handOff.allowHalfOpen });
     this.#back = back;
-    this.#attach = () => back.attach(server, handOff.rendezvous);
+    this.#attach = () => back.attach(server, handOff.rendezvous, handOff.stays);
   }
 
   async open() {
@@ -107,7 +113,7 @@ class Entrance {
     try {
       this.port = (await this.#listening?.open(host, port)) ?? 0;
     } catch (cause) {
-      throw cause instanceof FlotillaError ? cause : listenFailure({ host, port }, cause);
+      throw cause instanceof FlotillaError ? cause : await listenFailure({ host, port }, cause);
     }
     this.#attach?.();
   }

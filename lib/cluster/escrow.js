@@ -25,6 +25,8 @@ const { LATER, UNKNOWN } = constants().held;
 const BUSY = 0;
 const DONE = 1;
 
+/** Where a socket has the number of the visitor that it belongs to, if that matters. */
+const VISITOR = Symbol('visitor');
 /** Where a socket has what is known of it since it is held. */
 const HELD = Symbol('held');
 
@@ -177,7 +179,7 @@ class Escrow {
     if (!connection.isBetweenMessages) return BUSY;
     const place = this.#free.pop() ?? (this.#used < this.#marks.length ? this.#used++ : -1);
     if (place < 0) return DONE;
-    const base = this.#worker.hold(socket._handle.fd, place, socket.bytesRead);
+    const base = this.#worker.hold(socket._handle.fd, place, socket.bytesRead, socket[VISITOR] ?? 0);
     if (base < 0) {
       this.#free.push(place);
       return base === LATER ? LATER : DONE;
@@ -197,4 +199,4 @@ class Escrow {
   }
 }
 
-module.exports = { Escrow };
+module.exports = { Escrow, VISITOR };

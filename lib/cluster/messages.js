@@ -12,16 +12,26 @@ const { createError, nativeError, reasonOf, table } = require('../errors.js');
 /** @typedef {{ type: 'flotilla:worker-ready', port: number }} Ready */
 /** @typedef {{ type: 'flotilla:worker-failed', code: string, text: string }} Failed */
 /** @typedef {{ type: 'flotilla:heartbeat', stats: WorkerRuntimeStats }} Heartbeat */
-/** @typedef {{ type: 'flotilla:leaving' }} Leaving the worker ends its service of its own accord */
+/** @typedef {{ type: 'flotilla:leaving' }} Leaving the worker has begun to end its service, told to or not */
+/** @typedef {{ type: 'flotilla:asked-to-end' }} Asked somebody else than the primary wants the worker to end */
 /** @typedef {{ type: 'flotilla:left', answered: boolean }} Left */
 /** @typedef {{ type: 'flotilla:error', code: string, text: string }} Trouble what went wrong while it serves */
 /** @typedef {{ type: 'flotilla:drained' }} Drained */
 /** @typedef {{ type: 'flotilla:quiet' }} Quiet nothing is under way, and it could end */
+/** @typedef {{ type: 'flotilla:ticket-keys-wanted' }} KeysWanted */
 /** @typedef {{ type: 'flotilla:health', id: unknown, report: HealthReport }} Health */
 /** @typedef {{ type: 'flotilla:how-is-all', id: number }} Question */
-/** @typedef {Ready | Failed | Heartbeat | Leaving | Left | Trouble | Drained | Quiet | Health | Question} FromWorker */
+/** @typedef {{ type: 'flotilla:seated', key: string, port: number }} Seated a program listens on an address that the primary has */
+/** @typedef {{ type: 'flotilla:unseated', key: string }} Unseated it does not any more */
+/** @typedef {{ type: 'flotilla:replace', reason: string }} Replace the worker is to end, and another to take its place */
+/** @typedef {Seated | Unseated | Replace} OfAnyApp */
+/** @typedef {OfAnyApp | Ready | Failed | Heartbeat | Leaving | Asked | Left | Trouble | Drained | Quiet | KeysWanted | Health | Question} FromWorker */
 /** @typedef {{ type: 'flotilla:leave', lingerMs: number, withinMs: number, moves: boolean }} ToWorker */
 
+/** In a restart a connection may be idle this long before it is closed: its next request may be on the way. */
+const IDLE_MS = 1000;
+/** Resources get this long to close, or as long as requests where that is less, also where those have used their time up. */
+const CLOSING_MS = 1000;
 const LONGEST_TEXT = 4096;
 const needed = /** @type {const} */ ([
   'cpuPercent',
@@ -34,7 +44,7 @@ const needed = /** @type {const} */ ([
   'activeConnections',
   'sampledAt',
 ]);
-const optional = /** @type {const} */ (['inFlightRequests', 'eventLoopLagMs']);
+const optional = /** @type {const} */ (['inFlightRequests', 'servedRequests', 'eventLoopLagMs']);
 
 /** @param {unknown} value */
 const isFigure = (value) => typeof value === 'number' && Number.isFinite(value) && value >= 0;
@@ -92,4 +102,4 @@ function tellPrimary(message) {
   if (process.connected) process.send?.(message, undefined, {}, () => {});
 }
 
-module.exports = { failed, isFigure, readError, readPort, readStats, tellPrimary };
+module.exports = { CLOSING_MS, IDLE_MS, failed, isFigure, readError, readPort, readStats, tellPrimary };

@@ -11,12 +11,14 @@ class Post {
   state = 'starting';
   /** Whether connections have gone to it. */
   served = false;
-  /** Whether it had to be killed, because it did not leave in time. */
-  overdue = false;
+  /** How long it had had to leave, where it had to be killed. @type {number | undefined} */
+  overdueMs;
   /** Whether it has said how it left. */
   left = false;
   answered = true;
   stale = false;
+  /** What its end means to those who count on it. @type {Error | undefined} */
+  failure;
   /** Since when it has been raised. */
   readyAt = Number.POSITIVE_INFINITY;
   /** @type {number | undefined} */
@@ -37,6 +39,10 @@ class Post {
       this.settle = { resolve, reject };
     });
     this.raised.catch(() => {});
+    this.heard = new Promise((resolve) => {
+      /** It has begun to leave. */
+      this.hears = resolve;
+    });
     this.ended = new Promise((resolve) => worker.once('exit', resolve));
   }
 
@@ -70,6 +76,12 @@ class Post {
       activeProxyConnections: connections,
       ...(stats === undefined ? undefined : { stats: { ...stats, ...live } }),
     };
+  }
+
+  /** How it is shown. */
+  member() {
+    const { seat, pid, state, generation } = this;
+    return { id: seat.id, seat: seat.seat, pid, state, generation };
   }
 
   kill() {

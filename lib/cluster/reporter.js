@@ -3,6 +3,7 @@
 /** @import { ResolvedServerConfig, WorkerRuntimeStats } from '../../index.js' */
 
 const { monitorEventLoopDelay } = require('node:perf_hooks');
+const { memoryUsage } = require('../base/memory-usage.js');
 const { builtInStrategy, defaultLoadBalancer } = require('./strategies.js');
 
 const RESOLUTION_MS = 20;
@@ -23,7 +24,7 @@ class Reporter {
   #at = performance.now();
   #delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 
-  /** @param {() => { connections: number, requests?: number }} load */
+  /** @param {() => { connections: number, requests?: number, served?: number }} load `served` since the beginning */
   constructor(load) {
     this.load = load;
     this.#delay.enable();
@@ -47,8 +48,8 @@ class Reporter {
 
   /** @returns {WorkerRuntimeStats} */
   take() {
-    const { rss, heapUsed, heapTotal, external, arrayBuffers } = process.memoryUsage();
-    const { connections, requests } = this.load();
+    const { rss, heapUsed, heapTotal, external, arrayBuffers } = memoryUsage();
+    const { connections, requests, served } = this.load();
     return {
       pid: process.pid,
       cpuPercent: this.#cpuPercent(),
@@ -62,6 +63,7 @@ class Reporter {
       sampledAt: Date.now(),
       eventLoopLagMs: this.#lag(),
       ...(requests === undefined ? undefined : { inFlightRequests: requests }),
+      ...(served === undefined ? undefined : { servedRequests: served }),
     };
   }
 

@@ -9,15 +9,25 @@
 const { createError } = require('../errors.js');
 const { describe, invalidArgument } = require('../base/argument.js');
 const check = require('../base/check.js');
+const { checkNames } = require('../base/option-names.js');
 const native = require('../native/loader.js');
 
 /** @import { BackendCandidate, LoadBalancerContext, LoadBalancerFunction, ResourceAwareWeights } from '../../index.js' */
+
+/** How long a head is waited for where it says whose the connection is: a client may connect long before it asks. */
+const STICKY_HEAD_MS = 10_000;
 
 /** The numbers by which `src/bindings/balance.rs` knows the strategies. */
 const numbers = { roundRobin: 0, leastConnections: 1, resourceAware: 2, leastLoaded: 3 };
 
 /** @typedef {keyof typeof numbers} StrategyName */
-/** @typedef {{ name: StrategyName, number: number, weights: Float64Array }} BuiltInStrategy */
+/**
+ * @typedef {object} BuiltInStrategy
+ * @property {StrategyName} name
+ * @property {number} number
+ * @property {Float64Array} weights
+ * @property {string} [by] what visitors are told apart by, where each has its worker; who cannot be told has the strategy
+ */
 
 const FIGURES_A_ROW = 6;
 const noWeights = new Float64Array(0);
@@ -34,6 +44,26 @@ let table = new Float64Array(16 * FIGURES_A_ROW);
  * @returns {BuiltInStrategy | undefined}
  */
 const builtInStrategy = (loadBalancer) => builtIns.get(loadBalancer);
+
+/**
+ * Whether a strategy looks at the heads of requests.
+ *
+ * @param {Function} loadBalancer
+ */
+function needsHead(loadBalancer) {
+  const known = builtIns.get(loadBalancer);
+  return known === undefined || (known.by !== undefined && known.by !== 'ip');
+}
+
+/**
+ * How long the head of a request is waited for.
+ *
+ * @param {import('../../index.js').ResolvedServerConfig} config
+ */
+function headMs({ loadBalancer, requestInspectionTimeoutMs }) {
+  const isSticky = loadBalancer && builtIns.get(loadBalancer)?.by !== undefined;
+  return isSticky ? Math.max(requestInspectionTimeoutMs, STICKY_HEAD_MS) : requestInspectionTimeoutMs;
+}
 
 /** @param {unknown} value */
 const figure = (value) => (typeof value === 'number' ? value : 0);
@@ -100,7 +130,11 @@ function builtIn(name, weights = noWeights) {
  * @returns {LoadBalancerFunction}
  */
 function createResourceAwareLoadBalancer(weights = {}) {
-  check.record('weights', weights);
+  checkNames(
+    'createResourceAwareLoadBalancer',
+    check.record('weights', weights),
+    Object.keys(defaultWeights),
+  );
   const given = { ...defaultWeights, ...definedOnly(weights) };
   const values = Object.keys(defaultWeights).map((name) => {
     const value = given[/** @type {keyof typeof defaultWeights} */ (name)];
@@ -114,6 +148,54 @@ function createResourceAwareLoadBalancer(weights = {}) {
   return builtIn('resourceAware', Float64Array.from(values));
 }
 
+/** What a visitor may be told by, and whether that has a name. */
+const kinds = { ip: false, header: true, cookie: true, query: true };
+const kindsText = "'ip', 'header:name', 'cookie:name' or 'query:name'";
+/** What a name of these may be made of. */
+const NAME = /^[\w!#$%&'*+.^`|~-]+$/;
+
+/**
+ * @param {unknown} by
+ * @returns {string}
+ */
+function checkBy(by) {
+  const [kind, ...rest] = typeof by === 'string' ? by.split(':') : [];
+  const name = rest.join(':');
+  const isKnown =
+    Object.hasOwn(kinds, kind) &&
+    (kinds[/** @type {keyof typeof kinds} */ (kind)] ? NAME.test(name) : by === kind);
+  if (isKnown) return /** @type {string} */ (by);
+  throw invalidArgument('by', kindsText, by);
+}
+
+/**
+ * @param {LoadBalancerContext} context
+ * @param {string} by
+ */
+function chooseSticky(context, by) {
+  check.record('context', context);
+  const { candidates, request, socket } = context;
+  if (!Array.isArray(candidates) || candidates.length === 0) return roundRobinLoadBalancer(context);
+  const head = Buffer.from(request?.rawHead ?? '', 'latin1');
+  const address = request?.remoteAddress ?? socket?.remoteAddress;
+  const workers = Uint32Array.from(candidates, ({ workerIndex }) => workerIndex);
+  const place = native.chooseSticky(by, head, address, workers);
+  return place < 0 ? roundRobinLoadBalancer(context) : candidates[place];
+}
+
+/**
+ * @param {import('../../index.js').StickyOptions} options
+ * @returns {LoadBalancerFunction}
+ */
+function stickyLoadBalancer(options) {
+  checkNames('stickyLoadBalancer', check.record('options', options), ['by']);
+  const by = checkBy(options.by);
+  /** @type {LoadBalancerFunction} */
+  const sticky = (context) => chooseSticky(context, by);
+  builtIns.set(sticky, { name: 'roundRobin', number: numbers.roundRobin, weights: noWeights, by });
+  return sticky;
+}
+
 /** @param {ResourceAwareWeights} weights */
 const definedOnly = (weights) =>
   Object.fromEntries(Object.entries(weights).filter(([, value]) => value !== undefined));
@@ -124,8 +206,11 @@ module.exports = {
   builtInStrategy,
   createResourceAwareLoadBalancer,
   defaultLoadBalancer: roundRobinLoadBalancer,
+  headMs,
   leastConnectionsLoadBalancer: builtIn('leastConnections'),
   leastLoadedLoadBalancer: builtIn('leastLoaded'),
+  needsHead,
   resourceAwareLoadBalancer: createResourceAwareLoadBalancer(),
   roundRobinLoadBalancer,
+  stickyLoadBalancer,
 };

@@ -2,6 +2,7 @@
 
 const { invalidArgument } = require('../base/argument.js');
 const check = require('../base/check.js');
+const { checkNames } = require('../base/option-names.js');
 
 /** @import { OpenTelemetrySinkOptions, TelemetryAttributes, TelemetryMeter, TelemetrySink } from '../../index.js' */
 
@@ -87,6 +88,7 @@ function lazily(make) {
  */
 function createOpenTelemetrySink(options) {
   check.record('options', options);
+  checkNames('createOpenTelemetrySink', options, ['meter', 'prefix', 'descriptions']);
   const { meter, prefix, descriptions } = checkOptions(options);
   const describing = (/** @type {string} */ name) => {
     const description = descriptions.get(name);

@@ -8,6 +8,7 @@ const cache = partOf(library, [
   'LRUCacheClustered',
   'LRUCacheForClustersAsPromised',
   'memoize',
+  'redisTier',
   'wrap',
 ]);
 Object.defineProperty(cache, 'default', { enumerable: true, get: () => cache.LRUCacheClustered });

@@ -6,6 +6,7 @@ export const {
   LRUCacheClustered,
   LRUCacheForClustersAsPromised,
   memoize,
+  redisTier,
   wrap,
 } = entry;
 

@@ -1,17 +1,9 @@
-/** `flotilla/core`: the signals core alone, for programs that import `@stateloom/core`. */
+/**
+ * `flotilla/core`: the signals core alone, for programs that import `@stateloom/core`. It needs no addon, so it runs where there is
+ * none, also on Bun and Deno. With the rest of the library it is one.
+ */
 
-const { partOf } = require('../base/lazy.js');
-const library = require('./library.js');
+const { oneInstance } = require('../base/instance.js');
+const { amongLoaded } = require('../base/lazy.js');
 
-module.exports = partOf(library, [
-  'batch',
-  'computed',
-  'createScope',
-  'effect',
-  'hydrateScope',
-  'runInScope',
-  'serializeScope',
-  'serializeToScript',
-  'signal',
-  'untracked',
-]);
+module.exports = oneInstance(() => amongLoaded(() => require('../signals/core.js')), ' core');

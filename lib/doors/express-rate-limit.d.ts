@@ -1,6 +1,6 @@
 /** `flotilla/express-rate-limit`: a store for express-rate-limit. */
 
-import type { LRUCacheClustered } from '../../index.js';
+import type { LRUCacheClustered, Tier } from '../../index.js';
 
 export interface RateLimitStoreOptions {
   /** The cache that holds the counters; without one, a cache of the namespace is made. */
@@ -9,6 +9,8 @@ export interface RateLimitStoreOptions {
   namespace?: string;
   /** How many clients the cache of the namespace counts: 100,000 by default. */
   max?: number;
+  /** A second tier of the cache of the namespace, for all machines of a fleet: what `redisTier` gives. */
+  tier?: Tier;
   /** What stands before a client in its key, `'rl:'` by default. Each limiter needs one of its own. */
   prefix?: string;
 }

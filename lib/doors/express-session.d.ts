@@ -1,7 +1,7 @@
 /** `flotilla/express-session`: a store for express-session and @fastify/session. */
 
 import type { EventEmitter } from 'node:events';
-import type { LRUCacheClustered } from '../../index.js';
+import type { LRUCacheClustered, Tier } from '../../index.js';
 
 export interface SessionStoreOptions {
   /** The cache that holds the sessions; without one, a cache of the namespace is made. */
@@ -10,6 +10,8 @@ export interface SessionStoreOptions {
   namespace?: string;
   /** How many sessions the cache of the namespace holds: 100,000 by default. */
   max?: number;
+  /** A second tier of the cache of the namespace, for all machines of a fleet: what `redisTier` gives. */
+  tier?: Tier;
   /** What stands before a session's id in its key: `'sess:'` by default. */
   prefix?: string;
   /**

@@ -8,27 +8,31 @@
 
 const { oneInstance } = require('../base/instance.js');
 
+const core = () => oneInstance(() => require('../signals/core.js'), ' core');
+
 /** @type {typeof import('../../index.js')} */
 const library = oneInstance(() => {
   const { amongLoaded, lazily } = require('../base/lazy.js');
   const parts = lazily({
-    batch: () => require('../signals/core.js').batch,
-    computed: () => require('../signals/core.js').computed,
-    createScope: () => require('../signals/core.js').createScope,
-    effect: () => require('../signals/core.js').effect,
-    hydrateScope: () => require('../signals/core.js').hydrateScope,
-    runInScope: () => require('../signals/core.js').runInScope,
-    serializeScope: () => require('../signals/core.js').serializeScope,
-    serializeToScript: () => require('../signals/core.js').serializeToScript,
-    signal: () => require('../signals/core.js').signal,
-    untracked: () => require('../signals/core.js').untracked,
+    batch: () => core().batch,
+    computed: () => core().computed,
+    createScope: () => core().createScope,
+    effect: () => core().effect,
+    hydrateScope: () => core().hydrateScope,
+    runInScope: () => core().runInScope,
+    serializeScope: () => core().serializeScope,
+    serializeToScript: () => core().serializeToScript,
+    signal: () => core().signal,
+    untracked: () => core().untracked,
     createServerScope: () => require('../signals/server-scope.js').createServerScope,
     scopeMiddleware: () => require('../signals/request-scope.js').scopeMiddleware,
     scopePlugin: () => require('../signals/request-scope.js').scopePlugin,
     FlotillaError: () => require('../errors.js').FlotillaError,
     LRUCacheClustered: () => require('../cache/lru-cache-clustered.js').LRUCacheClustered,
     LRUCacheForClustersAsPromised: () => require('../cache/lru-cache-clustered.js').LRUCacheClustered,
+    createBus: () => require('../cache/bus.js').createBus,
     memoize: () => require('../cache/memoize.js').memoize,
+    redisTier: () => require('../tier/redis-tier.js').redisTier,
     wrap: () => require('../cache/wrap.js').wrap,
     createOpenTelemetrySink: () => require('../cluster/telemetry.js').createOpenTelemetrySink,
     noopTelemetrySink: () => require('../cluster/telemetry.js').noopTelemetrySink,
@@ -39,6 +43,7 @@ const library = oneInstance(() => {
     leastLoadedLoadBalancer: () => require('../cluster/strategies.js').leastLoadedLoadBalancer,
     resourceAwareLoadBalancer: () => require('../cluster/strategies.js').resourceAwareLoadBalancer,
     roundRobinLoadBalancer: () => require('../cluster/strategies.js').roundRobinLoadBalancer,
+    stickyLoadBalancer: () => require('../cluster/strategies.js').stickyLoadBalancer,
     getServerConfig: () => require('../cluster/config.js').getServerConfig,
     setServerConfig: () => require('../cluster/config.js').setServerConfig,
     restartServer: () => require('../lifecycle/start-server.js').restartServer,
@@ -63,6 +68,7 @@ function loadAtOnce(parts) {
   const { beforeFirstChild } = require('../cache/segment.js');
   // What a primary says of a seat is for this process, and not for its children.
   if (process.env.FLOTILLA_SEAT !== undefined) require('../cluster/seat.js');
+  if (process.env.JEST_WORKER_ID !== undefined) require('../lifecycle/jest.js').hook();
   // A worker may ask for a cache that its primary has never used: the class listens for that.
   beforeFirstChild(() => {
     const cluster = /** @type {import('node:cluster').Cluster} */ (

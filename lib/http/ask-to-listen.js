@@ -1,15 +1,17 @@
 /**
- * Asking an application to listen that can do nothing else.
+ * Asking an application to listen that can do nothing else: NestJS, polka, a `listen` around another.
  *
- * Where it has a server of Node's listen, in a worker of a cluster, Node would listen in the primary instead: every connection
- * would cross the primary's event loop, and come to any worker. So that server is made to listen in this process, while
- * it is asked to; what else listens meanwhile is left alone.
+ * Where it has a server of Node's for HTTP listen, that is caught: it seems to listen, has no socket, and is given connections
+ * like the server of any other application. Any other server of Node's is made to listen in this process, for in a worker of a
+ * cluster Node would listen in the primary instead: every connection would cross the primary's event loop, and come to any
+ * worker. What else listens meanwhile is left alone.
  */
 
 const cluster = /** @type {import('node:cluster').Cluster} */ (
   /** @type {unknown} */ (require('node:cluster'))
 );
 const net = require('node:net');
+const { capture } = require('./capture.js');
 const within = require('../base/within.js');
 
 const listenMs = 10_000;
@@ -53,12 +55,36 @@ function listenHere(port) {
 }
 
 /**
+ * Catches a server that answers requests, and listens on this port from now on.
+ *
+ * @param {number} port
+ * @param {string} host
+ */
+function catchServer(port, host) {
+  /** @type {net.Server | undefined} */
+  let server;
+  const sockname = { address: host, family: net.isIP(host) === 6 ? 'IPv6' : 'IPv4', port };
+  const end = capture({
+    wants: (each, wish) => Number(wish.port) === port && each.listenerCount('request') > 0,
+    async seat(each) {
+      server = each;
+      return { sockname, close() {} };
+    },
+  });
+  return { end, caught: () => server };
+}
+
+/**
  * @param {any} app that has `listen(port, host, callback)`
  * @param {number} port
  * @param {string} host
- * @returns {Promise<any>} what its `listen` returned
+ * @param {boolean} [catches] whether its server is caught
+ * @returns {Promise<{ returned: any, server?: net.Server }>} what its `listen` returned, and what was caught
  */
-async function askToListen(app, port, host) {
+async function askToListen(app, port, host, catches = false) {
+  const { end: endCatching, caught } = catches
+    ? catchServer(port, host)
+    : { end: () => {}, caught: () => undefined };
   const end = cluster.isWorker ? listenHere(port) : () => {};
   try {
     const listening = new Promise((resolve, reject) => {
@@ -68,11 +94,13 @@ async function askToListen(app, port, host) {
       returned?.once?.('error', reject);
       returned?.then?.(undefined, reject);
     });
-    return await within(listenMs, listening, () => {
+    const returned = await within(listenMs, listening, () => {
       throw new Error(`its listen(port, host, callback) did not call back within ${listenMs} ms`);
     });
+    return { returned, server: caught() };
   } finally {
     end();
+    endCatching();
   }
 }
 

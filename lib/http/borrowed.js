@@ -24,6 +24,7 @@ const changed = [
   'close',
   'closeAllConnections',
   'closeIdleConnections',
+  '_emitCloseIfDrained',
 ];
 
 class Borrowed {
@@ -63,19 +64,37 @@ class Borrowed {
   }
 
   /**
+   * Tells when its application closes it, where it listens itself.
+   *
+   * @param {() => unknown} closing
+   */
+  heedClose(closing) {
+    this.server.close = (closed) => {
+      closing();
+      return this.#close(closed);
+    };
+  }
+
+  /**
    * If its application closes it now, nothing happens to its connections: they are not the application's, and go
-   * on with the next generation.
+   * on with the next generation. Unless whoever is told of that has them go: then it is closed with the last of them.
    *
    * @param {() => AddressInfo | string | null} address
+   * @param {() => Promise<void> | undefined} [closing]
    */
-  pretendToListen(address) {
+  pretendToListen(address, closing = () => undefined) {
     this.#pretends = true;
     const { server } = this;
+    const listensAlready = server.listening;
     const close = (/** @type {(() => void) | undefined} */ closed) => {
-      if (closed) process.nextTick(closed);
+      const empty = this.#pretends ? closing() : undefined;
+      if (empty) this.#closeWith(empty, closed);
+      else if (!this.#pretends) this.#close(closed);
+      else if (closed) process.nextTick(closed);
       return server;
     };
-    Object.defineProperty(server, 'listening', { get: () => address() !== null, configurable: true });
+    const isListening = () => this.#pretends && address() !== null;
+    Object.defineProperty(server, 'listening', { get: isListening, configurable: true });
     const getConnections = (/** @type {(error: null, count: number) => void} */ count) => {
       process.nextTick(count, null, this.sockets);
       return server;
@@ -86,8 +105,23 @@ class Borrowed {
       getConnections,
       closeAllConnections() {},
       closeIdleConnections() {},
+      // With its last connection it would say that it is closed.
+      _emitCloseIfDrained() {},
     });
-    server.emit('listening');
+    // One that was caught has heard of it.
+    if (!listensAlready) server.emit('listening');
+  }
+
+  /**
+   * @param {Promise<void>} empty
+   * @param {() => void} [closed]
+   */
+  async #closeWith(empty, closed) {
+    this.#pretends = false;
+    await empty;
+    // Now it is to say that it is closed. It complains that it never listened.
+    Reflect.deleteProperty(this.server, '_emitCloseIfDrained');
+    this.#close(() => closed?.());
   }
 
   /** @param {boolean} isItsOwn whether its own application answers what it reads */

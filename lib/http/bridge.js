@@ -45,12 +45,12 @@ function carry(socket, port) {
 }
 
 /**
- * Lets an application listen, and makes a server that gives it the connections that it is given.
+ * A server that gives an application the connections that it is given.
  *
- * @param {{ listen: (host: string, port: number) => Promise<number>, close: () => Promise<void> }} application
+ * @param {number} port where that listens
+ * @param {() => Promise<void>} close closes it
  */
-async function bridge({ listen, close }) {
-  const port = await listen(host, 0);
+function bridge(port, close) {
   const server = net.createServer({ allowHalfOpen: true }, (socket) => carry(socket, port));
   return { server: /** @type {HttpServer} */ (/** @type {unknown} */ (server)), close, carries: isQuiet };
 }

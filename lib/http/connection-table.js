@@ -11,7 +11,8 @@
 /** @import { AddressInfo, Socket } from 'node:net' */
 /** @import { Instance as Connection } from './connection.js' */
 
-const { Server: TlsServer } = require('node:tls');
+const { channels } = require('../base/channels.js');
+const { isOfTls } = require('./arrival.js');
 const { Borrowed } = require('./borrowed.js');
 const { Connection: Record } = require('./connection.js');
 
@@ -32,9 +33,11 @@ const { Connection: Record } = require('./connection.js');
  * Who observes requests: moves connections for one, or counts.
  *
  * @typedef {object} Observer
- * @property {() => void} began a request has come
- * @property {(connection?: Connection, response?: ServerResponse) => void} ended one was answered, or a connection has ended
+ * @property {(response: ServerResponse) => void} began a request has come
+ * @property {(connection?: Connection, response?: ServerResponse) => void} ended one was answered, or a connection has ended;
+ *   without the connection, but with the answer, one that ended with its connection or that came over HTTP/2
  * @property {(connection: Connection) => boolean} moves whether a connection is one of those that it moves
+ * @property {(socket: Socket) => boolean} [isIdling] whether one has been moved, and waits for a request that is not late
  */
 
 /** Where a socket has its record: the way there is gone twice for each request. */
@@ -47,6 +50,13 @@ const RECORD = Symbol('connection');
 const connectionOf = (request) =>
   request.httpVersionMajor < 2 ? /** @type {any} */ (request.socket)[RECORD] : undefined;
 
+/** @param {ServerResponse} response */
+function tellEnd(response) {
+  if (!channels.requestEnd.hasSubscribers) return;
+  const { req: request, writableFinished: isAnswered } = response;
+  channels.requestEnd.publish({ request, response, isAnswered });
+}
+
 /** @typedef {ConnectionTable} Instance */
 
 class ConnectionTable {
@@ -54,8 +64,14 @@ class ConnectionTable {
   connections = new Set();
   /** @type {Set<import('node:http2').Http2Session>} */
   sessions = new Set();
+  /** How many connections of clients there are: one of TLS is one, and not two. */
+  accepted = 0;
   /** How many requests are under way. */
   requests = 0;
+  /** How many have come since the beginning. */
+  served = 0;
+  /** How many connections there ever were. */
+  arrived = 0;
   /** Those that came over HTTP/2. @type {Set<ServerResponse>} */
   #streams = new Set();
   /** Every socket, also below TLS and HTTP/2. @type {Map<Socket, Loan>} */
@@ -118,12 +134,14 @@ class ConnectionTable {
    *
    * @param {HttpServer} server
    * @param {() => AddressInfo | string | null} [address] where it seems to listen, if it does not
+   * @param {() => Promise<void> | undefined} [closing] told when its application closes it; resolves when it is empty
    */
-  admit(server, address) {
+  admit(server, address, closing = () => undefined) {
     this.#present = server;
     const present = this.#loans.get(server) ?? this.#takeOver(server);
     this.tell = present.emit;
-    if (address) present.pretendToListen(address);
+    if (address) present.pretendToListen(address, closing);
+    else present.heedClose(closing);
     for (const [each, loan] of this.#loans) {
       loan.readFor(each === server);
       this.#letGo(each);
@@ -135,12 +153,14 @@ class ConnectionTable {
     const loan = new Borrowed(server);
     this.#loans.set(server, loan);
     // Below TLS there is another socket, whose bytes say nothing about requests.
-    const secure = server instanceof TlsServer;
+    const secure = isOfTls(server);
     /** @type {Record<string, Emit>} */
     const taken = {
       connection: (socket) => this.#arrive(loan, 'connection', socket, !secure),
       secureConnection: (socket) => this.#arrive(loan, 'secureConnection', socket, true),
       session: (session) => this.#follow(loan, session),
+      clientError: (error, socket) =>
+        this.#isSpared(error, socket) || loan.emit('clientError', error, socket),
     };
     for (const event of ['request', 'checkContinue', 'checkExpectation']) {
       taken[event] = (request, response) => this.#receive(event, request, response);
@@ -150,6 +170,19 @@ class ConnectionTable {
     }
     loan.divert(taken);
     return loan;
+  }
+
+  /**
+   * Whether Node takes a connection for one whose request is late, and it is not: it would be answered 408, and closed.
+   *
+   * @param {any} error
+   * @param {Socket} socket
+   */
+  #isSpared(error, socket) {
+    return (
+      error?.code === 'ERR_HTTP_REQUEST_TIMEOUT' &&
+      this.#observers.some((observer) => observer.isIdling?.(socket))
+    );
   }
 
   /**
@@ -172,6 +205,8 @@ class ConnectionTable {
    */
   #arrive(loan, event, socket, carriesRequests) {
     loan.sockets += 1;
+    this.arrived += 1;
+    if (event === 'connection') this.accepted += 1;
     this.#sockets.set(socket, loan);
     socket.on('close', this.#onClose);
     const connection = carriesRequests ? this.#record(socket) : undefined;
@@ -216,8 +251,10 @@ class ConnectionTable {
     if (connection) connection.responses.push(response);
     else this.#streams.add(response);
     this.requests += 1;
+    this.served += 1;
     response.on('close', this.#onEnd);
-    for (const observer of this.#observers) observer.began();
+    for (const observer of this.#observers) observer.began(response);
+    if (channels.requestStart.hasSubscribers) channels.requestStart.publish({ request, response });
     return this.#desk.receive(event, request, response, connection);
   }
 
@@ -229,6 +266,7 @@ class ConnectionTable {
     this.requests -= 1;
     this.#desk.ended(response, connection);
     for (const observer of this.#observers) observer.ended(connection, response);
+    tellEnd(response);
     this.#desk.look();
   }
 
@@ -247,6 +285,7 @@ class ConnectionTable {
     const loan = /** @type {Loan} */ (this.#sockets.get(socket));
     this.#sockets.delete(socket);
     loan.sockets -= 1;
+    if (!(/** @type {any} */ (socket).encrypted)) this.accepted -= 1;
     this.#letGo(loan.server);
     const connection = this.recordOf(socket);
     if (connection) {
@@ -254,7 +293,11 @@ class ConnectionTable {
       // Requests that were sent one behind the other: of those whose turn never came, nobody else tells the end.
       const left = connection.responses.splice(0);
       this.requests -= left.length;
-      for (const response of left) this.#desk.ended(response);
+      for (const response of left) {
+        this.#desk.ended(response);
+        for (const observer of this.#observers) observer.ended(undefined, response);
+        tellEnd(response);
+      }
     }
     for (const observer of this.#observers) observer.ended();
     this.#desk.look();

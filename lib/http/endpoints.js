@@ -8,8 +8,6 @@
 /** @import { IncomingMessage, ServerResponse } from 'node:http' */
 /** @import { HealthReport } from '../../index.js' */
 
-const { createServer } = require('node:http');
-
 /** @typedef {'health' | 'ready' | 'live'} Kind */
 /**
  * @typedef {object} Condition what the endpoints tell
@@ -88,7 +86,7 @@ class Endpoints {
 
   /** A server that answers the endpoints and nothing else. */
   server() {
-    return createServer((request, response) => {
+    return require('node:http').createServer((request, response) => {
       const kind = this.asked(request);
       if (kind) this.answer(kind, response);
       else answer(response, 404, { status: 'not found' });

@@ -4,6 +4,7 @@
 
 const { once } = require('node:events');
 const net = require('node:net');
+const { markOwn } = require('./own-servers.js');
 
 /**
  * @param {Server} server
@@ -14,7 +15,8 @@ const net = require('node:net');
 async function listenAlone(server, host, port) {
   server.listen({ host, port, exclusive: true });
   await once(server, 'listening');
-  return /** @type {AddressInfo} */ (server.address()).port;
+  // Its own: a server may tell where its clients find it instead.
+  return /** @type {AddressInfo} */ (net.Server.prototype.address.call(server)).port;
 }
 
 /**
@@ -25,7 +27,7 @@ async function listenAlone(server, host, port) {
  * @returns {Promise<number>}
  */
 async function freePort(host, port) {
-  const server = net.createServer();
+  const server = markOwn(net.createServer());
   const free = await listenAlone(server, host, port).catch((error) => {
     if (error.code === 'EADDRINUSE') return listenAlone(server, host, 0);
     throw error;

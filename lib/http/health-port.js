@@ -6,6 +6,8 @@ const path = require('node:path');
 const { Borrowed } = require('./borrowed.js');
 const { Listener } = require('./listener.js');
 
+/** @typedef {HealthPort} Instance */
+
 class HealthPort {
   #borrowed;
   #listener;
@@ -23,14 +25,11 @@ class HealthPort {
   }
 
   /**
-   * Opens it, where the options have one.
-   *
-   * @param {{ host: string, endpoints: { port?: number } }} options
+   * @param {{ host: string, port: number }} configured where the server is, and the port beside it
    * @param {Endpoints} endpoints
    * @param {(error: Error) => void} onError
    */
-  static async open({ host, endpoints: { port } }, endpoints, onError) {
-    if (port === undefined) return undefined;
+  static async open({ host, port }, endpoints, onError) {
     const healthPort = new HealthPort(endpoints, onError);
     await healthPort.#listener.open({ host: path.isAbsolute(host) ? '127.0.0.1' : host, port });
     healthPort.#borrowed.pretendToListen(() => healthPort.#listener.address());

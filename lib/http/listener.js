@@ -7,7 +7,9 @@
 const { once } = require('node:events');
 const { createServer } = require('node:net');
 const path = require('node:path');
-const { createError, reasonOf } = require('../errors.js');
+const { isBlocked, options } = require('./arrival.js');
+const { listenFailure } = require('./listen-failure.js');
+const { markOwn } = require('./own-servers.js');
 
 /** @typedef {{ host: string, port: number, exclusive?: boolean } | { path: string } | { fd: number }} Address */
 
@@ -21,46 +23,52 @@ function publicAddress({ host, port }, fd) {
   return path.isAbsolute(host) ? { path: host } : { host, port };
 }
 
-/** @param {Address} address */
-function nameOf(address) {
-  if ('fd' in address) return `the socket that systemd passed (${address.fd})`;
-  return 'path' in address ? address.path : `port ${address.port} of ${address.host}`;
-}
-
-/**
- * @param {Address} address
- * @param {unknown} cause
- */
-function listenFailure(address, cause) {
-  const name = nameOf(address);
-  const { code } = /** @type {NodeJS.ErrnoException} */ (cause);
-  if (code === 'EADDRINUSE') return createError('FLOTILLA_ERR_ADDRESS_IN_USE', [name], { cause });
-  return createError('FLOTILLA_ERR_LISTEN_FAILED', [name, reasonOf(cause)], { cause });
-}
-
 /** @typedef {Listener} Instance */
 
 class Listener {
   #server;
+  /** @type {any} the server whose options count */
+  #followed;
 
   /**
    * @param {(socket: import('node:net').Socket) => void} accept
    * @param {(error: Error) => void} onError told of what goes wrong while it listens
-   * @param {import('node:net').ServerOpts} [options]
+   * @param {import('node:net').ServerOpts} [given]
    */
-  constructor(accept, onError, options) {
+  constructor(accept, onError, given) {
     // The same as Node's HTTP server asks for its own: http decides itself what half-open means.
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, ...options }, accept);
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, ...given }, (socket) => {
+      // Node 20 has no such list.
+      if (isBlocked(this.#server, socket)) socket.destroy();
+      else accept(socket);
+    });
     this.onError = onError;
+    this.#server.on('drop', (dropped) => this.#followed?.emit('drop', dropped));
+  }
+
+  /**
+   * From now on connections are accepted as this server would accept them, by the options that it has then.
+   *
+   * @param {any} server
+   * @param {(option: string) => boolean} [counts]
+   */
+  follow(server, counts = () => true) {
+    if (!server) return;
+    this.#followed = server;
+    for (const name of options.filter(counts)) {
+      Object.defineProperty(this.#server, name, { get: () => this.#followed[name], configurable: true });
+    }
   }
 
   /** @param {Address} address */
   async open(address) {
+    // A port of this process alone is no address of an application.
+    if ('exclusive' in address) markOwn(this.#server);
     this.#server.listen(address);
     try {
       await once(this.#server, 'listening');
     } catch (cause) {
-      throw listenFailure(address, cause);
+      throw await listenFailure(address, cause);
     }
     this.#server.on('error', this.onError);
   }
@@ -75,4 +83,4 @@ class Listener {
   }
 }
 
-module.exports = { Listener, listenFailure, nameOf, publicAddress };
+module.exports = { Listener, publicAddress };

@@ -72,13 +72,14 @@ class Reception {
    *
    * @param {Application} application
    * @param {() => AddressInfo | string | null} [address] where its server seems to listen, if it does not
+   * @param {() => Promise<void> | undefined} [closing] told when its server is closed by the application itself
    */
-  admit(application, address) {
+  admit(application, address, closing) {
     const before = this.current;
     if (before && before !== application) this.#old.set(before, new Set(this.#responsesOf(before)));
     this.current = application;
     this.draining = false;
-    if (application.server) this.table.admit(application.server, address);
+    if (application.server) this.table.admit(application.server, address, closing);
   }
 
   /** @param {Connection} connection */

@@ -4,7 +4,7 @@
  * The primary opens no resource and makes no application. A restart raises a whole generation of workers beside the
  * old one, and only when all of it is ready do connections go there: those that are there follow, between two
  * requests. If it does not get ready, the old one has noticed nothing. Connections travel as those of `startServer` do,
- * and none passes through this process's event loop. If the primary dies, Node ends the workers.
+ * and none passes through this process's event loop. If the primary dies, the workers die with it.
  */
 
 /** @import { ServerState } from '../../index.js' */
@@ -15,17 +15,30 @@
 
 const { isIP } = require('node:net');
 const { setTimeout: pause } = require('node:timers/promises');
-const { createError } = require('../errors.js');
+const { isMainThread } = require('node:worker_threads');
 const { Balance } = require('../cluster/balance.js');
-const { checkMode, forwards } = require('../cluster/front.js');
+const { tellListening } = require('../cluster/forking.js');
+const { checkMode, forwards, wayOf } = require('../cluster/front.js');
 const { readError } = require('../cluster/messages.js');
+const { createError } = require('../errors.js');
 const { Endpoints } = require('../http/endpoints.js');
-const { HealthPort } = require('../http/health-port.js');
 const { Life } = require('./life.js');
+const { Showing, addressOf } = require('./showing.js');
 const { RollCall } = require('./roll-call.js');
+const { PRIMARY_SEAT } = require('../cluster/meters.js');
+const { Readings } = require('../cluster/readings.js');
+const { noopTelemetrySink } = require('../cluster/telemetry.js');
 const seats = require('../cluster/seat.js');
+const { sameWishMs } = require('./signals.js');
+const check = require('../base/check.js');
+const { later } = require('../base/lazy.js');
+const { Turns } = require('../base/turns.js');
 
-const pollMs = 100;
+/** Most servers need neither. */
+const healthPorts = later(() => require('../http/health-port.js'));
+const ticketKeys = later(() => require('../http/ticket-keys.js'));
+
+const MOST_WORKERS = 512;
 
 /**
  * @param {{ host: string, port: number, local?: string }} bound what the front says
@@ -45,10 +58,19 @@ class ClusteredService extends Life {
   #balance;
   /** @type {PublicAddress | undefined} */
   #address;
-  /** @type {InstanceType<typeof HealthPort> | undefined} */
+  /** @type {import('../http/health-port.js').Instance | undefined} */
   #healthPort;
   #endpoints;
   #rollCall;
+  #showing = new Showing(this);
+  /** Of this process, while it is shown. @type {import('../cluster/meters.js').Instance | undefined} */
+  #meter;
+  #generation = 0;
+  /** Where a sink wants to hear of them. @type {InstanceType<typeof Readings> | undefined} */
+  #readings;
+  #scalings = new Turns();
+  /** Made when the first worker asks. @type {import('../http/ticket-keys.js').Instance | undefined} */
+  #tickets;
   /** @type {Post[] | undefined} the workers of the generation that a restart has raised */
   #raised;
   /** @type {ServerState} */
@@ -83,6 +105,11 @@ class ClusteredService extends Life {
     });
   }
 
+  /** @override @param {string} text */
+  log(text) {
+    super.log(text, this.#server === seats.START_SERVER ? '' : this.name);
+  }
+
   #report() {
     return this.#rollCall.take(this.#balance?.pool);
   }
@@ -97,21 +124,77 @@ class ClusteredService extends Life {
 
   /** @param {number} [fd] */
   #makeBalance(fd) {
-    const { takesSockets, readyMs, endMs, refuses } = this.options.manner;
+    const { takesSockets, readyMs, refuses } = this.options.manner;
     return new Balance(this.#config, {
       takesSockets,
       fd,
-      workerEnv: ({ host, port, workerIndex }, generation) => {
-        const address = /** @type {PublicAddress} */ (this.#address);
-        return seats.environment({ server: this.#server, generation, address, workerIndex, host, port });
+      workerEnv: (seat, generation) => {
+        const { meters } = this.#showing;
+        meters.seat(seat.seat);
+        return { ...this.environmentOf(seat, generation), ...meters.environment() };
       },
       events: {
         failed: (error) => this.tell('error', error),
-        said: (post, message) => this.#heed(post, message),
-        engaged: (post) => this.#catchUp(post),
+        replaced: ({ seat, pid }) => this.log(`${seat.id} was replaced, by process ${pid}`),
+        said: (post, message) => this.heed(post, message),
+        engaged: (post) => this.#engaged(post),
+        changed: () => this.changed(),
+        ended: (post, why) => {
+          this.#readings?.ended(post);
+          this.#showing.meters.vacate(post.seat.seat);
+          this.#showing.countEnd(why);
+        },
       },
-      customs: { readyMs, endMs, polite: refuses },
+      customs: { readyMs, polite: refuses },
+      makeFront: this.makeFront,
     });
+  }
+
+  /**
+   * What is in the place of the front that the configuration asks for.
+   *
+   * @type {((options: import('../cluster/front.js').FrontOptions) => import('../cluster/front.js').Front) | undefined}
+   */
+  makeFront;
+
+  /**
+   * What a worker has to know.
+   *
+   * @param {import('../cluster/front.js').Seat} seat
+   * @param {number} generation
+   * @returns {import('../cluster/seat.js').WorkerSeat}
+   */
+  seatOf({ seat, host, port, workerIndex }, generation) {
+    const address = /** @type {PublicAddress} */ (this.#address);
+    return { server: this.#server, seat, generation, address, workerIndex, host, port };
+  }
+
+  /**
+   * @param {import('../cluster/front.js').Seat} seat
+   * @param {number} generation
+   * @returns {Record<string, string>}
+   */
+  environmentOf(seat, generation) {
+    return seats.environment(this.seatOf(seat, generation));
+  }
+
+  /** @param {number} workers how many there are to be */
+  async scaleTo(workers) {
+    // Two at a time would each count from what the other has not changed yet.
+    await this.#scalings.take(async () => {
+      await this.#pool.scale(workers);
+      this.#rollCall.wanted = workers;
+    });
+  }
+
+  /** How all workers are. */
+  reportAll() {
+    return this.#report();
+  }
+
+  /** What its workers are, while it is started. */
+  get pool() {
+    return this.#balance?.pool;
   }
 
   /**
@@ -119,15 +202,19 @@ class ClusteredService extends Life {
    * @param {number} [fd] a listening socket that was handed to this process
    */
   async start({ generation }, fd) {
+    if (!isMainThread) throw createError('FLOTILLA_ERR_MAIN_THREAD_ONLY', ['A server with workers']);
     this.state = 'starting';
+    this.#generation = generation;
     const balance = this.#makeBalance(fd);
     this.#balance = balance;
     try {
-      this.#healthPort = await HealthPort.open(this.options, this.#endpoints, (error) =>
-        this.tell('error', error),
-      );
+      await this.#openHealthPort();
       this.bound = await balance.front.bind();
       this.#address = publicAddressOf(this.bound);
+      await this.#show(balance);
+      if (this.#config.telemetry !== noopTelemetrySink) {
+        this.#readings = new Readings(this.#showing.meters, balance.sink, () => balance.pool.all);
+      }
       if (this.options.manner.waitsForAll) await balance.pool.replaceBy(await balance.pool.raise(generation));
       else await balance.pool.start(generation);
     } catch (error) {
@@ -137,7 +224,20 @@ class ClusteredService extends Life {
     this.state = 'ready';
     this.#setProbes();
     balance.open();
+    const { host, port } = this.bound;
+    const way = wayOf(this.#config, this.options.manner.takesSockets);
+    this.log(
+      `${this.#config.workers} workers serve ${host.startsWith('/') ? host : `${host}:${port}`}; ${way}`,
+    );
     this.tell('ready');
+  }
+
+  async #openHealthPort() {
+    const { host, endpoints } = this.options;
+    const { port } = endpoints;
+    if (port === undefined) return;
+    const tell = (/** @type {Error} */ error) => this.tell('error', error);
+    this.#healthPort = await healthPorts().HealthPort.open({ host, port }, this.#endpoints, tell);
   }
 
   /** Says what a probe is told while no worker takes its connection: this process lives, and so it is answered. */
@@ -157,12 +257,60 @@ class ClusteredService extends Life {
     this.#balance?.front.setProbes?.(probes.filter(({ path }) => path !== ''));
   }
 
+  /** @param {import('../cluster/balance.js').Instance} balance */
+  async #show({ front, pool }) {
+    if (!this.options.admin) return;
+    this.#meter = this.#showing.meters.meter(PRIMARY_SEAT);
+    this.#meter.start();
+    await this.#showing.open({
+      workers: () => {
+        const byPlace = pool.all.sort((one, other) => one.seat.workerIndex - other.seat.workerIndex);
+        return byPlace.map((post) => post.member());
+      },
+      primary: () => ({
+        id: 'primary',
+        seat: PRIMARY_SEAT,
+        pid: process.pid,
+        state: this.state,
+        generation: this.#generation,
+      }),
+      generation: () => this.#generation,
+      address: () => addressOf(this.bound),
+      report: () => this.#report(),
+      actions: {
+        restart: () => this.requestRestart(),
+        kill: (given) => this.#kill(given.worker),
+        scale: (given) => this.#scale(given.workers),
+      },
+      front: front.thread,
+    });
+  }
+
+  /** Ends a worker's process as a crash would. @param {unknown} worker its id */
+  #kill(worker) {
+    const post = this.#pool.all.find(({ seat, state }) => seat.id === worker && state !== 'ended');
+    if (!post) throw check.invalid('worker', 'the id of a worker, such as "worker-0"', worker);
+    post.kill();
+    return post.ended.then(() => {});
+  }
+
+  /** @param {unknown} workers */
+  #scale(workers) {
+    const wanted = check.whole(1, MOST_WORKERS)('workers', workers);
+    if (!this.wantsRequests) throw createError('FLOTILLA_ERR_SERVER_NOT_READY');
+    return this.scaleTo(wanted);
+  }
+
   async #close() {
     const balance = this.#balance;
     await balance?.close();
     balance?.end();
+    this.#readings?.stop();
+    this.#meter?.stop();
+    this.#showing.close();
     await this.#healthPort?.close();
-    this.#balance = this.#address = this.#healthPort = undefined;
+    this.#tickets?.end();
+    this.#balance = this.#address = this.#healthPort = this.#readings = undefined;
     this.#announced = false;
     this.state = 'stopped';
   }
@@ -178,9 +326,15 @@ class ClusteredService extends Life {
     try {
       this.#raised = await this.#pool.raise(generation);
     } catch (error) {
+      this.#showing.countRestart('failed');
       this.state = this.#before;
       throw error;
     }
+  }
+
+  /** Throws if the generation that `prepare` has raised is not whole any more. @override */
+  confirm() {
+    this.#pool.confirm(/** @type {Post[]} */ (this.#raised));
   }
 
   /** Somebody waits to stop it: a restart that takes as long as all workers take to get ready is not waited for. @override */
@@ -200,7 +354,10 @@ class ClusteredService extends Life {
   async replace() {
     const raised = /** @type {Post[]} */ (this.#raised);
     this.#raised = undefined;
+    this.#generation = raised[0].generation;
     await this.#pool.replaceBy(raised);
+    this.#showing.countRestart('succeeded');
+    this.log(`generation ${raised[0].generation} serves, with new workers`);
     this.state = 'ready';
     this.#setProbes();
     this.tell('restarted');
@@ -210,10 +367,14 @@ class ClusteredService extends Life {
    * @param {Post} post
    * @param {any} message whatever a worker sends, and it may be anything
    */
-  #heed(post, message) {
+  heed(post, message) {
     switch (message?.type) {
       case 'flotilla:error':
         return this.tell('error', readError(message));
+      case 'flotilla:asked-to-end':
+        // Where its whole group was told to, so is this process, and all workers end together.
+        setTimeout(() => this.#announced || this.#balance?.pool.release(post), sameWishMs);
+        return;
       case 'flotilla:drained':
         return this.#draining.get(post)?.();
       case 'flotilla:quiet':
@@ -221,6 +382,8 @@ class ClusteredService extends Life {
         return this.#letQuietGo();
       case 'flotilla:health':
         return this.#rollCall.heed(post, message);
+      case 'flotilla:ticket-keys-wanted':
+        return this.#tellKeys(post);
       case 'flotilla:how-is-all':
         return void this.#tellHealth(post, message.id);
     }
@@ -232,6 +395,22 @@ class ClusteredService extends Life {
    */
   async #tellHealth(post, id) {
     post.send({ type: 'flotilla:all-are', id, report: await this.#report() });
+  }
+
+  /** @param {Post} post that connections may go to from now on */
+  #engaged(post) {
+    // A program that was never written for this listens where it wants, and not at one place.
+    if (this.#address) tellListening(post.worker, this.#address);
+    this.#catchUp(post);
+  }
+
+  /** @param {Post} post whose sessions of TLS are to be taken up again by all workers, and by those of later generations */
+  #tellKeys(post) {
+    this.#tickets ??= new (ticketKeys().TicketKeys)();
+    const keys = this.#tickets;
+    const say = (/** @type {string} */ text) => ({ type: 'flotilla:ticket-keys', keys: text });
+    keys.change((text) => this.#balance?.pool.tell(say(text)));
+    post.send(say(keys.text));
   }
 
   /**
@@ -288,6 +467,9 @@ class ClusteredService extends Life {
     for (const { ended } of balance.pool.serving) ended.then(() => this.#balance && this.#letQuietGo());
     const answered = await balance.pool.stop();
     await this.#close();
+    // What an application reads from sockets of its own is not known here, nor whether it was answered.
+    if (this.options.manner.takesSockets) this.logStop(answered);
+    else this.log('stopped; connections ended with the application, which reads its requests itself');
     this.tell('stopped');
     return answered;
   }
@@ -302,13 +484,9 @@ class ClusteredService extends Life {
     if (this.options.shutdownDelayMs > 0) await pause(this.options.shutdownDelayMs);
   }
 
-  /** Resolves when the server is ready and its checks are well. */
-  async waitForReady() {
-    const end = performance.now() + this.options.readyTimeoutMs;
-    while (!(this.wantsRequests && (await this.#report()).status === 'healthy')) {
-      if (performance.now() >= end) throw createError('FLOTILLA_ERR_SERVER_NOT_READY');
-      await pause(pollMs);
-    }
+  /** @override */
+  async isWell() {
+    return (await this.#report()).status === 'healthy';
   }
 }
 

@@ -10,9 +10,11 @@
 /** @import { Resource } from '../../index.js' */
 
 const check = require('../base/check.js');
+const { checkSlips } = require('../base/option-names.js');
 const { defaultPort } = require('../cluster/config.js');
 const { lifecycleSeat } = require('../cluster/seat.js');
 const { createError, reasonOf } = require('../errors.js');
+const { checkFactory } = require('../http/kinds.js');
 
 /** @typedef {{ config: any, generation: number, destroy(): Promise<void>, [resource: string]: any }} AnyContext */
 /** @typedef {{ name: string, run: () => unknown }} Check `run` brings anything but `true` if all is not well */
@@ -137,7 +139,8 @@ function checkResources(resources) {
     if (takenNames.has(name)) {
       throw check.invalid('the name of a resource', `none of ${[...takenNames].join(', ')}`, name);
     }
-    const { open, close, check: looks } = check.record(`resources.${name}`, resource);
+    checkSlips(`resources.${name}`, check.record(`resources.${name}`, resource), ['open', 'close', 'check']);
+    const { open, close, check: looks } = resource;
     check.callable(`resources.${name}.open`, open);
     if (close !== undefined) check.callable(`resources.${name}.close`, close);
     if (looks !== undefined) check.callable(`resources.${name}.check`, looks);
@@ -156,11 +159,12 @@ function checkHealth({ health, resources }) {
 
 /** @param {any} config */
 function checkConfig(config) {
-  check.record('config', config);
+  // Fields of the user's own may stand beside: those that are near to one of these, too.
+  checkSlips('createContext', check.record('config', config), ['port', 'host', 'resources', 'health', 'app']);
   if (config.host !== undefined) check.text('host', config.host);
   if (config.resources !== undefined) checkResources(config.resources);
   if (config.health !== undefined) checkHealth(config);
-  if (config.app !== undefined) check.callable('app', config.app);
+  if (config.app !== undefined) checkFactory(config.app);
 }
 
 /** @param {unknown} configured */

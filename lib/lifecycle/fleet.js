@@ -8,6 +8,8 @@
 /** @import { AnyContext } from './context.js' */
 /** @import { AnyService as Service } from './life.js' */
 
+const { setImmediate: nextTurn } = require('node:timers/promises');
+const { channels } = require('../base/channels.js');
 const { createError } = require('../errors.js');
 const { freshContext, retire, usableContext } = require('./context.js');
 const signals = require('./signals.js');
@@ -31,6 +33,22 @@ function longestStep({ readyTimeoutMs, gracefulShutdownTimeoutMs }) {
   return readyTimeoutMs + 2 * gracefulShutdownTimeoutMs;
 }
 
+/**
+ * @param {Service[]} services
+ * @param {number} generation
+ * @returns {(error?: unknown) => void} tells how it has ended, and throws what it is given
+ */
+function tellRestart(services, generation) {
+  const about = { servers: services.map(({ name }) => name), generation };
+  const began = performance.now();
+  if (channels.restartStart.hasSubscribers) channels.restartStart.publish(about);
+  return (error) => {
+    const ended = { ...about, durationMs: performance.now() - began, ...(error !== undefined && { error }) };
+    if (channels.restartEnd.hasSubscribers) channels.restartEnd.publish(ended);
+    if (error !== undefined) throw error;
+  };
+}
+
 class Fleet {
   #turns = new Turns();
   #context;
@@ -45,9 +63,13 @@ class Fleet {
   constructor(context, services) {
     this.#context = context;
     this.#services = services;
+    for (const service of services) service.requestRestart = () => this.restart([service]);
     this.#listed = {
       stop: () => this.stop(this.#services),
       restart: () => this.restart(this.#services),
+      leave: () => {
+        for (const service of this.#services) service.leave();
+      },
       logger: services[0].options.logger,
     };
   }
@@ -143,8 +165,9 @@ class Fleet {
       // As the document has it, a restart stops and starts: a server that is stopped it only starts.
       if (started.length === 0) return this.#start(services);
       this.#tellSupervisor(systemd.reloading);
+      const tellEnd = tellRestart(started, this.#context.generation + 1);
       try {
-        await this.#restart(started);
+        await this.#restart(started).then(tellEnd, tellEnd);
       } finally {
         // Also after a restart that failed: the old generation serves on.
         this.#tellSupervisor(systemd.ready);
@@ -156,12 +179,32 @@ class Fleet {
   async #restart(services) {
     const fresh = freshContext(this.#context);
     const results = await Promise.allSettled(services.map((service) => service.prepare(fresh)));
-    if (results.some(({ status }) => status === 'rejected')) {
-      await Promise.all(services.map((service) => service.abandon()));
+    try {
       throwFirst(results);
+      // Two turns, so that this process has heard of every worker that has died by now.
+      for (let turn = 0; turn < 2; turn++) await nextTurn();
+      for (const service of services) service.confirm();
+    } catch (error) {
+      await Promise.all(services.map((service) => service.abandon()));
+      throw error;
     }
     this.#context = fresh;
     await Promise.all(services.map((service) => service.replace()));
+  }
+
+  /**
+   * Does something else with what is started, in its turn.
+   *
+   * @template T
+   * @param {() => Promise<T>} change
+   * @returns {Promise<T>}
+   */
+  alter(change) {
+    return this.#turns.take(async () => {
+      if (!this.#services.some(({ started }) => started))
+        throw createError('FLOTILLA_ERR_SERVER_NOT_STARTED', ['this']);
+      return change();
+    });
   }
 
   /** @param {Service[]} services */

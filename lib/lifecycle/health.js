@@ -9,6 +9,7 @@
 /** @import { HealthReport } from '../../index.js' */
 /** @import { Check } from './context.js' */
 
+const { memoryUsage } = require('../base/memory-usage.js');
 const within = require('../base/within.js');
 
 class Health {
@@ -56,7 +57,7 @@ class Health {
       status: healthy ? 'healthy' : 'unhealthy',
       checks,
       uptime: process.uptime(),
-      memory: process.memoryUsage(),
+      memory: memoryUsage(),
     };
   }
 }

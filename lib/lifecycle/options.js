@@ -3,8 +3,10 @@
 /** @import { LoggerLike, ResolvedServerConfig } from '../../index.js' */
 /** @import { AnyContext } from './context.js' */
 
-const { checked, defaultHost, serverConfig, wholeLogger } = require('../cluster/config.js');
+const { checkServerNames, checked, defaultHost, serverConfig, wholeLogger } = require('../cluster/config.js');
 const check = require('../base/check.js');
+const { checkFactory } = require('../http/kinds.js');
+const { checkNames } = require('../base/option-names.js');
 
 /**
  * @typedef {object} Options
@@ -19,6 +21,7 @@ const check = require('../base/check.js');
  * @property {boolean} installSignalHandlers
  * @property {boolean} systemd
  * @property {LoggerLike} logger
+ * @property {import('../../index.js').ResolvedAdminOptions | false} admin where it is shown
  * @property {ResolvedServerConfig} [balance] how connections go to workers, in a clustered server
  * @property {Manner} manner
  */
@@ -32,13 +35,10 @@ const check = require('../base/check.js');
  * @property {boolean} listens whether the application of each worker listens, on a port of its own
  * @property {boolean} takesSockets whether connections can be handed to the application
  * @property {number} readyMs how long a worker may take to get ready
- * @property {number} endMs how long one that was told to leave may take, before it is killed
  */
 
 /** A program gets this long to load, beside what its checks may take. */
 const loadingMs = 10_000;
-/** How much longer than its own deadline a worker may take to end, before it is killed. */
-const killAfterMs = 2000;
 
 const defaultTimes = {
   gracefulShutdownTimeoutMs: 5000,
@@ -77,7 +77,7 @@ function endpoints(given) {
   if (given === false) return { health: false, ready: false, live: false };
   const decided = { ...defaultPaths };
   if (given === undefined) return decided;
-  check.record('healthEndpoints', given);
+  checkNames('healthEndpoints', check.record('healthEndpoints', given), [...kinds, 'port']);
   /** @type {Options['endpoints']} */
   const all = { ...decided };
   for (const kind of kinds) {
@@ -99,42 +99,43 @@ function on(name, value) {
   return value === undefined ? true : check.flag(name, value);
 }
 
-/** @param {{ readyTimeoutMs: number, gracefulShutdownTimeoutMs: number }} times @returns {Manner} */
-const ofLifecycle = ({ readyTimeoutMs, gracefulShutdownTimeoutMs }) => ({
+/** @param {{ readyTimeoutMs: number }} times @returns {Manner} */
+const ofLifecycle = ({ readyTimeoutMs }) => ({
   waitsForAll: true,
   refuses: true,
   listens: false,
   // A server of the lifecycle takes them, whatever application stands behind it.
   takesSockets: true,
   readyMs: loadingMs + readyTimeoutMs,
-  // As long again as its requests may its resources take.
-  endMs: 2 * gracefulShutdownTimeoutMs + killAfterMs,
 });
 
 /**
  * @param {AnyContext} context
  * @param {any} given
+ * @param {string} what takes these options
  * @returns {Options}
  */
-function resolveOptions(context, given) {
-  check.record('options', given);
+function resolveOptions(context, given, what) {
+  checkServerNames(what, check.record('options', given));
   const app = given.app ?? context.config.app;
   if (app === undefined) {
     throw check.invalid('app', 'given, in the options or in the configuration of the context', app);
   }
   const { app: _app, ...asked } = given;
   // What is of a clustered server alone counts for nothing in another, but what is wrong is wrong.
-  const { port = context.config.port, host = context.config.host ?? defaultHost() } = checked(asked);
+  const known = checked(asked);
+  const { port = context.config.port, host = context.config.host ?? defaultHost() } = known;
   const decided = { port, host, ...times(given), logger: wholeLogger(given.logger) };
   return {
-    app: check.callable('app', app),
+    app: checkFactory(app),
     ...decided,
     endpoints: endpoints(given.healthEndpoints),
     installSignalHandlers: on('installSignalHandlers', given.installSignalHandlers),
     systemd: on('systemd', given.systemd),
+    admin: /** @type {Options['admin']} */ (known.admin ?? false),
     balance: given.workers === undefined ? undefined : serverConfig({ ...asked, ...decided }),
     manner: ofLifecycle(decided),
   };
 }
 
-module.exports = { killAfterMs, resolveOptions };
+module.exports = { resolveOptions };

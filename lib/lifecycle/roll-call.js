@@ -7,6 +7,7 @@
 /** @import { Instance as Pool } from '../cluster/pool.js' */
 /** @import { Instance as Post } from '../cluster/post.js' */
 
+const { memoryUsage } = require('../base/memory-usage.js');
 const { isFigure } = require('../cluster/messages.js');
 const within = require('../base/within.js');
 
@@ -17,7 +18,6 @@ class RollCall {
   /** Who was asked, and what takes the answer. @type {Map<number, { post: Post, answer: (report: any) => void }>} */
   #questions = new Map();
   #ids = 0;
-  #wanted;
   #patienceMs;
 
   /**
@@ -25,14 +25,15 @@ class RollCall {
    * @param {number} healthCheckTimeoutMs
    */
   constructor(wanted, healthCheckTimeoutMs) {
-    this.#wanted = wanted;
+    /** How many workers there should be. */
+    this.wanted = wanted;
     this.#patienceMs = healthCheckTimeoutMs + onTheWayMs;
   }
 
   /** @param {Pool | undefined} pool @returns {Promise<HealthReport>} */
   async take(pool) {
     const reports = await Promise.all((pool?.serving ?? []).map((post) => this.#ask(post)));
-    return combined(reports, this.#wanted);
+    return combined(reports, this.wanted);
   }
 
   /** @param {Post} post */
@@ -68,7 +69,7 @@ function readReport(told) {
  * @param {number} wanted
  */
 function combined(reports, wanted) {
-  const memory = /** @type {any} */ (process.memoryUsage());
+  const memory = /** @type {any} */ (memoryUsage());
   /** @type {Record<string, boolean>} */
   const checks = {};
   for (const report of reports) {

@@ -5,7 +5,7 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (
 );
 const check = require('../base/check.js');
 const { lifetimeOf } = require('./context.js');
-const { createError } = require('../errors.js');
+const { refuseWorker } = require('../cluster/foreign.js');
 const { Fleet } = require('./fleet.js');
 const { resolveOptions } = require('./options.js');
 const { Lifecycle, Server } = require('./server.js');
@@ -24,13 +24,14 @@ const { WorkerService } = require('./worker-service.js');
  * @returns {import('./life.js').AnyService}
  */
 function makeService(context, given, name) {
-  const options = resolveOptions(context, given);
+  const what = name === undefined ? 'createServer' : `the server "${name}" of createServers`;
+  const options = resolveOptions(context, given, what);
   const number = nextServer();
   if (lifecycleSeat?.server === number) return new WorkerService(options, name, lifecycleSeat);
   if (lifecycleSeat) return new AbsentService(options, name);
   // A worker of somebody else's cluster, PM2's for one, cannot have workers of its own.
   if (options.balance && cluster.isWorker) {
-    throw createError('FLOTILLA_ERR_PRIMARY_ONLY', ['a server with `workers`']);
+    throw refuseWorker('a server with `workers`');
   }
   return options.balance ? new ClusteredService(options, name, number) : new Service(options, name);
 }

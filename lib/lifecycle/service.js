@@ -11,20 +11,23 @@
 /** @import { Options } from './options.js' */
 
 const { setTimeout: pause } = require('node:timers/promises');
+const { memoryUsage } = require('../base/memory-usage.js');
+const { CLOSING_MS } = require('../cluster/messages.js');
 const { createError } = require('../errors.js');
 const { makeApplication } = require('../http/application.js');
 const { acquire, lifetimeOf, release } = require('./context.js');
 const { Endpoints } = require('../http/endpoints.js');
 const { Health } = require('./health.js');
-const { HealthPort } = require('../http/health-port.js');
-const { Life } = require('./life.js');
+const { Life, POLL_MS } = require('./life.js');
 const { Listener, publicAddress } = require('../http/listener.js');
 const { Reception } = require('../http/reception.js');
+const { drop, isFull } = require('../http/arrival.js');
+const { Showing, addressOf } = require('./showing.js');
+const { TicketKeys, wantsTicketKeys } = require('../http/ticket-keys.js');
+const { later } = require('../base/lazy.js');
 const within = require('../base/within.js');
 
-const healthPollMs = 100;
-/** Resources get this long to close, also where requests have used the whole grace period up. */
-const leastClosingMs = 1000;
+const healthPorts = later(() => require('../http/health-port.js'));
 
 /**
  * What answers the requests of a server until a restart replaces it: an application, and the context that it stands on.
@@ -51,6 +54,7 @@ const isWell = async ({ health }) => Object.values(await health.outcomes()).ever
  * @property {(address: import('../http/listener.js').Address) => Promise<void>} open
  * @property {() => import('node:net').AddressInfo | string | null} address
  * @property {boolean} [isReal] whether the application listens itself, and need not seem to
+ * @property {(server: any) => void} [follow] whose options count for connections that come from now on
  * @property {() => Promise<void>} close
  */
 
@@ -59,12 +63,19 @@ const isWell = async ({ health }) => Object.values(await health.outcomes()).ever
 class Service extends Life {
   /** @type {Generation | undefined} */
   generation;
+  /** @type {import('../http/ticket-keys.js').Instance | undefined} made with the first server of TLS, and kept over restarts */
+  tickets;
   /** @type {Entrance | undefined} */
   #listener;
-  /** @type {InstanceType<typeof HealthPort> | undefined} */
+  /** @type {import('../http/health-port.js').Instance | undefined} */
   #healthPort;
   /** @type {InstanceType<typeof Reception>} */
   #reception;
+  /** @type {InstanceType<typeof Showing> | undefined} where it is a server of one process */
+  #showing;
+  /** @type {import('../cluster/meters.js').Instance | undefined} */
+  #meter;
+  #isMetered = false;
   /** @type {Generation | undefined} what a restart has made so far */
   #prepared;
   /** Lets a restart fail that is not ready yet. */
@@ -97,7 +108,7 @@ class Service extends Life {
   /** @returns {Promise<import('../../index.js').HealthReport>} */
   async report() {
     if (this.generation) return this.generation.health.report();
-    const { uptime, memoryUsage } = process;
+    const { uptime } = process;
     return { status: 'unhealthy', checks: {}, uptime: uptime(), memory: memoryUsage() };
   }
 
@@ -109,8 +120,57 @@ class Service extends Life {
     return new Listener(accept, (error) => this.tell('error', error));
   }
 
+  /**
+   * What counts its requests; nothing where nobody could ever see it.
+   *
+   * @returns {import('../cluster/meters.js').Instance | undefined}
+   */
+  makeMeter() {
+    if (!this.options.admin) return undefined;
+    this.#showing = new Showing(this);
+    return this.#showing.meters.meter(0);
+  }
+
+  #startMeter() {
+    if (!this.#meter) {
+      this.#meter = this.makeMeter();
+      this.#meter?.watch(this.table, () => this.generation?.application.server !== undefined);
+    }
+    this.#isMetered = true;
+    this.#meter?.start();
+  }
+
+  async #show() {
+    await this.#showing?.open({
+      workers: () => [
+        {
+          id: 'server',
+          seat: 0,
+          pid: process.pid,
+          state: this.state,
+          generation: this.generation?.context.generation ?? 0,
+        },
+      ],
+      generation: () => this.generation?.context.generation ?? 0,
+      address: () => addressOf({ host: this.options.host, port: this.getPort() }),
+      report: () => this.report(),
+      actions: { restart: () => this.requestRestart() },
+    });
+  }
+
   async healthPort() {
-    return HealthPort.open(this.options, this.endpoints, (error) => this.tell('error', error));
+    const { host, endpoints } = this.options;
+    const { port } = endpoints;
+    if (port === undefined) return undefined;
+    const tell = (/** @type {Error} */ error) => this.tell('error', error);
+    return healthPorts().HealthPort.open({ host, port }, this.endpoints, tell);
+  }
+
+  /** @returns {Promise<import('../http/ticket-keys.js').Instance | undefined>} by which sessions of TLS are taken up again */
+  async ticketKeys() {
+    this.tickets ??= new TicketKeys();
+    this.tickets.change();
+    return this.tickets;
   }
 
   getPort() {
@@ -132,7 +192,10 @@ class Service extends Life {
     this.#busyWith = context;
     await acquire(context);
     try {
-      const application = await makeApplication(this.options.app, context, this.options.manner.listens);
+      const { app, manner } = this.options;
+      const tell = (/** @type {Error} */ error) => this.tell('error', error);
+      const application = await makeApplication(app, context, manner.listens, tell);
+      if (wantsTicketKeys(application.server)) (await this.ticketKeys())?.serve(application.server);
       const checks = () => lifetimeOf(context).checks();
       return { context, application, health: new Health(checks, this.options.healthCheckTimeoutMs) };
     } catch (error) {
@@ -158,13 +221,13 @@ class Service extends Life {
     for (;;) {
       const left = Math.max(end - performance.now(), 0);
       if (await within(left, isWell(generation), () => false)) return;
-      if (performance.now() >= end) throw await this.#notReady(generation);
-      await pause(Math.min(healthPollMs, left), undefined, { ref: false });
+      if (performance.now() >= end) throw await this.notReady(generation);
+      await pause(Math.min(POLL_MS, left), undefined, { ref: false });
     }
   }
 
-  /** @param {Generation | undefined} generation */
-  async #notReady(generation) {
+  /** @override @param {Generation | undefined} [generation] */
+  async notReady(generation = this.generation) {
     const outcomes = (await generation?.health.outcomes()) ?? {};
     const failed = Object.keys(outcomes).filter((name) => !outcomes[name]);
     const cause = failed.length > 0 ? new Error(`Not well: ${failed.join(', ')}`) : undefined;
@@ -177,12 +240,14 @@ class Service extends Life {
    */
   async start(context, fd) {
     this.state = 'starting';
+    this.#startMeter();
     /** @type {Generation | undefined} */
     let generation;
     try {
       generation = await this.#generate(context);
       await this.#listen(generation, fd);
       await this.#untilWell(generation);
+      await this.#show();
     } catch (error) {
       await this.#close();
       if (generation) await this.#discard(generation);
@@ -201,9 +266,12 @@ class Service extends Life {
     this.#healthPort = await this.healthPort();
     this.generation = generation;
     const accept = (/** @type {import('node:net').Socket} */ socket) => {
-      if (!this.generation?.application.server?.emit('connection', socket)) socket.destroy();
+      const server = this.generation?.application.server;
+      if (server && isFull(server, this.table.accepted)) drop(server, socket);
+      else if (!server?.emit('connection', socket)) socket.destroy();
     };
     this.#listener = this.entrance(accept);
+    this.#listener.follow?.(generation.application.server);
     await this.#listener.open(publicAddress(this.options, fd));
     this.#admit(generation);
   }
@@ -212,8 +280,19 @@ class Service extends Life {
   #admit(generation) {
     this.generation = generation;
     const { application } = generation;
+    this.#listener?.follow?.(application.server);
     const seeming = this.#listener?.isReal ? undefined : () => this.#listener?.address() ?? null;
-    this.#reception.admit(application, seeming);
+    this.#reception.admit(application, seeming, () => this.closedByApplication());
+    this.#meter?.sample();
+  }
+
+  /**
+   * The application has closed its server, which stays open for the generations after it.
+   *
+   * @returns {Promise<void> | undefined} of a server that is closed with its last connection: resolves when that has gone
+   */
+  closedByApplication() {
+    return undefined;
   }
 
   /** Closes the sockets that listen, and every connection. */
@@ -222,6 +301,10 @@ class Service extends Life {
     await this.#reception.closeAll();
     await closed;
     await this.#healthPort?.close();
+    if (this.#isMetered) this.#meter?.stop();
+    this.#isMetered = false;
+    this.#showing?.close();
+    this.tickets?.end();
     this.#listener = this.#healthPort = this.generation = undefined;
   }
 
@@ -246,6 +329,7 @@ class Service extends Life {
     } catch (error) {
       // What is made after it was given up is closed then.
       if (!this.#prepared) generating.then((late) => this.#discard(late)).catch(() => {});
+      this.#showing?.countRestart('failed');
       await this.abandon();
       throw error;
     } finally {
@@ -283,6 +367,8 @@ class Service extends Life {
       // The new one serves: the restart has succeeded, whatever becomes of the old one.
       this.tell('error', /** @type {Error} */ (error));
     }
+    this.#showing?.countRestart('succeeded');
+    this.log(`generation ${next.context.generation} serves`);
     this.state = 'ready';
     this.tell('restarted');
   }
@@ -361,13 +447,13 @@ class Service extends Life {
     const answered = await this.#finish(
       part ? this.#reception.empty() : this.#reception.quiet(),
       () => this.#reception.cut(generation.application),
-      () => (part ? this.#part(part) : this.#reception.drain()),
+      () => (part ? void this.part(part) : this.#reception.drain()),
     );
     // Until then requests are refused, and no connection is.
     if (!part) await this.othersQuiet(Math.max(grace - (performance.now() - begun), 0));
     this.state = 'stopping';
     const listenerClosed = this.#listener?.close();
-    const left = Math.max(grace - (performance.now() - begun), Math.min(grace, leastClosingMs));
+    const left = Math.max(grace - (performance.now() - begun), Math.min(grace, CLOSING_MS));
     try {
       await this.#reception.closeAll();
       await listenerClosed;
@@ -375,15 +461,20 @@ class Service extends Life {
     } finally {
       await this.#close();
       this.state = 'stopped';
+      this.logStop(answered);
       this.tell('stopped');
     }
     return answered;
   }
 
-  /** @param {Leave} leave */
-  #part({ begin, ...parting }) {
+  /**
+   * @param {Leave} leave
+   * @returns {Promise<void>} resolves when no connection is left
+   */
+  part({ begin, ...parting }) {
     this.#reception.part(parting);
     begin?.();
+    return this.#reception.empty();
   }
 
   /**
@@ -407,16 +498,9 @@ class Service extends Life {
     return performance.now();
   }
 
-  /** Resolves when the server is ready and its checks are well. */
-  async waitForReady() {
-    const end = performance.now() + this.options.readyTimeoutMs;
-    for (;;) {
-      const { generation, state } = this;
-      if (generation && (state === 'ready' || state === 'restarting')) return this.#untilWell(generation);
-      const left = end - performance.now();
-      if (left <= 0) throw await this.#notReady(generation);
-      await pause(Math.min(healthPollMs, left));
-    }
+  /** @override */
+  async isWell() {
+    return this.generation !== undefined && (await isWell(this.generation));
   }
 }
 

@@ -1,22 +1,24 @@
 /**
- * `startServer`, `stopServer` and `restartServer`: a clustered server of the lifecycle whose application is there already,
- * made by one call. There is one in a process; the program runs again in each worker, and calls the same there.
+ * `startServer`, `stopServer` and `restartServer`: a clustered server of the lifecycle, made by one call from an application
+ * that is there already, or from a factory, which is called in workers alone. There is one in a process; the program runs
+ * again in each worker, and calls the same there.
  */
 
-/** @import { ResolvedServerConfig, ServerApp, ServerConfigInput, StartServerResult } from '../../index.js' */
+/** @import { FromEnvironment, ResolvedServerConfig, ServerApp, ServerConfigInput, StartServerResult } from '../../index.js' */
 /** @import { Options } from './options.js' */
 
 const cluster = /** @type {import('node:cluster').Cluster} */ (
   /** @type {unknown} */ (require('node:cluster'))
 );
+const { isDeepStrictEqual } = require('node:util');
 const { setServerConfig } = require('../cluster/config.js');
+const { refuseWorker } = require('../cluster/foreign.js');
 const { START_SERVER, startServerSeat: seat } = require('../cluster/seat.js');
 const { createError } = require('../errors.js');
-const { checkApp, takesSockets } = require('../http/application.js');
+const { checkApp, factoryOf, isFactory, onlyListens, takesSockets } = require('../http/kinds.js');
 const { ClusteredService } = require('./clustered-service.js');
 const { createContext } = require('./context.js');
 const { Fleet } = require('./fleet.js');
-const { killAfterMs } = require('./options.js');
 const { WorkerService } = require('./worker-service.js');
 
 /** How long a worker may take to get ready. */
@@ -25,6 +27,7 @@ const readyMs = 30_000;
 /**
  * @typedef {object} Running
  * @property {unknown} app
+ * @property {object} asked the options that it was called with
  * @property {InstanceType<typeof ClusteredService> | InstanceType<typeof WorkerService>} service
  * @property {InstanceType<typeof Fleet>} fleet
  * @property {Promise<StartServerResult>} started
@@ -41,9 +44,9 @@ let stopping;
  * @returns {Options}
  */
 function optionsFor(app, config) {
-  const { host, port, gracefulShutdownTimeoutMs, installSignalHandlers, logger } = config;
+  const { host, port, gracefulShutdownTimeoutMs, installSignalHandlers, logger, admin } = config;
   return {
-    app: () => app,
+    app: factoryOf(app),
     host,
     port,
     gracefulShutdownTimeoutMs,
@@ -54,38 +57,53 @@ function optionsFor(app, config) {
     installSignalHandlers,
     systemd: false,
     logger,
+    admin,
     balance: config,
     manner: {
       waitsForAll: false,
       refuses: false,
-      listens: true,
-      takesSockets: takesSockets(app),
+      // What a factory will make, or has listen, is not known here: it is taken as the lifecycle takes any application.
+      listens: !isFactory(app) && !(onlyListens(app) && takesSockets(app)),
+      takesSockets: isFactory(app) || takesSockets(app),
       readyMs,
-      endMs: gracefulShutdownTimeoutMs + killAfterMs,
     },
   };
 }
 
 /**
  * @param {ServerApp} app
- * @param {ServerConfigInput} [nextConfig]
+ * @param {FromEnvironment<ServerConfigInput>} [nextConfig]
  * @returns {Promise<StartServerResult>}
  */
 async function startServer(app, nextConfig = {}) {
   checkApp(app);
   await stopping;
-  // Another call with the same application is the same wish.
-  if (running && running.app === app) return running.started;
-  if (running) throw createError('FLOTILLA_ERR_SERVER_STARTED');
-  if (!cluster.isPrimary && !seat) throw createError('FLOTILLA_ERR_PRIMARY_ONLY', ['startServer()']);
-  return run(app, setServerConfig(nextConfig));
+  if (running) {
+    // Another call with the same application, and nothing else, is the same wish.
+    if (running.app === app && isAmong(nextConfig, running.asked)) return running.started;
+    throw createError('FLOTILLA_ERR_SERVER_STARTED', [
+      'startServer serves one application, with one set of options; createServers serves several',
+    ]);
+  }
+  if (!cluster.isPrimary && !seat) throw refuseWorker('startServer()');
+  return run(app, setServerConfig(nextConfig), nextConfig);
 }
+
+/**
+ * Whether every option that is given is given with the same value there too.
+ *
+ * @param {any} options
+ * @param {any} others
+ */
+const isAmong = (options, others) =>
+  Object.keys(options).every((name) => isDeepStrictEqual(options[name], others[name]));
 
 /**
  * @param {ServerApp} app
  * @param {ResolvedServerConfig} config
+ * @param {object} asked
  */
-async function run(app, config) {
+async function run(app, config, asked) {
   const options = optionsFor(app, config);
   const context = createContext({ port: config.port });
   const service = seat
@@ -93,7 +111,7 @@ async function run(app, config) {
     : new ClusteredService(options, START_SERVER, START_SERVER);
   const fleet = new Fleet(context, [service]);
   const started = fleet.start([service]).then(() => resultOf(service, config));
-  const mine = { app, service, fleet, started };
+  const mine = { app, asked, service, fleet, started };
   running = mine;
   try {
     return await started;
@@ -108,14 +126,13 @@ async function run(app, config) {
  * @param {ResolvedServerConfig} config
  * @returns {StartServerResult}
  */
-function resultOf(service, { workers, logger }) {
+function resultOf(service, { workers }) {
   const { pid } = process;
   if (service instanceof WorkerService) {
     const { host, workerIndex } = /** @type {NonNullable<typeof seat>} */ (seat);
     return { mode: 'worker', pid, host, port: service.port, workerIndex, workerPort: service.port };
   }
   const { host, port } = service.bound;
-  logger.info(`flotilla: ${workers} workers serve ${host.startsWith('/') ? host : `${host}:${port}`}`);
   return { mode: 'primary', pid, host, port, workers };
 }
 

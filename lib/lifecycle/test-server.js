@@ -2,7 +2,7 @@
  * `testServer`: a started server for one test, which stops when that test has ended.
  *
  * The test runner is found by what it leaves in the process: vitest its interface in a global, node:test its
- * module. Neither is loaded by us, so that a program without tests never pays for one.
+ * module, Jest its state under a symbol. None is loaded by us, so that a program without tests never pays for one.
  */
 
 /** @import { TestServer as Contract, TestServerOptions } from '../../index.js' */
@@ -10,7 +10,10 @@
 const check = require('../base/check.js');
 const { createContext } = require('./context.js');
 const { createError } = require('../errors.js');
+const { factoryOf } = require('../http/kinds.js');
 const { Fleet } = require('./fleet.js');
+// Jest has a name of its own in every module.
+const ofJestItself = require('./jest.js');
 const { resolveOptions } = require('./options.js');
 const { Server } = require('./server.js');
 const { Service } = require('./service.js');
@@ -58,6 +61,9 @@ function ofNodeTest() {
   return (callback) => require('node:test').after(callback);
 }
 
+/** @returns {Register | undefined} */
+const ofJest = () => (ofJestItself.isJest() ? ofJestItself.onTestEnd : undefined);
+
 function wholeStack() {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = Number.POSITIVE_INFINITY;
@@ -94,15 +100,13 @@ async function testServer(app, { test, ...options } = {}) {
     if (name in options)
       throw check.invalid(`options.${name}`, 'left out', /** @type {any} */ (options)[name]);
   }
-  const register = test === undefined ? (ofVitest() ?? ofNodeTest()) : ofContext(test);
-  const context = createContext({ port: 0, app: () => app });
-  const decided = resolveOptions(context, {
-    host: '127.0.0.1',
-    installSignalHandlers: false,
-    systemd: false,
-    ...options,
-  });
+  const register = test === undefined ? (ofVitest() ?? ofNodeTest() ?? ofJest()) : ofContext(test);
+  const context = createContext({ port: 0, app: factoryOf(app) });
+  const ofTests = { host: '127.0.0.1', installSignalHandlers: false, systemd: false };
+  const decided = resolveOptions(context, { ...ofTests, ...options }, 'testServer');
   const service = new Service(decided);
+  // What a test says is its own.
+  service.log = () => {};
   const server = new TestServer(new Fleet(context, [service]), service);
   register?.(() => server.stop());
   await server.start();

@@ -3,21 +3,28 @@
  * and whose end the primary decides.
  *
  * When it leaves so that another generation takes its place, its connections go on there as they fall idle. If the
- * primary dies, Node ends this process.
+ * primary dies, this process dies with it.
  */
 
 /** @import { Socket } from 'node:net' */
 /** @import { AnyContext } from './context.js' */
 /** @import { WorkerSeat } from '../cluster/seat.js' */
 
+const { invalidArgument } = require('../base/argument.js');
 const { createError } = require('../errors.js');
-const { failed, tellPrimary } = require('../cluster/messages.js');
+const { IDLE_MS, failed, tellPrimary } = require('../cluster/messages.js');
 const { Reporter, reportEveryMs } = require('../cluster/reporter.js');
 const { Service } = require('./service.js');
 const within = require('../base/within.js');
 const { Entrance, forwarded, itself } = require('../cluster/entrances.js');
+const { arriveForwarded } = require('../http/arrival.js');
 const { behindProxy } = require('../http/proxy-header.js');
-const { rendezvous } = require('../cluster/seat.js');
+const { meterOfWorker } = require('../cluster/meters.js');
+const { meters, rendezvous } = require('../cluster/seat.js');
+const { sharedTicketKeys } = require('./shared-keys.js');
+
+/** How long a primary may take to answer. */
+const answerMs = 1000;
 
 class WorkerService extends Service {
   #seat;
@@ -32,10 +39,17 @@ class WorkerService extends Service {
   #announced = false;
   /** Whether it was the primary that told this worker to leave. */
   #toldToLeave = false;
+  /** Where the application has closed its server: until the last connection has gone. @type {Promise<void> | undefined} */
+  #retired;
   #othersQuiet = () => {};
   /** @type {Map<number, (report: any) => void>} */
   #questions = new Map();
   #ids = 0;
+  /** Where nobody is there who would decide on its end. */
+  #leaveAlone = () => {
+    const withinMs = this.options.gracefulShutdownTimeoutMs;
+    if (!this.#announced) this.#leave({ lingerMs: IDLE_MS, withinMs, moves: true });
+  };
 
   /**
    * @param {import('./options.js').Options} options
@@ -49,9 +63,12 @@ class WorkerService extends Service {
     this.#config = /** @type {import('../../index.js').ResolvedServerConfig} */ (options.balance);
   }
 
+  /** Its primary says what becomes of the server. @override */
+  log() {}
+
   /** @override */
   get wantsRequests() {
-    return super.wantsRequests && !this.#announced;
+    return super.wantsRequests && !this.#announced && this.#retired === undefined;
   }
 
   /** @override */
@@ -76,19 +93,37 @@ class WorkerService extends Service {
     const { allowHalfOpen, proxyProtocol } = this.#config;
     const { application } = /** @type {import('./service.js').Generation} */ (this.generation);
     const handOff = rendezvous === undefined ? undefined : { rendezvous, allowHalfOpen, table: this.table };
+    const { blockList } = /** @type {any} */ (application.server ?? {});
+    if (this.options.manner.listens && !handOff && blockList)
+      throw invalidArgument(
+        'blockList',
+        "with mode 'handoff': a forwarded connection shows no client",
+        blockList,
+      );
     if (this.options.manner.listens)
-      return new Entrance(this.#seat, { application, handOff, listening: itself(application) });
-    if (handOff) return new Entrance(this.#seat, { application, handOff, bring: accept });
+      return new Entrance(this.#seat, { application, handOff, listening: itself(application), isReal: true });
+    if (handOff) return new Entrance(this.#seat, { application, handOff });
     // What can only listen reads the header itself, where it was asked for.
     const keepsHeader = application.carries !== undefined && proxyProtocol !== false;
-    const take = keepsHeader ? accept : (/** @type {Socket} */ socket) => behindProxy(socket, accept);
-    const listening = forwarded(take, (error) => this.tell('error', error));
-    return new Entrance(this.#seat, { application, listening, bring: accept });
+    const arrived = (/** @type {Socket} */ socket) => arriveForwarded(application.server, socket, accept);
+    const take = keepsHeader ? accept : (/** @type {Socket} */ socket) => behindProxy(socket, arrived);
+    const listening = forwarded(application, take, (error) => this.tell('error', error));
+    return new Entrance(this.#seat, { application, listening });
+  }
+
+  /** @override */
+  ticketKeys() {
+    return sharedTicketKeys();
   }
 
   /** @override */
   async healthPort() {
     return undefined;
+  }
+
+  /** @override */
+  makeMeter() {
+    return meterOfWorker(meters, this.#seat.seat);
   }
 
   /** @override @returns {Promise<import('../../index.js').HealthReport>} that of all workers */
@@ -109,6 +144,8 @@ class WorkerService extends Service {
   /** @override @param {AnyContext} context */
   async start(context) {
     process.on('message', this.#heed);
+    // Where that was not what the program wanted, Node has ended this process already.
+    process.once('disconnect', this.#leaveAlone);
     try {
       await super.start(context);
     } catch (error) {
@@ -146,9 +183,26 @@ class WorkerService extends Service {
   async stop(part = this.options.manner.refuses ? undefined : { lingerMs: 0, moves: false }) {
     clearInterval(this.#beat);
     this.#reporter?.stop();
-    // Where it ends of its own accord, another worker takes its place.
-    if (this.started && !this.#toldToLeave) tellPrimary({ type: 'flotilla:leaving' });
+    // Where it was not told to, another worker takes its place.
+    if (this.started) tellPrimary({ type: 'flotilla:leaving' });
     return super.stop(part);
+  }
+
+  /** As in a cluster of Node's, no connection comes here any more, and this process goes on. @override */
+  closedByApplication() {
+    if (this.state !== 'ready') return this.#retired;
+    if (!this.#retired) {
+      tellPrimary({ type: 'flotilla:leaving' });
+      const begin = () => this.#entrance?.part(Number.POSITIVE_INFINITY);
+      this.#retired = this.part({ lingerMs: IDLE_MS, moves: true, begin });
+    }
+    return this.#retired;
+  }
+
+  /** Somebody else than the primary wants it: the primary says when, unless it is too busy to. @override */
+  leave() {
+    tellPrimary({ type: 'flotilla:asked-to-end' });
+    setTimeout(this.#leaveAlone, answerMs).unref();
   }
 
   /** @override @param {number} withinMs */

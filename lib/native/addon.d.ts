@@ -32,6 +32,15 @@ export interface ScopeManager {
 
 // The balancer's choices and heads, for `lib/cluster/`.
 
+/** Whether the system lets processes share memory, without which no connection is handed over. */
+export declare function sharesMemory(): boolean;
+/** The place of the worker, among these, that a visitor belongs to; -1 where it cannot be told. */
+export declare function chooseSticky(
+  by: string,
+  head: Uint8Array,
+  address: string | undefined,
+  workers: Uint32Array,
+): number;
 /** `table` holds six figures a candidate. The place of the chosen one, or -1. */
 export declare function chooseBackend(
   strategy: number,
@@ -47,6 +56,13 @@ export declare function readServerName(bytes: Uint8Array, limit: number): string
 
 /** Sends a message to the socket of the supervisor of this process. Whether that could be done. */
 export declare function supervisorNotify(socket: string, message: string): boolean;
+/** Has native threads tell on stderr what they do: the bits of their places in `constants().traced`. */
+export declare function traceThreads(threads: number): void;
+/** Has the kernel kill this process when its parent dies. Whether it will, and that is the parent; on Linux alone. */
+export declare function dieWith(parent: number): boolean;
+
+/** The user at the other end of a Unix socket; nothing where the system does not say it, or `fd` is no such socket. */
+export declare function peerUser(fd: number): number | undefined | null;
 
 /** A thread that accepts connections, and gives them to workers, or forwards their bytes. */
 export declare class NativeFront {
@@ -60,8 +76,10 @@ export declare class NativeFront {
       inspectionMs: number;
       headLimit: number;
       answerMs: number;
-      /** One of these. `rendezvous` is the name under which workers find the thread. */
-      handoff?: { rendezvous: string; rebalance: boolean };
+      /** What visitors are told apart by, where each has its worker. */
+      sticky?: string;
+      /** One of these. */
+      handoff?: { rebalance: boolean };
       /** `header` is 0, or the version of the PROXY protocol. */
       proxy?: { halfOpen: boolean; header: number };
     },
@@ -81,7 +99,11 @@ export declare class NativeFront {
   setProbes(paths: string[], statuses: number[], bodies: string[]): void;
   close(): void;
   stop(): void;
-  seated(seat: number, pid: number): void;
+  /** The descriptor that the process of a seat has to inherit; below zero, the number of the system's error. */
+  rendezvous(seat: number): number;
+  /** Meets the process of a seat over the descriptor that it has inherited for another front. */
+  meet(seat: number, other: NativeFront): void;
+  seated(seat: number, pid: number, worker: number): void;
   /** Whether the address is one that connections can be forwarded to. */
   ready(seat: number, host: string, port: number): boolean;
   withdraw(seat: number): void;
@@ -97,26 +119,78 @@ export declare class NativeFront {
 
 /** A worker's end of the queue. */
 export declare class NativeHandoffWorker {
-  /** 0, or the number of the system's error. */
-  join(rendezvous: string, onWaiting: () => void): number;
+  /**
+   * With the descriptor that was inherited, and that `stays` where others join there after it. Gives 0, or the number of the
+   * system's error.
+   */
+  join(rendezvous: number, onWaiting: () => void, stays?: boolean): number;
   /** Left, in flight, to shed, awake since: in memory that the primary reads. */
   numbers(): Float64Array | null;
-  /** A descriptor; -1 where none waits, -2 where this process can have none. */
+  /**
+   * A descriptor, and `TOLD`, where it comes from another worker or belongs to a visitor; -1 where none waits, -2 where this
+   * process can have none.
+   */
   take(): number;
+  /**
+   * Of the last such one: for how many milliseconds it may stay idle, -1 where nobody knows, nothing where it has not
+   * moved; and the number of its visitor, or 0.
+   */
+  told(): [number | null | undefined, number];
   /** Whether to be told of connections that wait. */
   listen(wanted: boolean): void;
-  /** With the place where the primary holds it, or -1. */
-  give(descriptor: number, place: number): boolean;
+  /** With the place where the primary holds it, or -1, the milliseconds that it may stay idle, and its visitor, or 0. */
+  give(descriptor: number, place: number, idleMs: number, visitor: number): boolean;
   /** How much was read of what the primary holds, by its places: in memory that the primary reads. */
   marks(): Float64Array | null;
   /** How much others had read of it; -1 where it cannot be held, -2 where it can be later. */
-  hold(descriptor: number, place: number, read: number): number;
+  hold(descriptor: number, place: number, read: number, visitor: number): number;
   /** Whether the primary could be told. */
   letGo(place: number): boolean;
   discard(descriptor: number): void;
   /** The clock of `awake since`, in milliseconds. */
   clock(): number;
   leave(): void;
+}
+
+/** What the workers of a server count, a meter each. */
+export declare class NativeMeters {
+  /** Whether the system had memory for them. */
+  create(): boolean;
+  /** Whether the line names some that the parent of this process made. */
+  attach(line: string): boolean;
+  /** The line by which children find them; nothing where they cannot be shared. */
+  share(): string | undefined | null;
+  seat(seat: number): boolean;
+  vacate(seat: number): void;
+  /** The figures and buckets of a seat, in memory that others read. */
+  words(seat: number): Float64Array | undefined | null;
+  /** The clock of the figures, in milliseconds. */
+  clock(): number;
+}
+
+/** A thread that shows figures. */
+export declare class NativeAdmin {
+  /** 0, or the number of the system's error. `files` has path, kind and text of each, one behind the other. */
+  start(
+    host: string,
+    port: number,
+    options: {
+      token?: string;
+      hasActions: boolean;
+      hosts: string[];
+      files: string[];
+      version: string;
+      patienceMs: number;
+    },
+    ask: (id: number, kind: string, text: string) => void,
+  ): number;
+  port(): number;
+  show(id: number, meters: NativeMeters, front?: NativeFront): void;
+  hide(id: number): void;
+  /** As JSON. */
+  tell(id: number, facts: string): void;
+  answer(id: number, status: number, body: string): void;
+  stop(): void;
 }
 
 /** The numbers that both sides have to agree on. */
@@ -144,10 +218,14 @@ export interface Constants {
   tags: Record<'MOST' | 'LONGEST', number>;
   /** Which of a worker's `numbers()` is which, and how many there are. */
   row: Record<'LEFT' | 'IN_FLIGHT' | 'SHED' | 'AWAKE_SINCE' | 'NUMBERS', number>;
+  /** Where a meter has what, in numbers. */
+  meter: Record<string, number>;
   /** What `take` gives in the place of a descriptor. */
-  taken: Record<'NONE' | 'EXHAUSTED', number>;
+  taken: Record<'NONE' | 'EXHAUSTED' | 'TOLD', number>;
   /** What `hold` gives in the place of a number of bytes, and a mark that says nothing. */
   held: Record<'NEVER' | 'LATER' | 'UNKNOWN', number>;
+  /** The bit of each native thread that can be traced. */
+  traced: Record<string, number>;
 }
 export declare function constants(): Constants;
 
@@ -159,12 +237,15 @@ type Key = unknown;
 type CacheId = number;
 type Limits = [max: number, maxSize: number, maxEntrySize: number, ttl: number, flags: number];
 
-/** Connects this thread: the errors to throw, who is told how a flight ended, and the bytes of a reply. */
+/**
+ * Connects an instance of the library: the errors to throw, who is told how a flight ended, and the bytes of a reply. Gives the
+ * bytes that are used, and the cache's functions for this instance where it is not the first of its thread.
+ */
 export declare function cacheConnect(
   makeError: (code: any, message: string) => Error,
   takeOutcome: (flight: number, kind: number, tag: number, payload: any) => void,
   reply: Uint8Array,
-): void;
+): [reply: Uint8Array, functions?: typeof import('./addon.js')];
 /** For the first thread of a process that asks: what it needs to tell by itself whether a copy is still true. */
 export declare function cacheNearMemory(): ArrayBuffer | undefined;
 /** A ring to leave touches in, and the places of ring and area in words of that memory. */
@@ -191,6 +272,8 @@ export declare function segmentValidate(): string | undefined;
 export declare function segmentNamespaces(): string[];
 export declare function segmentDestroy(name: string): boolean;
 export declare function segmentProcessExited(): void;
+/** Takes apart some of what this process has cleared; true if there is more. */
+export declare function segmentReap(): boolean;
 
 /** `leftOut` has a bit for each of them that nobody said: it conflicts with nothing. */
 export declare function cacheOpen(name: string, ...options: [...Limits, leftOut: number]): CacheId;
@@ -266,23 +349,30 @@ export declare function cacheInvalidateTags(id: CacheId, tags: readonly string[]
 export declare function cacheTouch(id: CacheId, key: Key, ttl?: number): boolean;
 export declare function cacheDelete(id: CacheId, key: Key): boolean;
 export declare function cacheClear(id: CacheId): void;
-export declare function cachePurgeStale(id: CacheId): boolean;
+/** Goes on from a bucket for a slice; a negative number is the end. */
+export declare function cachePurgeStale(id: CacheId, from: number): [next: number, removed: number];
+/** In how many milliseconds there is more to purge, and whether something was done; nothing where nothing expires. */
+export declare function cachePurgeInTurn(id: CacheId): [wait: number, worked: number] | undefined;
 export declare function cacheRemainingTtl(id: CacheId, key: Key): number;
 export declare function cacheSize(id: CacheId): number;
-export declare function cacheMax(id: CacheId, value?: number): number;
+/** Nothing where there is more to do before the limit can change. */
+export declare function cacheMax(id: CacheId, value?: number): number | undefined;
 export declare function cacheTtl(id: CacheId, value?: number): number;
 export declare function cacheAllowStale(id: CacheId, value?: boolean): boolean;
 export declare function cacheNextExpiry(id: CacheId): number | undefined;
 export declare function cacheStats(id: CacheId): number[];
 export declare function cacheUsage(id: CacheId): number[];
 export declare function cacheHealth(id: CacheId): void;
+/** Of each flight its key, the process that leads it (0 where it is not known), the milliseconds left, and how many follow. */
+export declare function cacheFlights(id: CacheId): (string | number | boolean | bigint)[];
 export declare function cacheDestroy(id: CacheId): boolean;
 
-export declare function cacheKeys(id: CacheId): any[];
-export declare function cacheValues(id: CacheId): any[];
-export declare function cacheEntries(id: CacheId): any[];
-export declare function cacheDump(id: CacheId): any[];
-export declare function cacheLoad(id: CacheId, flat: any[]): void;
+/** Begins to copy out keys, values, entries or a dump: 0 to 3. */
+export declare function cacheWalk(id: CacheId, what: number): number;
+/** Copies for a slice of time, and gives nothing; when all is copied, some more of the items, none in the end. */
+export declare function cacheWalkOn(walk: number): any[] | undefined;
+export declare function cacheWalkEnd(walk: number): void;
+export declare function cacheLoad(id: CacheId, flat: any[], checkOnly: boolean): void;
 
 /** `tagged`: whether what the leader brings may bear tags: any, until `cacheBear` says which. */
 export declare function cacheClaim(id: CacheId, key: Key, mode: number, lease: number, tagged: boolean): any;

@@ -54,10 +54,33 @@ function fittingPlatforms(os = process.platform, cpu = process.arch) {
   return platforms.filter((platform) => platform.os === os && platform.cpu === cpu);
 }
 
+/**
+ * The addon of a platform’s package, as it is installed or stands in a bundle. Each is required by its whole name: by that, tracers
+ * and bundlers find it; and each within a `try`, so that they take one that is not installed for what need not be there.
+ *
+ * @param {string} id
+ * @returns {unknown} nothing where it is not there
+ */
+function packagedAddon(id) {
+  try {
+    if (id === 'linux-x64-gnu') return require('flotilla-linux-x64-gnu/flotilla.node');
+    if (id === 'linux-x64-musl') return require('flotilla-linux-x64-musl/flotilla.node');
+    if (id === 'linux-arm64-gnu') return require('flotilla-linux-arm64-gnu/flotilla.node');
+    if (id === 'linux-arm64-musl') return require('flotilla-linux-arm64-musl/flotilla.node');
+    if (id === 'darwin-x64') return require('flotilla-darwin-x64/flotilla.node');
+    if (id === 'darwin-arm64') return require('flotilla-darwin-arm64/flotilla.node');
+    if (id === 'win32-x64-msvc') return require('flotilla-win32-x64-msvc/flotilla.node');
+    return undefined;
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code === 'MODULE_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
 /** @param {string} id */
 const packageName = (id) => `flotilla-${id}`;
 
 /** The addon's name, in a platform's package and beside the loader alike. */
 const addonFile = 'flotilla.node';
 
-module.exports = { addonFile, fittingPlatforms, packageName, platforms, runningLibc };
+module.exports = { addonFile, fittingPlatforms, packageName, packagedAddon, platforms, runningLibc };

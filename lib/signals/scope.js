@@ -16,6 +16,7 @@ const { Cell, View } = require('./cell.js');
 const { current, openStorage } = require('#scope-storage');
 const { Derived, callIn } = require('./derived.js');
 const { invalidArgument } = require('../base/argument.js');
+const { checkNames } = require('../base/option-names.js');
 const { batch, graph, requireFunction, runWaiting, track, write } = require('./graph.js');
 const { Computed, Signal, signalNamed } = require('./signal.js');
 
@@ -380,6 +381,7 @@ function createScope(options) {
   if (typeof options !== 'object' || options === null) {
     throw invalidArgument('createScope(options): options', 'an object', options);
   }
+  checkNames('createScope', options, ['values']);
   if (options.values !== undefined) {
     requireData('createScope(options): options.values', options.values);
     scope.hydrate(options.values);

@@ -7,6 +7,7 @@
  */
 
 const { invalidArgument } = require('../base/argument.js');
+const { checkNames } = require('../base/option-names.js');
 const { serializeScope } = require('./scope.js');
 
 const DEFAULT_ID = 'flotilla-scope';
@@ -22,6 +23,7 @@ function escapeCharacter(character) {
  * @returns {string} a script element whose text is JSON
  */
 function serializeToScript(scope, options = {}) {
+  checkNames('serializeToScript', options, ['id']);
   const { id = DEFAULT_ID } = options;
   if (typeof id !== 'string' || !/^[\w-]+$/.test(id)) {
     throw invalidArgument('serializeToScript(scope, options): options.id', 'letters, digits, _ and -', id);

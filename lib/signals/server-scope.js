@@ -15,8 +15,10 @@
 
 /** @import * as Shape from './shapes.d.ts' */
 
+const { countScopes } = require('../base/census.js');
 const { createError } = require('../errors.js');
-const { describe, invalidArgument } = require('../base/argument.js');
+const { describe, invalidArgument, numeric } = require('../base/argument.js');
+const { checkNames } = require('../base/option-names.js');
 const { requireFunction } = require('./graph.js');
 const { Scope } = require('./scope.js');
 const { createScopeManager } = require('../native/loader.js');
@@ -87,6 +89,8 @@ class ServerScope extends Scope {
     /** @type {(ManagedScope | undefined)[]} */
     this.scopes = [];
     this.forked = 0;
+    /** How many have left because they were told to, and not for age or want of room. */
+    this.disposed = 0;
     this.onEvict = onEvict;
     /** @type {Set<Shape.EffectHolder>} those of living scopes */
     this.holders = new Set();
@@ -96,6 +100,7 @@ class ServerScope extends Scope {
     this.forkedWhileReporting = 0;
     /** @type {'alive' | 'ending' | 'destroyed'} */
     this.state = 'alive';
+    countScopes(this);
   }
 
   /** @returns {number} how many scopes are tracked; 0 once destroyed */
@@ -147,6 +152,7 @@ class ServerScope extends Scope {
     this.requireUsable();
     const slot = this.manager.remove(numberOf('dispose(id): id', id));
     if (slot < 0) return false;
+    this.disposed += 1;
     const scope = this.scopes[slot];
     this.scopes[slot] = undefined;
     if (scope !== undefined) this.leave(scope);
@@ -157,6 +163,7 @@ class ServerScope extends Scope {
     this.requireUsable();
     if (this.state === 'ending') return;
     this.state = 'ending';
+    this.disposed += this.size;
     this.takeOut(this.manager.clear());
     this.report();
     this.state = 'destroyed';
@@ -315,9 +322,10 @@ function numberOf(name, id) {
  */
 function readNumber(option, value, isInRange, expected) {
   const name = `createServerScope(options): options.${option}`;
-  if (typeof value !== 'number') throw invalidArgument(name, expected, value);
-  if (!isInRange(value)) throw createError('FLOTILLA_ERR_OUT_OF_RANGE', [name, expected, String(value)]);
-  return value;
+  const number = numeric(value);
+  if (typeof number !== 'number') throw invalidArgument(name, expected, value);
+  if (!isInRange(number)) throw createError('FLOTILLA_ERR_OUT_OF_RANGE', [name, expected, String(value)]);
+  return number;
 }
 
 /** @param {number} value */
@@ -334,6 +342,7 @@ function createServerScope(options = {}) {
   if (typeof options !== 'object' || options === null) {
     throw invalidArgument('createServerScope(options): options', 'an object', options);
   }
+  checkNames('createServerScope', options, ['ttl', 'maxEntries', 'onEvict']);
   const { ttl = DEFAULT_TTL, maxEntries = DEFAULT_MAX_ENTRIES, onEvict } = options;
   if (onEvict !== undefined) requireFunction('createServerScope(options): options.onEvict', onEvict);
   return new ServerScope({

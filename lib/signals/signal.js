@@ -12,6 +12,7 @@ const { createError } = require('../errors.js');
 const { current } = require('#scope-storage');
 const { Derived } = require('./derived.js');
 const { invalidArgument } = require('../base/argument.js');
+const { checkNames } = require('../base/option-names.js');
 const { Source, graph, requireFunction, settle, track, untracked, write } = require('./graph.js');
 const { startReaction } = require('./reaction.js');
 
@@ -20,6 +21,9 @@ const { startReaction } = require('./reaction.js');
 
 /** How a key by creation order looks: no explicit key may look like it. */
 const ORDER_KEY = /^\$\d+$/;
+
+const signalNames = ['equals', 'key', 'serialize'];
+const computedNames = ['equals'];
 
 let unnamed = 0;
 
@@ -146,6 +150,7 @@ function readOptions(signal, options) {
   if (typeof options !== 'object' || options === null) {
     throw invalidArgument('signal(initial, options): options', 'an object', options);
   }
+  checkNames('signal', options, signalNames);
   const { equals, key, serialize } = options;
   if (equals !== undefined) requireFunction('signal(initial, options): options.equals', equals);
   if (serialize !== undefined && serialize !== false && !isFormat(serialize)) {
@@ -217,6 +222,7 @@ function computed(fn, options) {
   if (options !== undefined && (typeof options !== 'object' || options === null)) {
     throw invalidArgument('computed(fn, options): options', 'an object', options);
   }
+  if (options !== undefined) checkNames('computed', options, computedNames);
   const equals = options?.equals;
   if (equals !== undefined) requireFunction('computed(fn, options): options.equals', equals);
   return new Computed(fn, equals, undefined);

@@ -5,7 +5,9 @@
 
 use crate::balance::head::{self, Opening, Request};
 use crate::balance::score::{Figures, Random, Strategy, Weights};
+use crate::balance::sticky::{self, Visitor};
 use crate::error::{Code, Error};
+use crate::sys::memory::SharedMemory;
 use crate::sys::process;
 use napi_derive::napi;
 use std::cell::RefCell;
@@ -25,6 +27,12 @@ pub(super) fn seed() -> u64 {
         .fold(u64::from(std::process::id()), |seed, part| {
             seed.rotate_left(32) ^ part.iter().fold(0, |word, byte| word << 8 | u64::from(*byte))
         })
+}
+
+/// Whether the system lets processes share memory, without which no connection is handed over.
+#[napi(catch_unwind)]
+pub fn shares_memory() -> bool {
+    SharedMemory::is_to_be_had()
 }
 
 /// The strategy by its number in `lib/cluster/strategies.js`; `weights` are those of the third.
@@ -76,6 +84,20 @@ pub fn choose_backend(
     let turn = turn.trunc().rem_euclid(count.max(1) as f64) as u64;
     let chosen = RANDOM.with_borrow_mut(|random| strategy.choose(count, row, turn, random));
     Ok(chosen.map_or(NOBODY, |index| index as i32))
+}
+
+/// The place of the worker, among these, that a visitor belongs to, by what it has said and where it comes from; -1 where
+/// neither tells.
+#[napi(catch_unwind)]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "Node-API gives strings away by value"
+)]
+pub fn choose_sticky(by: String, head: &[u8], address: Option<String>, workers: &[u32]) -> i32 {
+    let address = address.and_then(|address| address.parse().ok());
+    let key = Visitor::parse(&by).and_then(|visitor| visitor.key(head, address));
+    let place = key.and_then(|key| sticky::belongs(key, workers.iter().copied()));
+    place.map_or(NOBODY, |place| place as i32)
 }
 
 /// What kind of opening the bytes are, by its place in the list of `lib/cluster/request-head.js`.

@@ -4,7 +4,9 @@
 use super::cache::{flight, reply, values};
 use super::handoff;
 use super::js::{Arguments, Js, Outcome, Value};
+use super::tracing;
 use crate::balance::carriers::handoff::SPOKEN_PLACES;
+use crate::shm::meters::METER_PLACES;
 use crate::store::{COPY_PLACES, MAX_TAG_LENGTH, MAX_TAGS, Options};
 
 /// Numbers by their names.
@@ -24,8 +26,10 @@ const ALL: &[(&str, Numbers)] = &[
         &[("MOST", MAX_TAGS as i32), ("LONGEST", MAX_TAG_LENGTH as i32)],
     ),
     ("row", SPOKEN_PLACES),
+    ("meter", METER_PLACES),
     ("taken", handoff::TAKEN),
     ("held", handoff::HELD),
+    ("traced", tracing::PLACES),
 ];
 
 pub(super) fn constants<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Value<'call>> {

@@ -6,14 +6,18 @@
 use super::balance::{seed, strategy};
 use crate::balance::carriers::Way;
 use crate::balance::carriers::proxy::Header;
-use crate::balance::front::{Ask, Board, Count, Front, Options, Probe, Question, Report};
+use crate::balance::front::{Ask, Board, Chooser, Count, Front, Options, Probe, Process, Question, Report};
+use crate::balance::sticky::Visitor;
 use crate::error::{Code, Error};
+use crate::sys::handover::Rendezvous;
 use crate::sys::socket::Address;
 use napi::bindgen_prelude::{Buffer, FnArgs, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Id, what the client has said, its address and port, and for how long it was waited for.
@@ -29,6 +33,8 @@ pub struct FrontOptions {
     pub inspection_ms: f64,
     pub head_limit: u32,
     pub answer_ms: f64,
+    /// What visitors are told apart by, where each has its worker: see `Visitor::parse`.
+    pub sticky: Option<String>,
     /// One of these.
     pub handoff: Option<HandoffOptions>,
     pub proxy: Option<ProxyOptions>,
@@ -37,7 +43,6 @@ pub struct FrontOptions {
 #[napi(object)]
 #[derive(Debug)]
 pub struct HandoffOptions {
-    pub rendezvous: String,
     pub rebalance: bool,
 }
 
@@ -53,6 +58,8 @@ pub struct ProxyOptions {
 #[derive(Debug, Default)]
 pub struct NativeFront {
     front: Option<Front>,
+    /// Of workers whose process is not started yet, by their seats.
+    rendezvous: HashMap<u32, Rendezvous>,
 }
 
 #[napi]
@@ -81,6 +88,8 @@ impl NativeFront {
         let limits = (options.inspection_ms, options.head_limit, options.answer_ms);
         let strategy = strategy(options.strategy, &options.weights);
         let way = way(options.handoff, options.proxy);
+        let visitor = options.sticky.as_deref().and_then(Visitor::parse);
+        let chooser = asker.map(asking).or_else(|| visitor.map(Chooser::Visitor));
         let (Some(address), Some(strategy), Some(way)) = (address(&host, port), strategy, way) else {
             let error = Error::new(Code::Internal, "A front was told to bind what it cannot");
             return Err(napi::Error::from_reason(error.to_string()));
@@ -88,7 +97,7 @@ impl NativeFront {
         let options = Options {
             strategy,
             seed: seed(),
-            ask: asker.map(|asker| asking(asker, limits)),
+            ask: chooser.map(|chooser| ask_by(chooser, limits)),
         };
         Ok(match Front::bind(&address, options, way) {
             Ok(front) => {
@@ -111,6 +120,10 @@ impl NativeFront {
     pub fn local(&self) -> Option<String> {
         let local = self.front.as_ref().and_then(Front::local);
         local.map(|local| local.ip().to_string())
+    }
+
+    pub(super) fn shared_board(&self) -> Option<Arc<Board>> {
+        self.front.as_ref().map(Front::shared_board)
     }
 
     fn tell(&self, what: impl FnOnce(&Front)) {
@@ -152,9 +165,40 @@ impl NativeFront {
         self.front = None;
     }
 
+    /// The descriptor that the process of a seat has to inherit, so that connections can be handed to it; or the number
+    /// of the system's error, which is below zero.
     #[napi(catch_unwind)]
-    pub fn seated(&self, seat: u32, pid: u32) {
-        self.tell(|front| front.seated(seat as usize, pid));
+    pub fn rendezvous(&mut self, seat: u32) -> i32 {
+        match Rendezvous::open() {
+            Ok(rendezvous) => {
+                let number = rendezvous.number();
+                self.rendezvous.insert(seat, rendezvous);
+                number
+            }
+            Err(error) => -number_of(&error),
+        }
+    }
+
+    /// Meets the process of a seat where another front does: the process has inherited one descriptor for both.
+    #[napi(catch_unwind)]
+    pub fn meet(&mut self, seat: u32, other: &NativeFront) {
+        let rendezvous = other
+            .rendezvous
+            .get(&seat)
+            .and_then(|rendezvous| rendezvous.again().ok());
+        self.rendezvous
+            .extend(rendezvous.map(|rendezvous| (seat, rendezvous)));
+    }
+
+    /// That process sits there, as that one of the workers.
+    #[napi(catch_unwind)]
+    pub fn seated(&mut self, seat: u32, pid: u32, worker: u32) {
+        let process = Process {
+            pid,
+            worker,
+            rendezvous: self.rendezvous.remove(&seat),
+        };
+        self.tell(|front| front.seated(seat as usize, process));
     }
 
     /// Whether the address is one that connections can go to.
@@ -250,7 +294,6 @@ impl NativeFront {
 fn way(handoff: Option<HandoffOptions>, proxy: Option<ProxyOptions>) -> Option<Way> {
     match (handoff, proxy) {
         (Some(options), None) => Some(Way::Handoff {
-            rendezvous: options.rendezvous.into_bytes(),
             rebalance: options.rebalance,
         }),
         (None, Some(options)) => Some(Way::Proxy {
@@ -266,8 +309,17 @@ fn way(handoff: Option<HandoffOptions>, proxy: Option<ProxyOptions>) -> Option<W
 }
 
 /// `limits`: how long to wait for a head, how long that may be, and how long to wait for the answer.
-fn asking(asker: Asker, limits: (f64, u32, f64)) -> Ask {
+fn ask_by(chooser: Chooser, limits: (f64, u32, f64)) -> Ask {
     let (inspection_ms, head_limit, answer_ms) = limits;
+    Ask {
+        chooser,
+        inspection_time: milliseconds(inspection_ms),
+        head_limit: head_limit as usize,
+        answer_time: milliseconds(answer_ms),
+    }
+}
+
+fn asking(asker: Asker) -> Chooser {
     let question = move |question: Question| {
         let client = question.client;
         let address = client.map(|client| client.ip().to_string());
@@ -277,12 +329,7 @@ fn asking(asker: Asker, limits: (f64, u32, f64)) -> Ask {
         // Where nobody can be asked any more, the strategy chooses in a while.
         asker.call(asked.into(), ThreadsafeFunctionCallMode::NonBlocking);
     };
-    Ask {
-        question: Box::new(question),
-        inspection_time: milliseconds(inspection_ms),
-        head_limit: head_limit as usize,
-        answer_time: milliseconds(answer_ms),
-    }
+    Chooser::Asked(Box::new(question))
 }
 
 fn milliseconds(count: f64) -> Duration {

@@ -54,9 +54,15 @@ pub(super) struct Js<'call> {
 pub(super) struct Arguments<'call, const N: usize> {
     values: [Value<'call>; N],
     given: usize,
+    number: usize,
 }
 
 impl<'call, const N: usize> Arguments<'call, N> {
+    /// The number that the called function was made with.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
     /// The value of an argument; `undefined` for one that was left out.
     pub(super) fn at(&self, index: usize) -> Value<'call> {
         self.values[index]
@@ -150,14 +156,15 @@ impl<'call> Js<'call> {
     fn arguments<const N: usize>(self, info: sys::napi_callback_info) -> Outcome<Arguments<'call, N>> {
         let mut raw = [ptr::null_mut(); N];
         let mut given = N;
-        let (this, data) = (ptr::null_mut(), ptr::null_mut());
+        let (this, mut data) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: `info` belongs to the call in progress; `raw` has room for the `given` values it is told of.
         let status =
-            unsafe { sys::napi_get_cb_info(self.env, info, &mut given, raw.as_mut_ptr(), this, data) };
+            unsafe { sys::napi_get_cb_info(self.env, info, &mut given, raw.as_mut_ptr(), this, &mut data) };
         check(status)?;
         Ok(Arguments {
             values: raw.map(|raw| self.value(raw)),
             given,
+            number: data.addr(),
         })
     }
 
@@ -439,9 +446,18 @@ impl<'call> Js<'call> {
 
     /// Keeps a value for as long as this thread's Node lives.
     pub(super) fn keep(self, value: Value<'call>) -> Outcome<Kept> {
+        self.refer(value, 1)
+    }
+
+    /// Keeps the way to a value for as long as JavaScript itself keeps it.
+    pub(super) fn keep_weakly(self, value: Value<'call>) -> Outcome<Kept> {
+        self.refer(value, 0)
+    }
+
+    fn refer(self, value: Value<'call>, count: u32) -> Outcome<Kept> {
         let mut reference = ptr::null_mut();
         // SAFETY: the value lives in this call's scope, and is an object or a function.
-        check(unsafe { sys::napi_create_reference(self.env, value.raw, 1, &mut reference) })?;
+        check(unsafe { sys::napi_create_reference(self.env, value.raw, count, &mut reference) })?;
         Ok(Kept(reference))
     }
 
@@ -449,6 +465,9 @@ impl<'call> Js<'call> {
         let mut raw = ptr::null_mut();
         // SAFETY: a `Kept` is never deleted, and does not leave the thread it was made on.
         check(unsafe { sys::napi_get_reference_value(self.env, reference, &mut raw) })?;
+        if raw.is_null() {
+            return Err(internal("A value was kept weakly, and is gone"));
+        }
         Ok(self.value(raw))
     }
 
@@ -466,9 +485,15 @@ impl<'call> Js<'call> {
         check(unsafe { sys::napi_throw(self.env, error.raw) })
     }
 
-    pub(super) fn make_function(self, name: &CStr, callback: sys::napi_callback) -> Outcome<Value<'call>> {
+    /// A function that is called with a number of its own.
+    pub(super) fn make_function(
+        self,
+        name: &CStr,
+        callback: sys::napi_callback,
+        number: usize,
+    ) -> Outcome<Value<'call>> {
         let (mut raw, length) = (ptr::null_mut(), name.to_bytes().len().cast_signed());
-        let data: *mut c_void = ptr::null_mut();
+        let data: *mut c_void = ptr::without_provenance_mut(number);
         // SAFETY: `name` has `length` bytes, and `callback` is a function that lives as long as the addon.
         let status =
             unsafe { sys::napi_create_function(self.env, name.as_ptr(), length, callback, data, &mut raw) };

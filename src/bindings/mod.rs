@@ -4,6 +4,8 @@
 //! them checks arguments and words errors. No function may let a panic cross into Node, and none may hold a lock
 //! while it calls Node-API.
 
+#[allow(unsafe_code, reason = "lends words of shared memory to JavaScript")]
+pub mod admin;
 pub mod balance;
 #[allow(unsafe_code, reason = "each operation of the cache is a raw call of Node-API")]
 pub mod cache;
@@ -14,7 +16,9 @@ pub mod front;
 pub mod handoff;
 #[allow(unsafe_code, reason = "wraps raw Node-API, which takes pointers")]
 mod js;
+pub mod peer;
 #[allow(unsafe_code, reason = "calls Node-API directly, where a request pays for it")]
 pub mod scope;
 pub mod supervisor;
+mod tracing;
 pub mod versions;

@@ -1,6 +1,6 @@
-//! Telling the supervisor of the process how it is.
+//! Who watches over this process: its supervisor, which hears how it is, and its parent.
 
-use crate::sys::supervisor;
+use crate::sys::{process, supervisor};
 use napi_derive::napi;
 
 /// Whether the message could be sent. A supervisor that cannot be reached is no reason for a server to fail.
@@ -11,4 +11,10 @@ use napi_derive::napi;
 )]
 pub fn supervisor_notify(socket: String, message: String) -> bool {
     supervisor::notify(&socket, &message).is_ok()
+}
+
+/// Has this process end with its parent, whatever it is doing. Whether that is so, and `parent` is its parent.
+#[napi(catch_unwind)]
+pub fn die_with(parent: u32) -> bool {
+    process::die_with(parent)
 }

@@ -12,6 +12,7 @@
 use std::mem::MaybeUninit;
 use std::sync::atomic::{Ordering, compiler_fence, fence};
 
+use super::layout::{MARKS, NEAR_AT};
 use super::region::{Offset, Region, Shared};
 use super::word::{Word32, Word64};
 
@@ -31,7 +32,7 @@ pub struct Record {
 pub struct Journal {
     sequence: Word64,
     len: Word32,
-    /// Where the word lies that counts this change, if one does.
+    /// Where the word lies that counts this change, if one does. The low bit says that all marks do.
     mark: Word32,
     records: [Record; CAPACITY],
 }
@@ -83,9 +84,11 @@ impl Journal {
         if !records.iter().all(|record| record.is_possible(region)) {
             return Err(Malformed);
         }
+        // Perhaps counted already; once more does no harm.
         let mark = self.mark.get();
-        if mark != 0 {
-            // Perhaps counted already; once more does no harm.
+        if mark == ALL_MARKS {
+            count_all(region);
+        } else if mark != 0 {
             let word = region.at::<Word32>(Offset(u64::from(mark))).ok_or(Malformed)?;
             word.add(1);
         }
@@ -100,6 +103,17 @@ impl Journal {
     pub fn abandon(&self) {
         let sequence = self.sequence.get();
         self.sequence.publish((sequence | 1).wrapping_add(1));
+    }
+}
+
+/// In the place of a mark: all of them are counted.
+const ALL_MARKS: u32 = 1;
+
+/// Counts all marks up.
+fn count_all(region: Region) {
+    let marks = (0..u64::from(MARKS)).map(|index| Offset(NEAR_AT + index * size_of::<Word32>() as u64));
+    for mark in marks.filter_map(|at| region.at::<Word32>(at)) {
+        mark.add(1);
     }
 }
 
@@ -240,25 +254,58 @@ impl Transaction {
     /// transaction is large: nothing is to be done with it after that.
     #[inline(always)]
     pub fn commit(&mut self) -> Result<(), Malformed> {
+        let mark = self.mark.map_or(0, |word| self.region.offset_of(word).0);
+        let mark = u32::try_from(mark).map_err(|_| Malformed)?;
+        let count = |change: &Self| {
+            if let Some(word) = change.mark {
+                word.add(1);
+            }
+        };
+        self.commit_counting(mark, count, || {})
+    }
+
+    /// The same, and does something after the stores before anyone may believe what is seen of them without the lock.
+    pub fn commit_then<E: From<Malformed>>(&mut self, then: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        let mut ended = Ok(());
+        self.commit_counting(0, |_| {}, || ended = then())?;
+        ended
+    }
+
+    /// The same where it is done but seldom, and the code is to be small. `all`: all marks are counted, in the place of one,
+    /// for what changes entries without going through them.
+    #[inline(never)]
+    pub fn commit_rarely(&mut self, all: bool) -> Result<(), Malformed> {
+        if all {
+            self.commit_counting(ALL_MARKS, |change| count_all(change.region), || {})
+        } else {
+            self.commit()
+        }
+    }
+
+    #[inline(always)]
+    fn commit_counting(
+        &mut self,
+        mark: u32,
+        count: impl FnOnce(&Self),
+        then: impl FnOnce(),
+    ) -> Result<(), Malformed> {
         let journal = self.journal;
         if self.len > CAPACITY {
             return Err(Malformed);
         }
         let sequence = journal.sequence.get();
         journal.len.put(self.len as u32);
-        let mark = self.mark.map_or(0, |word| self.region.offset_of(word).0);
-        journal.mark.put(u32::try_from(mark).map_err(|_| Malformed)?);
+        journal.mark.put(mark);
         // The mark comes after all that it vouches for. A dying process's stores are seen in program order by who
         // takes its lock, so it is the compiler that must not reorder; readers without the lock need the real fence.
         compiler_fence(Ordering::SeqCst);
         journal.sequence.publish(sequence | 1);
         fence(Ordering::Release);
         compiler_fence(Ordering::SeqCst);
-        if let Some(word) = self.mark {
-            word.add(1);
-        }
+        count(self);
         self.narrow.each(|word, value| word.put(value));
         self.wide.each(|word, value| word.put(value));
+        then();
         compiler_fence(Ordering::SeqCst);
         journal.sequence.publish((sequence | 1).wrapping_add(1));
         Ok(())

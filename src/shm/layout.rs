@@ -9,7 +9,7 @@ use super::word::{Word16, Word32, Word64};
 use crate::sys::mutex::SharedMutex;
 
 pub const MAGIC: u64 = u64::from_le_bytes(*b"FLOTILLA");
-pub const LAYOUT_VERSION: u32 = 4;
+pub const LAYOUT_VERSION: u32 = 7;
 
 pub const PAGE: u64 = 4096;
 pub const BLOCK: u64 = 128;
@@ -156,7 +156,26 @@ pub struct Limits {
 pub struct Stripe {
     pub hits: Word64,
     pub misses: Word64,
-    reserved: [Word64; 6],
+    /// Reads that copies answered whose rings were given back since; they are among `hits`, too.
+    pub copy_hits: Word64,
+    pub flights_led: Word64,
+    pub flights_followed: Word64,
+    /// How often the namespace's lock was not to be had at once.
+    pub lock_waits: Word64,
+    reserved: [Word64; 2],
+}
+
+impl Stripe {
+    pub fn counts(&self) -> [&Word64; 6] {
+        [
+            &self.hits,
+            &self.misses,
+            &self.copy_hits,
+            &self.flights_led,
+            &self.flights_followed,
+            &self.lock_waits,
+        ]
+    }
 }
 
 #[derive(Debug)]
@@ -197,7 +216,8 @@ pub struct Namespace {
     pub tag_clock: Word64,
     /// The table of the tags that were.
     pub tags_root: Word32,
-    reserved: Word32,
+    /// What was cleared and is not taken apart yet, the latest first.
+    pub remains: Word32,
     pub journal: Journal,
     /// Leases with a smaller token than this are void, whatever their state.
     pub void_before: Word64,
@@ -209,12 +229,15 @@ pub struct Namespace {
     pub spent_blocks: Word32,
     /// Of the drawn runs; nothing while there are none.
     pub last_drawn: Word32,
-    unused_word: Word32,
+    /// With `ttlAutopurge`: the bucket that the search for what has expired goes on with; 0 while there is none.
+    pub purge_at: Word32,
     /// For each bit of tags: flights that have it and a smaller token than this are void.
     pub void_tags: [Word64; TAG_BITS],
     /// The largest of them: flights with no smaller a token are not void by a tag.
     pub void_tagged: Word64,
-    unused: [Word64; 36],
+    /// Of the search under way: when the first of those that it has seen expires.
+    pub purge_seen: Word64,
+    unused: [Word64; 35],
     pub stripes: [Stripe; STRIPES],
 }
 
@@ -350,6 +373,21 @@ pub struct Node {
     pub links: [Word32; FANOUT],
 }
 
+/// What a namespace had when it was cleared: nobody looks anything up there, and it is taken apart bit by bit.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Remains {
+    /// What was cleared before.
+    pub next: Word32,
+    /// The first of the entries, in the order of their recency, and how many there are.
+    pub head: Word32,
+    pub count: Word32,
+    pub table_root: Word32,
+    pub table_depth: Word32,
+    pub tags_root: Word32,
+    reserved: [Word32; 26],
+}
+
 /// A tag that was invalidated, and when. Free while that is 0.
 #[derive(Debug)]
 #[repr(C)]
@@ -408,7 +446,7 @@ const _: () = {
     assert!(size_of::<Namespace>() == 2048);
     assert!(size_of::<Entry>() == BLOCK as usize && size_of::<Lease>() == BLOCK as usize);
     assert!(size_of::<Node>() == BLOCK as usize && size_of::<EntryWords>() == BLOCK as usize);
-    assert!(size_of::<TagLeaf>() == BLOCK as usize);
+    assert!(size_of::<TagLeaf>() == BLOCK as usize && size_of::<Remains>() == BLOCK as usize);
     assert!(size_of::<Run>() == BLOCK as usize && size_of::<Long>() == BLOCK as usize);
     assert!(std::mem::offset_of!(Run, next) == 0 && std::mem::offset_of!(Run, start) == 124);
     assert!(std::mem::offset_of!(Long, stamp) == BLOCK as usize - LONG_TAIL);
@@ -454,6 +492,8 @@ unsafe impl Shared for EntryWords {}
 unsafe impl Shared for Lease {}
 // SAFETY: words.
 unsafe impl Shared for Node {}
+// SAFETY: words.
+unsafe impl Shared for Remains {}
 // SAFETY: words.
 unsafe impl Shared for TagLeaf {}
 // SAFETY: words.

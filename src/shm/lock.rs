@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::region::Shared;
+use super::word::Word64;
 use crate::sys::mutex::{Acquired, SharedMutex};
 
 // SAFETY: the C library and the kernel touch it with atomic operations only, and any bytes can be stored there.
@@ -51,6 +52,30 @@ pub enum Refused {
 #[inline]
 pub fn lock(mutex: &'static SharedMutex, patience: Duration) -> Result<Locked, Refused> {
     locked(mutex, mutex.lock(patience))
+}
+
+/// The same, and counts where it is not to be had at once.
+#[inline]
+pub fn lock_counting(
+    mutex: &'static SharedMutex,
+    patience: Duration,
+    waits: &Word64,
+) -> Result<Locked, Refused> {
+    match mutex.try_lock() {
+        Acquired::Busy => lock_after_waiting(mutex, patience, waits),
+        other => locked(mutex, other),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn lock_after_waiting(
+    mutex: &'static SharedMutex,
+    patience: Duration,
+    waits: &Word64,
+) -> Result<Locked, Refused> {
+    waits.add(1);
+    lock(mutex, patience)
 }
 
 /// Takes a lock that is free.

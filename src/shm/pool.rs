@@ -133,7 +133,7 @@ impl Segment {
         change.set32(&pool.fresh, first_fresh + fresh);
         change.set32(stash.count, stash.count.get().wrapping_add(want));
         change.set32(stash.owned, stash.owned.get().wrapping_add(want));
-        change.commit().map_err(|_| Shortage::Damaged)
+        change.commit_rarely(false).map_err(|_| Shortage::Damaged)
     }
 
     /// Marks the first `count` blocks of the free list; gives the last of them and what follows it.
@@ -205,7 +205,7 @@ impl Segment {
         change.set32(&pool.free_count, pool.free_count.get().wrapping_add(count));
         change.set32(stash.count, stash.count.get().wrapping_sub(count));
         change.set32(stash.owned, stash.owned.get().wrapping_sub(count));
-        change.commit().map_err(|_| Shortage::Damaged)
+        change.commit_rarely(false).map_err(|_| Shortage::Damaged)
     }
 
     /// Takes back every block that bears an owner's number, following none of the owner's own links. The owner's
@@ -236,7 +236,7 @@ impl Segment {
         change.set32(self.link(block)?, pool.free_head.get());
         change.set32(&pool.free_head, block);
         change.set32(&pool.free_count, pool.free_count.get().wrapping_add(1));
-        change.commit().map_err(|_| Shortage::Damaged)
+        change.commit_rarely(false).map_err(|_| Shortage::Damaged)
     }
 
     /// The word that links a block to the next one of its chain.

@@ -11,6 +11,7 @@ use super::region::{Offset, Region, Shared};
 use super::word::Word64;
 use crate::sys::memory::SharedMemory;
 use std::mem::offset_of;
+use std::sync::atomic::Ordering::SeqCst;
 
 /// As many workers as have a row.
 pub const ROWS: usize = 1024;
@@ -33,7 +34,7 @@ pub const SPOKEN_PLACES: &[(&str, i32)] = &[
 ];
 
 const MAGIC: u64 = u64::from_le_bytes(*b"flotrows");
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 
 #[repr(C)]
 #[derive(Debug)]
@@ -58,7 +59,11 @@ pub struct Row {
     pub awake_since: Word64,
     /// Connections that were taken, from the beginning.
     pub taken: Word64,
-    rest: [Word64; 11],
+    /// How many of those who wait at the public address the worker may accept.
+    permits: Word64,
+    /// How many permits it had for which nobody waited any more, since that was last asked.
+    missed: Word64,
+    rest: [Word64; 9],
 }
 
 // SAFETY: `repr(C)`, made of words, without padding.
@@ -152,10 +157,58 @@ impl Row {
             &self.shed,
             &self.taken,
             &self.awake_since,
+            &self.permits,
+            &self.missed,
         ];
         for word in words {
             word.put(0);
         }
+    }
+
+    /// The worker may accept one more. Says whether it has to be told: one that is awake looks before it sleeps.
+    pub fn permit(&self) -> bool {
+        let before = self.permits.atomic().fetch_add(1, SeqCst);
+        before == 0 && self.awake_since.atomic().load(SeqCst) == 0
+    }
+
+    pub fn permits(&self) -> u64 {
+        self.permits.atomic().load(SeqCst)
+    }
+
+    /// Takes one permit, if there is one.
+    pub fn take_permit(&self) -> bool {
+        let one_less = |permits: u64| permits.checked_sub(1);
+        let taken = self.permits.atomic().fetch_update(SeqCst, SeqCst, one_less);
+        taken.is_ok()
+    }
+
+    /// A permit of which no use could be made just now.
+    pub fn return_permit(&self) {
+        self.permits.atomic().fetch_add(1, SeqCst);
+    }
+
+    /// A permit for which nobody waited.
+    pub fn miss(&self) {
+        self.missed.add(1);
+    }
+
+    /// Takes all permits back. Gives how many there were.
+    pub fn revoke(&self) -> u64 {
+        self.permits.atomic().swap(0, SeqCst)
+    }
+
+    /// How many permits were missed since this was last asked.
+    pub fn take_missed(&self) -> u64 {
+        match self.missed.get() {
+            0 => 0,
+            _ => self.missed.atomic().swap(0, SeqCst),
+        }
+    }
+
+    /// The worker's loop begins to wait. Says whether it has permits, and must not.
+    pub fn sleeps(&self) -> bool {
+        self.awake_since.atomic().store(0, SeqCst);
+        self.permits() > 0
     }
 
     /// The words that JavaScript reads and writes, by their address.
@@ -178,7 +231,7 @@ mod tests {
     #[test]
     fn a_row_is_the_same_for_all_who_map_the_table() {
         let rows = Rows::create().unwrap();
-        let fd = std::os::fd::AsFd::as_fd(&rows.memory().fd())
+        let fd = std::os::fd::AsFd::as_fd(&rows.memory().fd().unwrap())
             .try_clone_to_owned()
             .unwrap();
         let same = Rows::open(SharedMemory::open(fd).unwrap()).unwrap();
@@ -186,6 +239,22 @@ mod tests {
         assert_eq!(Row::count(&same.row(3).unwrap().in_flight), 2);
         assert_eq!(Row::count(&same.row(4).unwrap().in_flight), 0);
         assert!(rows.row(ROWS - 1).is_some() && rows.row(ROWS).is_none());
+    }
+
+    #[cfg(all(target_os = "linux", not(flotilla_portable)))]
+    #[test]
+    fn a_worker_is_told_of_its_first_permit_if_it_sleeps_and_does_not_sleep_with_one() {
+        let rows = Rows::create().unwrap();
+        let row = rows.row(0).unwrap();
+        assert!(!row.take_permit() && !row.sleeps());
+        assert_eq!([row.permit(), row.permit()], [true, false]);
+        assert!(row.sleeps() && row.take_permit());
+        row.return_permit();
+        assert_eq!((row.revoke(), row.revoke()), (2, 0));
+        row.awake_since.put_f64(1.0);
+        assert!(!row.permit() && row.sleeps());
+        row.reset();
+        assert!(!row.take_permit());
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Segment {
         self.owner(block).is_some_and(|word| word.get() == owner)
     }
 
-    fn mark_owner(&self, start: u32, count: u32, owner: u16) -> Step<()> {
+    pub(super) fn mark_owner(&self, start: u32, count: u32, owner: u16) -> Step<()> {
         let at = self.geometry().owner(start).ok_or(Shortage::Damaged)?;
         self.region().fill16(at, count, owner).ok_or(Shortage::Damaged)
     }
@@ -110,7 +110,8 @@ impl Segment {
     }
 
     /// Takes a run out of the list of its class, and gives its length.
-    fn unlist_run(&self, change: &mut Transaction, start: u32) -> Step<u32> {
+    #[inline(never)]
+    pub(super) fn unlist_run(&self, change: &mut Transaction, start: u32) -> Step<u32> {
         let pool = self.pool();
         let run = self.run(start)?;
         let len = self.plausible(start, change.see32(&run.len))?;
@@ -137,6 +138,7 @@ impl Segment {
     }
 
     /// Lists a run together with the free runs on both sides of it.
+    #[inline(never)]
     fn merge_run(&self, change: &mut Transaction, start: u32, len: u32) -> Step<()> {
         let (mut first, mut whole) = (start, len);
         let behind = start + len;
@@ -154,7 +156,8 @@ impl Segment {
     }
 
     /// Makes up to `most` blocks of the plain list into runs.
-    fn sort_free_blocks(&self, most: u32) -> Step<()> {
+    #[inline(never)]
+    pub(super) fn sort_free_blocks(&self, most: u32) -> Step<()> {
         let pool = self.pool();
         for _ in 0..most.min(pool.free_count.get()) {
             let block = pool.free_head.get();
@@ -163,7 +166,7 @@ impl Segment {
             change.set32(&pool.free_head, next);
             change.set32(&pool.free_count, pool.free_count.get() - 1);
             self.merge_run(&mut change, block, 1)?;
-            change.commit().map_err(|_| Shortage::Damaged)?;
+            change.commit_rarely(false).map_err(|_| Shortage::Damaged)?;
             self.mark_owner(block, 1, IN_RUN)?;
         }
         Ok(())
@@ -205,7 +208,7 @@ impl Segment {
         if rest > 0 {
             self.list_run(&mut change, start, rest)?;
         }
-        change.commit().map_err(|_| Shortage::Damaged)?;
+        change.commit_rarely(false).map_err(|_| Shortage::Damaged)?;
         if rest > 0 {
             self.mark_owner(start + rest - 1, 1, IN_RUN)
         } else {
@@ -299,7 +302,7 @@ impl Segment {
         let mut change = pool.journal.begin(self.region());
         change.set32(&pool.fresh, first + count);
         self.add_drawn(&mut change, stash, first, count)?;
-        change.commit().map_err(|_| Shortage::Damaged)?;
+        change.commit_rarely(false).map_err(|_| Shortage::Damaged)?;
         Ok(run_room(count))
     }
 
@@ -352,7 +355,7 @@ impl Segment {
             self.drop_free_list();
             return Err(fault);
         }
-        change.commit().map_err(|_| Shortage::Damaged)?;
+        change.commit_rarely(false).map_err(|_| Shortage::Damaged)?;
         self.mark_owner(start, len, IN_RUN)
     }
 

@@ -43,7 +43,7 @@ impl Segment {
         let geometry = Geometry::for_capacity(capacity);
         let len = usize::try_from(geometry.len)
             .map_err(|_| unavailable(&io::Error::from(io::ErrorKind::OutOfMemory)))?;
-        let memory = SharedMemory::create(len).map_err(|error| unavailable(&error))?;
+        let memory = SharedMemory::create_or_alone(len).map_err(|error| unavailable(&error))?;
         memory
             .commit(0, FIXED_COMMIT as usize)
             .map_err(|error| unavailable(&error))?;
@@ -261,7 +261,7 @@ mod tests {
 
     /// The same memory, mapped once more, as an attaching process has it.
     fn copy_of(segment: &Segment) -> SharedMemory {
-        SharedMemory::open(segment.memory().fd().try_clone_to_owned().unwrap()).unwrap()
+        SharedMemory::open(segment.memory().fd().unwrap().try_clone_to_owned().unwrap()).unwrap()
     }
 
     fn refusal(memory: SharedMemory) -> Error {

@@ -91,6 +91,10 @@ impl Word64 {
         self.0.fetch_add(more, Ordering::Relaxed)
     }
 
+    pub fn atomic(&self) -> &AtomicU64 {
+        &self.0
+    }
+
     #[inline(always)]
     pub fn get_f64(&self) -> f64 {
         f64::from_bits(self.get())

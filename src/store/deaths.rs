@@ -8,6 +8,7 @@ mod copies;
 mod extras;
 mod flights;
 mod one_step;
+mod remains;
 mod runs;
 
 use std::sync::Arc;

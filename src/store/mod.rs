@@ -40,8 +40,11 @@ mod table;
 
 pub use copies::{COPY_PLACES, RingPlace};
 pub use entries::far::Far;
+pub use entries::walk::Walk;
 pub use facade::cache::Cache;
 pub use facade::copy_reader::NearReader;
+pub use facade::figures::NamespaceFigures;
+pub use facade::inspection::FlightSeen;
 pub use facade::store::{MIN_CAPACITY, SegmentOptions, Store};
 pub use flights::flight::{Claim, Lease, Outcome, Revoked};
 pub use ground::extras::{Extras, MAX_TAG_LENGTH, MAX_TAGS};

@@ -2,24 +2,47 @@
 //! gets its end of it.
 //!
 //! A queue is a pair of sockets. Both the giver and the taker hold the taker's end, and a packet is received by
-//! exactly one of them: so a connection that was given is either taken, or taken back, and never both. The rendezvous is an
-//! abstract Unix socket; who comes in is told by the kernel (SO_PEERCRED). If the giver dies, the taker reads the
-//! end; if the taker dies, the giver takes back what lies in the queue.
+//! exactly one of them: so a connection that was given is either taken, or taken back, and never both. The rendezvous is a
+//! pair of sockets too: it has no name, so nobody comes there but the process that inherits one of them. If the giver dies,
+//! the taker reads the end; if the taker dies, the giver takes back what lies in the queue.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::time::Duration;
 
 use super::memory::SharedMemory;
-use super::passing;
+use super::poll::{Events, Poll};
 use super::process::has_room;
 use super::rights;
 use super::socket::Socket;
 
 /// How long a worker waits at the rendezvous.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What travels with a connection, or alone.
+pub type Note = [u64; 3];
+
+const LENGTH: usize = size_of::<Note>();
+
+fn bytes_of(note: Note) -> [u8; LENGTH] {
+    let mut bytes = [0; LENGTH];
+    for (place, word) in bytes.chunks_exact_mut(size_of::<u64>()).zip(note) {
+        place.copy_from_slice(&word.to_le_bytes());
+    }
+    bytes
+}
+
+/// What is missing of a packet that is too short is zero.
+fn note_of(bytes: [u8; LENGTH]) -> Note {
+    let mut note = [0; 3];
+    for (word, place) in note.iter_mut().zip(bytes.chunks_exact(size_of::<u64>())) {
+        *word = place
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte));
+    }
+    note
+}
 
 /// One end of a queue of connections.
 #[derive(Debug)]
@@ -31,35 +54,36 @@ impl End {
     }
 
     /// Gives a connection with a note. The giver's own descriptor may be closed at once.
-    pub fn send(&self, note: u64, socket: &Socket) -> io::Result<()> {
-        rights::send(self.0.as_fd(), &note.to_ne_bytes(), &[socket.as_fd()])
+    pub fn send(&self, note: Note, socket: &Socket) -> io::Result<()> {
+        rights::send(self.0.as_fd(), &bytes_of(note), &[socket.as_fd()])
     }
 
     /// The same for a descriptor that Node has told us the number of.
-    pub fn send_number(&self, note: u64, number: i32) -> io::Result<()> {
-        rights::send_number(self.0.as_fd(), &note.to_ne_bytes(), number)
+    pub fn send_number(&self, note: Note, number: i32) -> io::Result<()> {
+        rights::send_number(self.0.as_fd(), &bytes_of(note), number)
     }
 
     /// Sends a note alone.
-    pub fn send_note(&self, note: u64) -> io::Result<()> {
-        rights::send(self.0.as_fd(), &note.to_ne_bytes(), &[])
+    pub fn send_note(&self, note: Note) -> io::Result<()> {
+        rights::send(self.0.as_fd(), &bytes_of(note), &[])
     }
 
-    /// The next packet, which may carry a note alone.
-    pub fn receive_any(&self) -> io::Result<(u64, Option<Socket>)> {
-        let mut note = [0; 8];
+    /// Takes the next packet; `WouldBlock` where there is none, `UnexpectedEof` where none will come. One that lost its
+    /// connection, because this process had no descriptor for it, is a note alone.
+    pub fn receive(&self) -> io::Result<(Note, Option<Socket>)> {
+        let mut note = [0; LENGTH];
         let packet = rights::receive(self.0.as_fd(), &mut note)?;
         if packet.length == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let [fd, ..] = packet.carried;
-        Ok((u64::from_ne_bytes(note), fd.map(Socket::from)))
+        Ok((note_of(note), fd.map(Socket::from)))
     }
 
     /// The same, for an end that this process alone receives at. A packet with a connection that it has no descriptor for
     /// stays where it is: `OutOfMemory`.
-    pub fn hear(&self) -> io::Result<(u64, Option<Socket>)> {
-        let mut note = [0; 8];
+    pub fn hear(&self) -> io::Result<(Note, Option<Socket>)> {
+        let mut note = [0; LENGTH];
         let mut packet = rights::copy(self.0.as_fd(), &mut note)?;
         while packet.lacks_all() {
             if !has_room() {
@@ -77,7 +101,7 @@ impl End {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let [fd, ..] = packet.carried;
-        Ok((u64::from_ne_bytes(note), fd.map(Socket::from)))
+        Ok((note_of(note), fd.map(Socket::from)))
     }
 
     /// Drops the next packet.
@@ -85,21 +109,11 @@ impl End {
         rights::skip(self.0.as_fd())
     }
 
-    /// Takes the next connection; `WouldBlock` where there is none, `UnexpectedEof` where none will come.
-    pub fn receive(&self) -> io::Result<(u64, Socket)> {
-        loop {
-            // A packet that lost its descriptor, because this process has none left, is passed over.
-            if let (note, Some(socket)) = self.receive_any()? {
-                return Ok((note, socket));
-            }
-        }
-    }
-
     /// The note of the next connection, which stays where it is.
-    pub fn next_note(&self) -> io::Result<u64> {
-        let mut note = [0; 8];
+    pub fn next_note(&self) -> io::Result<Note> {
+        let mut note = [0; LENGTH];
         rights::look(self.0.as_fd(), &mut note)?;
-        Ok(u64::from_ne_bytes(note))
+        Ok(note_of(note))
     }
 
     /// For an event loop that is not ours.
@@ -114,46 +128,55 @@ impl AsFd for End {
     }
 }
 
-/// Where workers come to get their end.
+/// Where a worker gets its end: a pair of sockets without a name, one of which the worker's process inherits.
 #[derive(Debug)]
-pub struct Rendezvous(UnixListener);
-
-/// Who came.
-#[derive(Debug)]
-pub struct Caller {
-    pub pid: u32,
-    stream: UnixStream,
+pub struct Rendezvous {
+    ours: End,
+    guests: Guest,
 }
+
+/// The worker's side of it.
+#[derive(Debug)]
+pub struct Guest(OwnedFd);
 
 impl Rendezvous {
-    pub fn open(name: &[u8]) -> io::Result<Self> {
-        let listener = passing::listen(name)?;
-        listener.set_nonblocking(true)?;
-        Ok(Self(listener))
+    pub fn open() -> io::Result<Self> {
+        let (ours, guests) = rights::pair()?;
+        Ok(Self {
+            ours: End(ours),
+            guests: Guest(guests),
+        })
     }
 
-    /// The next caller that runs as our user; another one is sent away.
-    pub fn next(&self) -> io::Result<Caller> {
-        loop {
-            let (stream, _) = self.0.accept()?;
-            if let Ok(pid) = passing::peer_of_our_user(&stream) {
-                return Ok(Caller { pid, stream });
-            }
-        }
+    /// The same once more, for another giver that meets the same worker.
+    pub fn again(&self) -> io::Result<Self> {
+        Ok(Self {
+            ours: End(self.ours.0.try_clone()?),
+            guests: self.guest()?,
+        })
     }
-}
 
-impl AsFd for Rendezvous {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+    /// The descriptor that the worker's process has to inherit.
+    pub fn number(&self) -> i32 {
+        self.guests.0.as_raw_fd()
     }
-}
 
-impl Caller {
-    /// Lets the caller have its end, and the memory where it tells what it does.
-    pub fn admit(&self, end: &End, seat: u64, memory: &SharedMemory) -> io::Result<()> {
-        let carried = [end.as_fd(), memory.fd()];
-        rights::send(self.stream.as_fd(), &seat.to_ne_bytes(), &carried)
+    /// What the worker gets by inheriting, for one in this process.
+    pub fn guest(&self) -> io::Result<Guest> {
+        self.guests.0.try_clone().map(Guest)
+    }
+
+    /// Lets the worker have its end, the memory where it tells what it does, and the public address, if it is to accept there.
+    pub fn admit(
+        self,
+        end: &End,
+        seat: u64,
+        memory: &SharedMemory,
+        listener: Option<&Socket>,
+    ) -> io::Result<()> {
+        let mut carried = vec![end.as_fd(), memory.fd()?];
+        carried.extend(listener.map(Socket::as_fd));
+        rights::send(self.ours.as_fd(), &seat.to_ne_bytes(), &carried)
     }
 }
 
@@ -163,27 +186,37 @@ pub struct Admission {
     pub end: End,
     pub seat: u64,
     pub memory: SharedMemory,
+    pub listener: Option<Socket>,
 }
 
-/// Comes to the rendezvous of that name, from a worker.
-pub fn join(name: &[u8]) -> io::Result<Admission> {
-    let address = SocketAddr::from_abstract_name(name)?;
-    let stream = loop {
-        match UnixStream::connect_addr(&address) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            connected => break connected?,
+impl Guest {
+    /// By the number of the descriptor that this process has inherited, which is nobody else's. Where it is to be met there
+    /// more than once, the descriptor stays.
+    pub fn inherited(number: i32, stays: bool) -> io::Result<Self> {
+        let guest = rights::adopt(number).map(Self)?;
+        if !stays {
+            return Ok(guest);
         }
-    };
-    stream.set_read_timeout(Some(PATIENCE))?;
-    passing::peer_of_our_user(&stream)?;
-    let mut seat = [0; 8];
-    match rights::receive(stream.as_fd(), &mut seat)?.carried {
-        [Some(end), Some(memory)] => Ok(Admission {
-            end: End(end),
-            seat: u64::from_ne_bytes(seat),
-            memory: SharedMemory::open(memory)?,
-        }),
-        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        let second = guest.0.try_clone();
+        let _ = guest.0.into_raw_fd();
+        second.map(Self)
+    }
+
+    /// Waits to be let in.
+    pub fn join(self) -> io::Result<Admission> {
+        let poll = Poll::new()?;
+        poll.add_source(&self.0, 0)?;
+        poll.wait(&mut Events::with_room_for(1), Some(PATIENCE))?;
+        let mut seat = [0; 8];
+        match rights::receive(self.0.as_fd(), &mut seat)?.carried {
+            [Some(end), Some(memory), listener] => Ok(Admission {
+                end: End(end),
+                seat: u64::from_ne_bytes(seat),
+                memory: SharedMemory::open(memory)?,
+                listener: listener.map(Socket::from),
+            }),
+            _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
     }
 }
 
@@ -192,33 +225,28 @@ mod tests {
     use super::*;
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
+    use std::os::unix::net::UnixStream;
+    use std::time::Instant;
 
     #[test]
     fn a_worker_gets_its_end_and_a_connection_through_it() {
-        let name = format!("flotilla-rendezvous-{}", std::process::id()).into_bytes();
-        let rendezvous = Rendezvous::open(&name).unwrap();
+        let rendezvous = Rendezvous::open().unwrap();
+        let guest = rendezvous.guest().unwrap();
         let memory = SharedMemory::create(4096).unwrap();
         let (giver, taker) = End::pair().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let served = OwnedFd::from(listener.accept().unwrap().0);
         std::thread::scope(|scope| {
-            let worker = scope.spawn(|| join(&name).unwrap());
-            let caller = loop {
-                match rendezvous.next() {
-                    Ok(caller) => break caller,
-                    Err(_) => std::thread::yield_now(),
-                }
-            };
-            assert_eq!(caller.pid, std::process::id());
-            caller.admit(&taker, 7, &memory).unwrap();
+            let worker = scope.spawn(|| guest.join().unwrap());
+            rendezvous.admit(&taker, 7, &memory, None).unwrap();
             let admission = worker.join().unwrap();
             assert_eq!((admission.seat, admission.memory.len()), (7, 4096));
-            giver.send(42, &Socket::from(served)).unwrap();
-            assert_eq!(admission.end.next_note().unwrap(), 42);
+            giver.send([42, u64::MAX, 1], &Socket::from(served)).unwrap();
+            assert_eq!(admission.end.next_note().unwrap(), [42, u64::MAX, 1]);
             let (note, socket) = admission.end.receive().unwrap();
-            assert_eq!(note, 42);
-            TcpStream::from(OwnedFd::from(socket))
+            assert_eq!(note, [42, u64::MAX, 1]);
+            TcpStream::from(OwnedFd::from(socket.unwrap()))
                 .write_all(b"hello")
                 .unwrap();
         });
@@ -232,11 +260,11 @@ mod tests {
     fn what_is_heard_is_heard_once_with_its_connection_or_without() {
         let (end, other) = End::pair().unwrap();
         let (one, mut peer) = UnixStream::pair().unwrap();
-        end.send(7, &Socket::from(OwnedFd::from(one))).unwrap();
-        end.send_note(8).unwrap();
-        end.send_note(9).unwrap();
+        end.send([7, 0, 0], &Socket::from(OwnedFd::from(one))).unwrap();
+        end.send_note([8, 1, 2]).unwrap();
+        end.send_note([9, 0, 0]).unwrap();
         let (note, socket) = other.hear().unwrap();
-        assert_eq!(note, 7);
+        assert_eq!(note, [7, 0, 0]);
         let mut heard = UnixStream::from(OwnedFd::from(socket.unwrap()));
         heard.write_all(b"x").unwrap();
         // It was open once only.
@@ -244,21 +272,64 @@ mod tests {
         let mut said = String::new();
         peer.read_to_string(&mut said).unwrap();
         assert_eq!(said, "x");
-        assert!(matches!(other.hear().unwrap(), (8, None)));
+        assert!(matches!(other.hear().unwrap(), ([8, 1, 2], None)));
         other.skip().unwrap();
         assert_eq!(other.hear().unwrap_err().kind(), io::ErrorKind::WouldBlock);
         rights::send(end.0.as_fd(), b"", &[]).unwrap();
-        end.send_note(10).unwrap();
+        end.send_note([10, 0, 0]).unwrap();
         assert!(other.hear().is_err());
-        assert!(matches!(other.hear().unwrap(), (10, None)));
+        assert!(matches!(other.hear().unwrap(), ([10, 0, 0], None)));
         drop(end);
-        assert_eq!(other.hear().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        // The children that other tests fork hold a copy of the end until they are gone.
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut error = other.hear().unwrap_err().kind();
+        while error == io::ErrorKind::WouldBlock && Instant::now() < deadline {
+            std::thread::yield_now();
+            error = other.hear().unwrap_err().kind();
+        }
+        assert_eq!(error, io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn several_meet_one_worker_over_one_descriptor() {
+        let rendezvous = Rendezvous::open().unwrap();
+        let number = rendezvous.guest().unwrap().0.into_raw_fd();
+        let memory = SharedMemory::create(4096).unwrap();
+        for seat in [3, 5] {
+            let (_giver, taker) = End::pair().unwrap();
+            rendezvous
+                .again()
+                .unwrap()
+                .admit(&taker, seat, &memory, None)
+                .unwrap();
+            let admission = Guest::inherited(number, true).unwrap().join().unwrap();
+            assert_eq!(admission.seat, seat);
+        }
+        drop(Guest::inherited(number, false).unwrap());
+        assert!(Guest::inherited(number, false).is_err());
+    }
+
+    #[test]
+    fn nobody_waits_where_nobody_will_come() {
+        let rendezvous = Rendezvous::open().unwrap();
+        let guest = rendezvous.guest().unwrap();
+        drop(rendezvous);
+        assert_eq!(guest.join().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn what_is_no_rendezvous_is_not_taken_from_its_owner() {
+        let file = std::fs::File::open("/proc/self/exe").unwrap();
+        for number in [-1, 1 << 20, file.as_raw_fd()] {
+            assert!(Guest::inherited(number, false).is_err());
+        }
+        assert!(file.metadata().is_ok());
     }
 
     #[test]
     fn a_number_that_is_not_open_is_refused() {
         let (end, _other) = End::pair().unwrap();
-        assert!(end.send_number(0, -1).is_err());
-        assert!(end.send_number(0, 1 << 20).is_err());
+        assert!(end.send_number([0; 3], -1).is_err());
+        assert!(end.send_number([0; 3], 1 << 20).is_err());
     }
 }

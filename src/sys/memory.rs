@@ -1,4 +1,5 @@
-//! One piece of memory that several processes map: an anonymous file that lives only as long as someone holds it.
+//! One piece of memory that several processes map: an anonymous file that lives only as long as someone holds it. Where the
+//! system gives no such file, it is one process's, and the others have to ask that one.
 //!
 //! Invariants: the file is sealed against shrinking and growing before anyone else can see it, so no access inside
 //! the mapping can ever meet the end of the file; and a mapping is never undone, so a reference into it is good for
@@ -12,10 +13,11 @@ use std::ptr::NonNull;
 
 const NAME: &CStr = c"flotilla";
 
-/// A mapped memfd. Dropping it closes the descriptor and leaves the mapping, on purpose.
+/// A mapped memfd, or a mapping without a file. Dropping it closes the descriptor and leaves the mapping, on purpose.
 #[derive(Debug)]
 pub struct SharedMemory {
-    fd: OwnedFd,
+    /// Or why there is none.
+    fd: Result<OwnedFd, i32>,
     base: NonNull<u8>,
     len: usize,
 }
@@ -29,6 +31,23 @@ unsafe impl Sync for SharedMemory {}
 impl SharedMemory {
     /// A new one of `len` bytes, all zero, none of them paid for until `commit`.
     pub fn create(len: usize) -> io::Result<Self> {
+        Self::map(Ok(Self::make_file(len)?), len)
+    }
+
+    /// The same, or this process's alone where a sandbox refuses what others could get it by.
+    pub fn create_or_alone(len: usize) -> io::Result<Self> {
+        match Self::make_file(len) {
+            Ok(fd) => Self::map(Ok(fd), len),
+            Err(error) => Self::map(Err(error.raw_os_error().unwrap_or(libc::ENOSYS)), len),
+        }
+    }
+
+    /// Whether there can be one that others get.
+    pub fn is_to_be_had() -> bool {
+        Self::make_file(1).is_ok()
+    }
+
+    fn make_file(len: usize) -> io::Result<OwnedFd> {
         // SAFETY: the name is a valid C string; the call touches no memory of ours.
         let raw = unsafe { libc::memfd_create(NAME.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
         check(raw)?;
@@ -38,7 +57,7 @@ impl SharedMemory {
         let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
         // SAFETY: F_ADD_SEALS takes an int and touches no memory of ours.
         check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_ADD_SEALS, seals) })?;
-        Self::map(fd, len)
+        Ok(fd)
     }
 
     /// Maps one that another process made. Refuses a file that could shrink under the mapping.
@@ -54,14 +73,18 @@ impl SharedMemory {
         }
         let len = File::from(fd.try_clone()?).metadata()?.len();
         let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-        Self::map(fd, len)
+        Self::map(Ok(fd), len)
     }
 
-    fn map(fd: OwnedFd, len: usize) -> io::Result<Self> {
+    fn map(fd: Result<OwnedFd, i32>, len: usize) -> io::Result<Self> {
         let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_SHARED | libc::MAP_NORESERVE;
+        let (number, kind) = match &fd {
+            Ok(fd) => (fd.as_raw_fd(), 0),
+            Err(_) => (-1, libc::MAP_ANONYMOUS),
+        };
+        let flags = libc::MAP_SHARED | libc::MAP_NORESERVE | kind;
         // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing of ours.
-        let at = unsafe { libc::mmap(std::ptr::null_mut(), len, protection, flags, fd.as_raw_fd(), 0) };
+        let at = unsafe { libc::mmap(std::ptr::null_mut(), len, protection, flags, number, 0) };
         if at == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
@@ -85,25 +108,41 @@ impl SharedMemory {
         self.len == 0
     }
 
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+    /// What others get it by; the system's reason where it is this process's alone.
+    pub fn fd(&self) -> io::Result<BorrowedFd<'_>> {
+        match &self.fd {
+            Ok(fd) => Ok(fd.as_fd()),
+            Err(number) => Err(io::Error::from_raw_os_error(*number)),
+        }
     }
 
-    /// Makes the kernel set pages aside for a range, so that touching it later cannot fail.
+    /// Makes the kernel set pages aside for a range, so that touching it later cannot fail. Without a file nothing can be set
+    /// aside: pages come as they are touched, as those of the heap do.
     pub fn commit(&self, offset: usize, len: usize) -> io::Result<()> {
         #[cfg(test)]
         if refusal::REFUSED.get() {
             return Err(io::Error::from_raw_os_error(libc::ENOSPC));
         }
+        let Ok(fd) = &self.fd else { return Ok(()) };
         loop {
             // SAFETY: fallocate touches no memory of ours; a range outside the file is refused by the kernel.
             let done =
-                unsafe { libc::fallocate(self.fd.as_raw_fd(), 0, offset as libc::off_t, len as libc::off_t) };
+                unsafe { libc::fallocate(fd.as_raw_fd(), 0, offset as libc::off_t, len as libc::off_t) };
             match check(done) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => return other.map(drop),
             }
         }
+    }
+
+    /// Gives the pages of a range back to the system: they are zero, and not paid for. Whole pages only.
+    pub fn release(&self, offset: usize, len: usize) -> io::Result<()> {
+        if offset.checked_add(len).is_none_or(|end| end > self.len) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let at = self.base.as_ptr().wrapping_add(offset).cast();
+        // SAFETY: the range lies in the mapping; whoever looks there still sees zeros.
+        check(unsafe { libc::madvise(at, len, libc::MADV_REMOVE) }).map(drop)
     }
 }
 
@@ -140,7 +179,7 @@ mod tests {
     fn two_mappings_of_one_memory_see_each_other() {
         let first = SharedMemory::create(8192).unwrap();
         first.commit(0, 8192).unwrap();
-        let second = SharedMemory::open(first.fd().try_clone_to_owned().unwrap()).unwrap();
+        let second = SharedMemory::open(first.fd().unwrap().try_clone_to_owned().unwrap()).unwrap();
         assert_eq!(second.len(), 8192);
         // SAFETY: inside a live mapping that only this test touches.
         unsafe { first.base().as_ptr().wrapping_add(5000).write_volatile(7) };
@@ -171,7 +210,7 @@ mod tests {
     #[test]
     fn the_file_cannot_be_truncated_by_anyone() {
         let memory = SharedMemory::create(8192).unwrap();
-        let file = File::from(memory.fd().try_clone_to_owned().unwrap());
+        let file = File::from(memory.fd().unwrap().try_clone_to_owned().unwrap());
         assert!(file.set_len(100).is_err());
         assert!(file.set_len(100_000).is_err());
     }

@@ -10,6 +10,7 @@
 
 pub mod clock;
 pub mod spare;
+pub mod trace;
 
 #[cfg(all(target_os = "linux", not(flotilla_portable)))]
 pub mod futex;

@@ -28,6 +28,8 @@ pub enum Acquired {
 #[repr(C, align(64))]
 pub struct SharedMutex {
     inner: UnsafeCell<libc::pthread_mutex_t>,
+    /// How often somebody got it who had waited for it.
+    served: AtomicU32,
 }
 
 const _: () = assert!(size_of::<SharedMutex>() == 64);
@@ -45,6 +47,10 @@ impl std::fmt::Debug for SharedMutex {
 
 const SPINS: u32 = 60;
 const LONGEST_SLEEP: Duration = Duration::from_millis(5);
+/// What a process needs to wake up and take a lock, where a core is free.
+const TO_WAKE_UP: Duration = Duration::from_micros(100);
+/// For so long the next is let have a lock that is wanted: it may have to wait for a core, and it may have been stopped.
+const LONGEST_WAY: Duration = Duration::from_millis(3);
 
 /// Where each C library keeps the word that names the owner, and the one that says what kind of mutex it is.
 const OWNER_WORD: usize = if cfg!(target_env = "musl") { 4 } else { 0 };
@@ -96,7 +102,7 @@ impl SharedMutex {
             std::hint::spin_loop();
             match self.try_lock() {
                 Acquired::Busy => {}
-                other => return other,
+                other => return self.served_by(other),
             }
         }
         let begun = Instant::now();
@@ -104,15 +110,20 @@ impl SharedMutex {
             let left = patience.saturating_sub(begun.elapsed());
             if left.is_zero() {
                 // This process may itself have been stopped meanwhile, and the lock be free.
-                return self.try_lock();
+                return self.served_by(self.try_lock());
             }
             let until = realtime_in(left.min(LONGEST_SLEEP));
             // SAFETY: `self` is a mutex for as long as it is mapped (the module's invariant), `until` is live.
             let result = unsafe { libc::pthread_mutex_timedlock(self.inner.get(), &until) };
             if result != libc::ETIMEDOUT {
-                return Self::read(result);
+                return self.served_by(Self::read(result));
             }
         }
+    }
+
+    fn served_by(&self, acquired: Acquired) -> Acquired {
+        self.served.fetch_add(1, Ordering::Release);
+        acquired
     }
 
     #[inline]
@@ -139,6 +150,7 @@ impl SharedMutex {
         let sample = Self {
             // SAFETY: any bytes are a `pthread_mutex_t`, and these are all zero.
             inner: UnsafeCell::new(unsafe { std::mem::zeroed() }),
+            served: AtomicU32::new(0),
         };
         // SAFETY: nobody else knows of it.
         unsafe { sample.init() };
@@ -203,6 +215,23 @@ impl SharedMutex {
     /// The thread that holds it, by the kernel's number; zero where nobody does.
     pub fn holder(&self) -> u32 {
         self.owner_word().load(Ordering::Acquire) & libc::FUTEX_TID_MASK
+    }
+
+    /// For its holder, before it lets it go to want it again: what tells whether somebody has had it meanwhile who sleeps
+    /// for it now. Nothing where nobody does.
+    pub fn claim(&self) -> Option<u32> {
+        let is_wanted = self.owner_word().load(Ordering::Acquire) & libc::FUTEX_WAITERS != 0;
+        is_wanted.then(|| self.served.load(Ordering::Acquire))
+    }
+
+    /// Waits, after it was let go, until one of those has had it who slept for it. Who takes it again at once is faster than
+    /// they, again and again. One that was stopped or killed is waited for once: nobody sleeps there any more.
+    pub fn give_way(&self, claim: Option<u32>) {
+        let Some(before) = claim else { return };
+        let begun = Instant::now();
+        while self.served.load(Ordering::Acquire) == before && begun.elapsed() < LONGEST_WAY {
+            std::thread::sleep(TO_WAKE_UP);
+        }
     }
 
     /// The word and value to sleep on so as to be woken when the holder dies; `None` when it is dead already.

@@ -6,7 +6,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::time::Duration;
@@ -39,8 +39,8 @@ pub const STRATEGIES: &[Strategy] = &[
 /// Begins to offer memory to this process's children, and gives the descriptor's number. A socket that cannot be
 /// had (a sandbox) leaves the first strategy.
 pub fn offer(memory: &SharedMemory, name: &[u8]) -> io::Result<i32> {
-    let fd = memory.fd().try_clone_to_owned()?;
-    let number = memory.fd().as_raw_fd();
+    let number = memory.fd()?.as_raw_fd();
+    let fd = memory.fd()?.try_clone_to_owned()?;
     if let Ok(listener) = listen(name) {
         std::thread::Builder::new()
             .name("flotilla-offer".into())
@@ -94,19 +94,15 @@ fn own_uid() -> u32 {
 }
 
 fn peer_uid(stream: &UnixStream) -> io::Result<u32> {
-    peer(stream).map(|peer| peer.uid)
+    user_at(stream.as_raw_fd())
 }
 
-/// The process at the other end, if it runs as our user.
-pub fn peer_of_our_user(stream: &UnixStream) -> io::Result<u32> {
-    let peer = peer(stream)?;
-    if peer.uid != own_uid() {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
-    Ok(peer.pid.cast_unsigned())
+/// The user at the other end of a Unix socket. A number that is no such socket is an error.
+pub fn user_at(fd: RawFd) -> io::Result<u32> {
+    peer(fd).map(|peer| peer.uid)
 }
 
-fn peer(stream: &UnixStream) -> io::Result<libc::ucred> {
+fn peer(fd: RawFd) -> io::Result<libc::ucred> {
     let mut peer = libc::ucred {
         pid: 0,
         uid: 0,
@@ -115,15 +111,7 @@ fn peer(stream: &UnixStream) -> io::Result<libc::ucred> {
     let mut len = size_of::<libc::ucred>() as libc::socklen_t;
     let at = (&raw mut peer).cast();
     // SAFETY: `peer` and `len` are live and writable, and `len` is the size of `peer`.
-    let done = unsafe {
-        libc::getsockopt(
-            stream.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PEERCRED,
-            at,
-            &mut len,
-        )
-    };
+    let done = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_PEERCRED, at, &mut len) };
     if done < 0 {
         Err(io::Error::last_os_error())
     } else {
@@ -136,7 +124,7 @@ fn send_fd(stream: &UnixStream, fd: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 fn receive_fd(stream: &UnixStream) -> io::Result<OwnedFd> {
-    let [fd, _] = rights::receive(stream.as_fd(), &mut [0])?.carried;
+    let [fd, ..] = rights::receive(stream.as_fd(), &mut [0])?.carried;
     fd.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
@@ -171,6 +159,14 @@ mod tests {
     }
 
     #[test]
+    fn the_user_at_the_other_end_is_told_and_a_number_that_is_no_socket_is_an_error() {
+        let (one, _other) = UnixStream::pair().unwrap();
+        assert_eq!(user_at(one.as_raw_fd()).unwrap(), own_uid());
+        assert!(user_at(memfd().as_raw_fd()).is_err());
+        assert!(user_at(-1).is_err());
+    }
+
+    #[test]
     fn nobody_listening_is_an_error_and_not_a_hang() {
         assert!(fetch(b"flotilla-test-nobody-listens-here").is_err());
     }
@@ -179,6 +175,7 @@ mod tests {
         SharedMemory::create(4096)
             .unwrap()
             .fd()
+            .unwrap()
             .try_clone_to_owned()
             .unwrap()
     }

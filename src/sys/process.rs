@@ -22,14 +22,23 @@ impl Identity {
         }
     }
 
-    /// Whether this very process, not a later one of the same id, still runs.
+    /// Whether this very process, not a later one of the same id, still runs. Where the system hides when processes began, a
+    /// later one cannot be told from it.
     pub fn is_alive(self) -> bool {
-        started(self.pid).is_ok_and(|at| at == self.started)
+        match started(self.pid) {
+            Ok(at) => at == self.started || self.started == 0,
+            Err(_) => started(std::process::id()).is_err() && thread_exists(self.pid),
+        }
     }
 }
 
 /// When a process started. A zombie no longer counts as running.
 pub fn started(pid: u32) -> io::Result<u64> {
+    stat(pid, [18]).map(|[started]| started)
+}
+
+/// Numbers that the kernel tells of a process, by their places after its state.
+fn stat<const N: usize>(pid: u32, places: [usize; N]) -> io::Result<[u64; N]> {
     let line = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let broken = || io::Error::from(io::ErrorKind::InvalidData);
     // The name, in parentheses, may itself hold spaces and parentheses: count from its end.
@@ -38,10 +47,33 @@ pub fn started(pid: u32) -> io::Result<u64> {
     if matches!(fields.next(), Some("Z" | "X")) {
         return Err(io::ErrorKind::NotFound.into());
     }
-    fields
-        .nth(18)
-        .and_then(|field| field.parse().ok())
-        .ok_or_else(broken)
+    let fields: Vec<_> = fields.collect();
+    let mut numbers = [0; N];
+    for (number, place) in numbers.iter_mut().zip(places) {
+        let field = fields.get(place).ok_or_else(broken)?;
+        *number = field.parse().map_err(|_| broken())?;
+    }
+    Ok(numbers)
+}
+
+/// What a process has used, as the kernel counts it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Used {
+    pub cpu_ms: f64,
+    pub resident_bytes: u64,
+}
+
+/// What a process has used, whatever it is doing; nothing for one that has ended.
+pub fn used(pid: u32) -> Option<Used> {
+    let [user, system, resident] = stat(pid, [10, 11, 20]).ok()?;
+    // SAFETY: takes no pointer.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) }.max(1);
+    // SAFETY: takes no pointer.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.max(1);
+    Some(Used {
+        cpu_ms: (user + system) as f64 * 1e3 / ticks as f64,
+        resident_bytes: resident.saturating_mul(page.cast_unsigned()),
+    })
 }
 
 /// The process that a thread belongs to; the thread's own number where the system does not tell.
@@ -49,6 +81,24 @@ pub fn of_thread(thread: u32) -> u32 {
     let status = std::fs::read_to_string(format!("/proc/{thread}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
     line.and_then(|id| id.trim().parse().ok()).unwrap_or(thread)
+}
+
+/// Has the kernel kill this process when its parent dies, whatever it is doing then. Answers whether `parent` is its
+/// parent still; if it is not, nothing has changed.
+///
+/// The kernel goes by the thread that started this process: where that ends before the process it is of, it is the end too.
+pub fn die_with(parent: u32) -> bool {
+    let set = |signal: libc::c_int| {
+        // SAFETY: takes no pointer.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal as libc::c_ulong, 0, 0, 0) }
+    };
+    let is_set = set(libc::SIGKILL) == 0;
+    // One that had died before was not noticed.
+    let is_parent = std::os::unix::process::parent_id() == parent;
+    if !is_parent {
+        set(0);
+    }
+    is_set && is_parent
 }
 
 /// Whether a thread of that number exists in some process.

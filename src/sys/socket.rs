@@ -119,6 +119,12 @@ impl Socket {
         self.0.shutdown(Shutdown::Write)
     }
 
+    /// Ends a listening socket for all processes that have it: who waits there is refused.
+    pub fn silence(&self) {
+        // One that does not listen any more is what it is to become.
+        let _ = self.0.shutdown(Shutdown::Read);
+    }
+
     /// Closes the connection as one that has failed: the peer sees a reset.
     pub fn abort(self) {
         let linger = libc::linger {

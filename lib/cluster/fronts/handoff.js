@@ -8,7 +8,6 @@
 /** @import { ResolvedServerConfig } from '../../../index.js' */
 /** @import { Carrier } from './native.js' */
 
-const { randomBytes } = require('node:crypto');
 const { leastLoadedLoadBalancer } = require('../strategies.js');
 
 /**
@@ -16,13 +15,9 @@ const { leastLoadedLoadBalancer } = require('../strategies.js');
  * @returns {Carrier}
  */
 function handoff({ rebalance, loadBalancer }) {
-  // No other process of the machine has a rendezvous of this name, and none can guess it.
-  const rendezvous = `flotilla-${process.pid}-${randomBytes(9).toString('base64url')}`;
   return {
-    options: {
-      handoff: { rendezvous, rebalance: rebalance ?? loadBalancer === leastLoadedLoadBalancer },
-    },
-    environment: { FLOTILLA_RENDEZVOUS: rendezvous },
+    options: { handoff: { rebalance: rebalance ?? loadBalancer === leastLoadedLoadBalancer } },
+    meets: true,
     tellsOfRequests: true,
     hasOwnConnections: false,
   };

@@ -9,15 +9,14 @@
 
 /** @import { FrontOptions, Probe, Seat } from '../front.js' */
 
-const { lookup } = require('node:dns/promises');
 const { Socket, isIP } = require('node:net');
 const { setTimeout: pause } = require('node:timers/promises');
 const { getSystemErrorName } = require('node:util');
-const { createError } = require('../../errors.js');
-const { nameOf, publicAddress } = require('../../http/listener.js');
+const { listenFailure, nameOf } = require('../../http/listen-failure.js');
+const { publicAddress } = require('../../http/listener.js');
 const native = require('../../native/loader.js');
 const { ANSWER_MS, Choice } = require('../custom-strategy.js');
-const { builtInStrategy, defaultLoadBalancer } = require('../strategies.js');
+const { builtInStrategy, defaultLoadBalancer, headMs } = require('../strategies.js');
 
 /** How often what workers have reported is passed on, and what the thread has counted is passed back. */
 const EXCHANGE_MS = 250;
@@ -32,7 +31,7 @@ const DRAIN_MS = 1000;
  *
  * @typedef {object} Carrier
  * @property {Pick<Parameters<InstanceType<typeof native.NativeFront>['bind']>[2], 'handoff' | 'proxy'>} options
- * @property {Record<string, string>} environment what a worker's process has to know
+ * @property {boolean} meets whether a worker's process has to meet the thread, so that it is handed connections
  * @property {boolean} tellsOfRequests whether workers tell the thread of their requests, and of their event loop
  * @property {boolean} hasOwnConnections whether connections are the thread's own, and may outlast the workers
  */
@@ -57,6 +56,8 @@ class NativeFront {
   #options;
   #carrier;
   #thread = new native.NativeFront();
+  /** For whoever shows what it has counted. */
+  thread = this.#thread;
   /** The seats that get connections, by the id of the candidate. @type {Map<string, Seat>} */
   #ready = new Map();
   #counted = [0, 0];
@@ -80,28 +81,50 @@ class NativeFront {
     const { host, port } = config;
     const strategy = builtInStrategy(config.loadBalancer ?? defaultLoadBalancer);
     // Where it has to be asked, the default chooses for it when it fails.
-    const { number, weights } = strategy ?? { number: 0, weights: [] };
+    const { number, weights, by } = strategy ?? { number: 0, weights: [], by: undefined };
     const options = {
       ...this.#carrier.options,
       strategy: number,
       weights: [...weights],
-      inspectionMs: config.requestInspectionTimeoutMs,
+      sticky: by,
+      inspectionMs: headMs(config),
       headLimit: config.maxHeaderBytes,
       // A little more than the strategy has: so what is late is told by who asked.
       answerMs: ANSWER_MS * 1.5,
     };
-    const address = fd === undefined ? await addressOf(host) : `fd:${fd}`;
+    const address = fd === undefined ? await this.#publicHost(host) : `fd:${fd}`;
     const failure = strategy
       ? this.#thread.bind(address, port, options)
       : this.#thread.bind(address, port, options, (...question) => this.#ask(...question));
-    if (failure !== 0) throw bindFailure(publicAddress(config, fd), failure);
+    if (failure !== 0) throw await bindFailure(publicAddress(config, fd), failure);
     this.#exchange = setInterval(() => this.#exchangeFigures(), EXCHANGE_MS).unref();
     return { host, port: this.#thread.port(), local: this.#thread.local() ?? undefined };
   }
 
-  /** What a worker's process has to know. */
-  prepare() {
-    return this.#carrier.environment;
+  /** @param {string} host */
+  async #publicHost(host) {
+    try {
+      return await addressOf(host);
+    } catch (cause) {
+      throw await listenFailure(publicAddress(this.#options.config), cause);
+    }
+  }
+
+  /** @param {Seat} seat */
+  prepare(seat) {
+    return this.#carrier.meets ? this.#thread.rendezvous(seat.seat) : undefined;
+  }
+
+  /**
+   * Meets a worker that has inherited its descriptor for another front.
+   *
+   * @param {Seat} seat
+   * @param {InstanceType<typeof native.NativeFront>} other
+   * @returns {boolean} whether connections are handed to it
+   */
+  meet(seat, other) {
+    if (this.#carrier.meets) this.#thread.meet(seat.seat, other);
+    return this.#carrier.meets;
   }
 
   /**
@@ -109,7 +132,7 @@ class NativeFront {
    * @param {number} pid
    */
   forked(seat, pid) {
-    this.#thread.seated(seat.seat, pid);
+    this.#thread.seated(seat.seat, pid, seat.workerIndex);
   }
 
   /**
@@ -234,7 +257,7 @@ class NativeFront {
 /** @param {string} host a name, an address, or the path of a Unix socket */
 async function addressOf(host) {
   if (host.startsWith('/') || isIP(host)) return host;
-  const { address } = await lookup(host);
+  const { address } = await require('node:dns/promises').lookup(host);
   return address;
 }
 
@@ -243,15 +266,10 @@ async function addressOf(host) {
  * @param {number} number the system's
  */
 function bindFailure(address, number) {
-  const name = nameOf(address);
   const code = getSystemErrorName(-number);
-  const cause = Object.assign(new Error(`listen ${code}: ${name}`), {
-    code,
-    errno: -number,
-    syscall: 'listen',
-  });
-  if (code === 'EADDRINUSE') return createError('FLOTILLA_ERR_ADDRESS_IN_USE', [name], { cause });
-  return createError('FLOTILLA_ERR_LISTEN_FAILED', [name, code], { cause });
+  const message = `listen ${code}: ${nameOf(address)}`;
+  const cause = Object.assign(new Error(message), { code, errno: -number, syscall: 'listen' });
+  return listenFailure(address, cause);
 }
 
 module.exports = { NativeFront };

@@ -12,7 +12,7 @@
 
 const net = require('node:net');
 const { Choice } = require('../custom-strategy.js');
-const { builtInStrategy, defaultLoadBalancer } = require('../strategies.js');
+const { defaultLoadBalancer, headMs, needsHead } = require('../strategies.js');
 const { lookAtHead } = require('../request-head.js');
 const { Listener, publicAddress } = require('../../http/listener.js');
 const { proxyHeader } = require('../../http/proxy-header.js');
@@ -141,10 +141,8 @@ class PortableFront {
     return { host, port: address.port, local: address.address };
   }
 
-  /** Workers listen on their own ports: they need not know of the front. @returns {Record<string, string>} */
-  prepare() {
-    return {};
-  }
+  /** Workers listen on their own ports: they need not know of the front. @returns {undefined} */
+  prepare() {}
 
   forked() {}
 
@@ -190,9 +188,9 @@ class PortableFront {
     const began = performance.now();
     count('connections', 1);
     const strategy = config.loadBalancer ?? defaultLoadBalancer;
-    const head = builtInStrategy(strategy)
-      ? Buffer.alloc(0)
-      : await new Prelude(socket, config.maxHeaderBytes, config.requestInspectionTimeoutMs).read();
+    const head = needsHead(strategy)
+      ? await new Prelude(socket, config.maxHeaderBytes, headMs(config)).read()
+      : Buffer.alloc(0);
     record('prelude_duration_ms', performance.now() - began);
     try {
       if (!socket.destroyed) await this.#serve(socket, head);

@@ -18,7 +18,7 @@ function proxy({ allowHalfOpen, proxyProtocol }) {
     options: {
       proxy: { halfOpen: allowHalfOpen, header: proxyProtocol ? headers[proxyProtocol] : 0 },
     },
-    environment: {},
+    meets: false,
     tellsOfRequests: false,
     hasOwnConnections: true,
   };

@@ -14,8 +14,6 @@ use std::io;
 pub enum Way {
     /// A worker gets the connection itself.
     Handoff {
-        /// The name of the socket where workers come for their end of a queue. No other process of the machine has it.
-        rendezvous: Vec<u8>,
         /// Whether connections move from workers that are busy to those that are not.
         rebalance: bool,
     },
@@ -31,12 +29,8 @@ impl Front {
     /// Takes the address, and accepts nothing before it is told to `open`.
     pub fn bind(address: &Address, options: Options, way: Way) -> io::Result<Self> {
         match way {
-            Way::Handoff {
-                rendezvous,
-                rebalance,
-            } => {
-                let carrier = Handoff::new(&rendezvous, rebalance)?;
-                Self::over(carrier, address, options, Board::with_rows()?)
+            Way::Handoff { rebalance } => {
+                Self::over(Handoff::new(rebalance), address, options, Board::with_rows()?)
             }
             Way::Proxy { header, half_open } => {
                 Self::over(Proxy::new(header, half_open), address, options, Board::new())

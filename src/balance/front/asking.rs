@@ -1,8 +1,9 @@
 //! Connections whose worker somebody else chooses: their head is waited for, and a question asked.
 
-use super::{Count, Deadlines, Tools};
+use super::{Count, Deadlines, Tools, Wish};
 use crate::balance::front::carrier::OWN;
 use crate::balance::head::{self, Opening};
+use crate::balance::sticky::Visitor;
 use crate::sys::poll::Poll;
 use crate::sys::socket::Socket;
 use std::collections::HashMap;
@@ -10,25 +11,33 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// Asks for a choice. The answer is given to `Front::assign`.
+/// Who chooses.
+pub enum Chooser {
+    /// Somebody who is asked. The answer is given to `Front::assign`.
+    Asked(Box<dyn Fn(Question) + Send>),
+    /// Nobody: each visitor has its worker.
+    Visitor(Visitor),
+}
+
+impl std::fmt::Debug for Chooser {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Asked(_) => out.write_str("Asked"),
+            Self::Visitor(visitor) => visitor.fmt(out),
+        }
+    }
+}
+
+/// How a choice is come by.
+#[derive(Debug)]
 pub struct Ask {
-    pub question: Box<dyn Fn(Question) + Send>,
+    pub chooser: Chooser,
     /// How long to wait for the head.
     pub inspection_time: Duration,
     /// How many bytes of the head to look at.
     pub head_limit: usize,
     /// How long to wait for the answer before the strategy chooses.
     pub answer_time: Duration,
-}
-
-impl std::fmt::Debug for Ask {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Ask")
-            .field("inspection_time", &self.inspection_time)
-            .field("head_limit", &self.head_limit)
-            .field("answer_time", &self.answer_time)
-            .finish_non_exhaustive()
-    }
 }
 
 /// A connection that waits for a choice.
@@ -51,6 +60,15 @@ pub(super) struct Asking {
     ids: u64,
     inspections: Deadlines,
     answers: Deadlines,
+}
+
+/// A connection whose worker is found.
+pub(super) type Chosen = (Socket, Wish);
+
+fn belonging(visitor: &Visitor, head: &[u8], client: Socket) -> Chosen {
+    let address = client.peer().map(|peer| peer.ip());
+    let wish = visitor.key(head, address).map_or(Wish::Any, Wish::Belongs);
+    (client, wish)
 }
 
 #[derive(Debug)]
@@ -81,13 +99,19 @@ impl Asking {
         rows.into_iter().flatten().min()
     }
 
-    /// What the client has said is seen with the first event, which is on its way.
-    pub(super) fn welcome(&mut self, tools: &Tools, socket: Socket) {
+    /// What the client has said is seen with the first event, which is on its way, where it has to be.
+    pub(super) fn welcome(&mut self, tools: &Tools, socket: Socket) -> Option<Chosen> {
+        if let Chooser::Visitor(visitor) = &self.ask.chooser
+            && !visitor.needs_head()
+        {
+            return Some(belonging(visitor, &[], socket));
+        }
         let id = self.ids;
         self.ids += 1;
         if tools.poll.add_stream(&socket, OWN + id).is_err() {
             tools.board.add(Count::Failed);
-            return socket.abort();
+            socket.abort();
+            return None;
         }
         self.inspections.add(id);
         let client = Client {
@@ -96,18 +120,17 @@ impl Asking {
             is_asked: false,
         };
         self.clients.insert(id, client);
+        None
     }
 
     /// Looks whether the head of the request is there.
-    pub(super) fn inspect(&mut self, tools: &Tools, id: u64) {
-        let Some(client) = self.clients.get(&id).filter(|client| !client.is_asked) else {
-            return;
-        };
+    pub(super) fn inspect(&mut self, tools: &Tools, id: u64) -> Option<Chosen> {
+        let client = self.clients.get(&id).filter(|client| !client.is_asked)?;
         match client.socket.peek(&mut self.head) {
             Ok(0) => drop(self.clients.remove(&id)),
             Ok(count) => match head::look(&self.head[..count], self.head.len()) {
                 Opening::Partial => {}
-                _ => self.ask(id, count),
+                _ => return self.ask(&tools.poll, id, count),
             },
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(_) => {
@@ -115,30 +138,45 @@ impl Asking {
                 drop(self.clients.remove(&id));
             }
         }
+        None
     }
 
-    fn ask(&mut self, id: u64, count: usize) {
-        let Some(client) = self.clients.get_mut(&id) else {
-            return;
+    fn ask(&mut self, poll: &Poll, id: u64, count: usize) -> Option<Chosen> {
+        let head = &self.head[..count];
+        let question = match &self.ask.chooser {
+            Chooser::Asked(question) => question,
+            Chooser::Visitor(visitor) => {
+                let client = self.clients.remove(&id)?.socket;
+                // As below.
+                let _ = poll.remove(&client);
+                return Some(belonging(visitor, head, client));
+            }
         };
+        let client = self.clients.get_mut(&id)?;
         client.is_asked = true;
         self.answers.add(id);
-        (self.ask.question)(Question {
+        question(Question {
             id,
-            head: self.head[..count].to_vec(),
+            head: head.to_vec(),
             client: client.socket.peer(),
             waited: client.since.elapsed(),
         });
+        None
     }
 
-    /// Asks for all whose head has had its time: what there is of it has to do.
-    pub(super) fn expire(&mut self, now: Instant) {
+    /// Goes on with those whose head has had its time: what there is of it has to do.
+    pub(super) fn expire(&mut self, poll: &Poll, now: Instant) -> Option<Chosen> {
         while let Some(id) = self.inspections.due(now) {
-            if let Some(client) = self.clients.get(&id).filter(|client| !client.is_asked) {
-                let count = client.socket.peek(&mut self.head).unwrap_or(0);
-                self.ask(id, count);
+            let Some(client) = self.clients.get(&id).filter(|client| !client.is_asked) else {
+                continue;
+            };
+            let count = client.socket.peek(&mut self.head).unwrap_or(0);
+            let chosen = self.ask(poll, id, count);
+            if chosen.is_some() {
+                return chosen;
             }
         }
+        None
     }
 
     /// One whose answer has had its time.

@@ -104,8 +104,18 @@ impl Board {
         rows.map_or(Ok(()), |rows| rows.provide_ledger(seat))
     }
 
+    /// Whether workers say for how long their event loops have been at one thing.
+    pub fn sees_loops(&self) -> bool {
+        self.rows.is_some()
+    }
+
     pub fn count(&self, what: Count) -> u64 {
         self.counts[what as usize].load(Ordering::Relaxed)
+    }
+
+    /// What was counted and did not come to be.
+    pub(in crate::balance) fn subtract(&self, what: Count, count: u64) {
+        self.counts[what as usize].fetch_sub(count, Ordering::Relaxed);
     }
 
     pub(in crate::balance) fn add(&self, what: Count) {
@@ -159,7 +169,30 @@ impl Board {
     }
 
     pub(in crate::balance) fn took_back(&self, seat: usize) {
-        self.seats[seat].given.fetch_sub(1, Ordering::Relaxed);
+        self.took_all_back(seat, 1);
+    }
+
+    pub(in crate::balance) fn took_all_back(&self, seat: usize, count: u64) {
+        self.seats[seat].given.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// So many permits of a worker have come to nothing.
+    #[inline(never)]
+    pub(in crate::balance) fn not_taken(&self, seat: usize, count: u64) {
+        let count = count.min(self.given(seat));
+        self.took_all_back(seat, count);
+        self.subtract(Count::Accepted, count.min(self.count(Count::Accepted)));
+    }
+
+    /// How many connections the worker may accept. One that says more than it can have is not believed.
+    pub(in crate::balance) fn permits(&self, seat: usize) -> u64 {
+        let row = self.row(seat);
+        row.map_or(0, |row| row.permits().min(self.given(seat)))
+    }
+
+    /// How many connections the worker says that it has taken.
+    pub(in crate::balance) fn taken(&self, seat: usize) -> u64 {
+        self.row(seat).map_or(0, |row| row.taken.get())
     }
 
     fn given(&self, seat: usize) -> u64 {

@@ -1,8 +1,10 @@
 //! What lies beneath the front, and what the front lends it.
 
-use super::{Board, Probe, Seats};
+use super::listener::Listener;
+use super::{Board, Probe, Process, Seats, Wish};
 use crate::sys::poll::{Event, Poll};
 use crate::sys::socket::{Address, Socket};
+use crate::sys::trace;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,14 +17,14 @@ const REST: Duration = Duration::from_millis(100);
 pub(in crate::balance) trait Carrier: Send + Sized + 'static {
     /// The name of the front's thread.
     const THREAD: &'static str;
+    /// By which name it is traced.
+    const TRACED: trace::Thread;
     /// Whether the thread lets workers finish their turns where all processors are busy. Connections that have come
     /// meanwhile are then accepted together, which costs less than to interrupt a worker for each.
     const IS_PATIENT: bool = false;
 
-    /// What the carrier listens to from the beginning joins the poll, with tokens below `OWN`.
-    fn begin(&mut self, _tools: &Tools) -> io::Result<()> {
-        Ok(())
-    }
+    /// Whether workers can accept connections themselves.
+    const SHARES: bool = false;
 
     /// Whether no more can be carried, although there are workers.
     fn is_full(&self) -> bool;
@@ -30,8 +32,16 @@ pub(in crate::balance) trait Carrier: Send + Sized + 'static {
     /// How many connections it has that may be waiting for a worker.
     fn held(&self) -> usize;
 
+    /// Somebody waits at the public address. Says whether workers accept them: else they are the front's to accept.
+    fn invite(&mut self, _tools: &mut Tools) -> bool {
+        false
+    }
+
+    /// The public address is about to be closed: the front accepts who waits there.
+    fn closing(&mut self, _tools: &mut Tools) {}
+
     /// Brings this client to a worker: the wanted one, if that gets connections, else one of the strategy's choice.
-    fn carry(&mut self, tools: &mut Tools, client: Socket, wanted: Option<usize>);
+    fn carry(&mut self, tools: &mut Tools, client: Socket, wish: Wish);
 
     /// Something has happened to what it listens to.
     fn event(&mut self, tools: &mut Tools, event: Event);
@@ -46,7 +56,7 @@ pub(in crate::balance) trait Carrier: Send + Sized + 'static {
     fn rested(&mut self, _tools: &mut Tools) {}
 
     /// That process sits there now.
-    fn seated(&mut self, _tools: &mut Tools, _seat: usize, _pid: u32) {}
+    fn seated(&mut self, _tools: &mut Tools, _seat: usize, _process: Process) {}
 
     /// Connections may go to that seat, whose worker listens at the address, if that matters.
     fn ready(&mut self, tools: &mut Tools, seat: usize, address: Option<Address>);
@@ -67,6 +77,9 @@ pub(in crate::balance) struct Tools {
     pub(in crate::balance) poll: Poll,
     pub(in crate::balance) board: Arc<Board>,
     pub(in crate::balance) seats: Seats,
+    pub(in crate::balance) listener: Listener,
+    /// Whether somebody may wait at the listener.
+    pub(in crate::balance) has_arrivals: bool,
     /// What is answered where no worker can.
     pub(in crate::balance) probes: Vec<Probe>,
     /// Whether no client comes any more.
@@ -78,11 +91,13 @@ pub(in crate::balance) struct Tools {
 pub(in crate::balance) const OWN: u64 = 1 << 62;
 
 impl Tools {
-    pub(super) fn new(board: Arc<Board>, seats: Seats) -> io::Result<Self> {
+    pub(super) fn new(board: Arc<Board>, seats: Seats, listener: Listener) -> io::Result<Self> {
         Ok(Self {
             poll: Poll::new()?,
             board,
             seats,
+            listener,
+            has_arrivals: false,
             probes: Vec::new(),
             is_closed: false,
             rests_until: None,

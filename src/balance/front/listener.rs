@@ -1,4 +1,6 @@
 //! The public address: who comes there waits in the kernel while there is nowhere to put a connection.
+//!
+//! One that workers accept at as well is theirs, too: closing it here would not end it, so it is silenced.
 
 use crate::sys::poll::Poll;
 use crate::sys::socket::{Address, Socket};
@@ -12,17 +14,25 @@ const BACKLOG: i32 = 4096;
 const BATCH: usize = 16;
 
 #[derive(Debug)]
-pub(super) struct Listener {
+pub(in crate::balance) struct Listener {
     socket: Option<Socket>,
+    /// Whether somebody else keeps it open, for whoever serves there next.
+    is_passed: bool,
     /// To be removed with the listener.
     path: Option<PathBuf>,
     is_listening: bool,
+    /// Whether workers may accept there, too.
+    is_shared: bool,
 }
 
 impl Listener {
-    pub(super) fn bind(address: &Address) -> io::Result<Self> {
+    /// With `is_shared` workers accept there as well, where the kernel tells how many wait.
+    pub(super) fn bind(address: &Address, is_shared: bool) -> io::Result<Self> {
+        let socket = Socket::listen(address, BACKLOG)?;
         Ok(Self {
-            socket: Some(Socket::listen(address, BACKLOG)?),
+            is_shared: is_shared && socket.waiting().is_some(),
+            is_passed: matches!(address, Address::Passed(_)),
+            socket: Some(socket),
             path: match address {
                 Address::Unix(path) => Some(path.clone()),
                 Address::Tcp(_) | Address::Passed(_) => None,
@@ -41,13 +51,20 @@ impl Listener {
         if is_wanted == self.is_listening {
             return Ok(());
         }
-        if is_wanted {
+        if is_wanted && self.is_shared {
+            poll.add_arrivals(socket, token)?;
+        } else if is_wanted {
             poll.add_source(socket, token)?;
         } else {
             poll.remove(socket)?;
         }
         self.is_listening = is_wanted;
         Ok(())
+    }
+
+    /// What workers accept at, where they do.
+    pub(in crate::balance) fn shared(&self) -> Option<&Socket> {
+        self.socket.as_ref().filter(|_| self.is_shared)
     }
 
     /// How many to accept now. One waits at least, or there would have been no event; of more than there is time for,
@@ -57,13 +74,16 @@ impl Listener {
         waiting.unwrap_or(BATCH).clamp(1, BATCH)
     }
 
-    pub(super) fn accept(&self) -> io::Result<Socket> {
+    pub(in crate::balance) fn accept(&self) -> io::Result<Socket> {
         let socket = self.socket.as_ref().ok_or(io::ErrorKind::WouldBlock)?;
         socket.accept()
     }
 
     pub(super) fn close(&mut self) {
         self.is_listening = false;
+        if let Some(socket) = self.shared().filter(|_| !self.is_passed) {
+            socket.silence();
+        }
         self.socket = None;
         if let Some(path) = self.path.take() {
             // Whoever has removed it already has done our work.

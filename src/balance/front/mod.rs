@@ -13,16 +13,17 @@ pub(super) mod probes;
 mod seats;
 mod thread;
 
-pub use asking::{Ask, Question};
+pub use asking::{Ask, Chooser, Question};
 pub use board::{Board, Count, Report, SEATS};
 pub use probes::Probe;
 
 pub(super) use board::now_us;
-pub(super) use carrier::{Carrier, OWN, Tools};
+pub(super) use carrier::{Carrier, Tools};
 pub(super) use deadlines::Deadlines;
-pub(super) use seats::Seats;
+pub(super) use seats::{Seats, Wish};
 
 use super::score::Strategy;
+use crate::sys::handover::Rendezvous;
 use crate::sys::poll::Waker;
 use crate::sys::socket::Address;
 use asking::Asking;
@@ -41,15 +42,25 @@ use thread::Thread;
 pub struct Options {
     pub strategy: Strategy,
     pub seed: u64,
-    /// Who chooses instead of the strategy, if anybody: it is asked with the head of the request, from the front's thread.
+    /// Who chooses instead of the strategy, if anybody, by the head of the request, in the front's thread.
     pub ask: Option<Ask>,
+}
+
+/// The process of a worker.
+#[derive(Debug)]
+pub struct Process {
+    pub pid: u32,
+    /// Which of the workers it is: a process that takes its place is the same one.
+    pub worker: u32,
+    /// Where it waits, if connections are handed to it.
+    pub rendezvous: Option<Rendezvous>,
 }
 
 /// What the thread is told.
 #[derive(Debug)]
 enum Command {
     /// That process sits there now.
-    Seated(usize, u32),
+    Seated(usize, Process),
     /// The worker that sits there listens at that address, if it needs one.
     Ready(usize, Option<Address>),
     Withdraw(usize),
@@ -101,7 +112,8 @@ impl Front {
         options: Options,
         board: Board,
     ) -> io::Result<Self> {
-        let listener = Listener::bind(address)?;
+        // Who is to be asked about a connection has to see it first.
+        let listener = Listener::bind(address, C::SHARES && options.ask.is_none())?;
         let local = listener.local();
         let board = Arc::new(board);
         let shared = Arc::new(Shared {
@@ -109,9 +121,9 @@ impl Front {
             waker: Waker::new()?,
         });
         let seats = Seats::new(options.strategy, options.seed);
-        let tools = Tools::new(Arc::clone(&board), seats)?;
+        let tools = Tools::new(Arc::clone(&board), seats, listener)?;
         let asking = options.ask.map(Asking::new);
-        let thread = Thread::new(Arc::clone(&shared), tools, listener, asking, carrier)?;
+        let thread = Thread::new(Arc::clone(&shared), tools, asking, carrier)?;
         let thread = std::thread::Builder::new()
             .name(C::THREAD.into())
             .spawn(|| thread.run())?;
@@ -130,6 +142,11 @@ impl Front {
 
     pub fn board(&self) -> &Board {
         &self.board
+    }
+
+    /// For whoever reads it longer than the front may live.
+    pub fn shared_board(&self) -> Arc<Board> {
+        Arc::clone(&self.board)
     }
 
     /// Begins to accept, as soon as there is a worker to give a connection to.
@@ -151,8 +168,8 @@ impl Front {
     }
 
     /// That process sits there from now on.
-    pub fn seated(&self, seat: usize, pid: u32) {
-        self.tell_of(seat, Command::Seated(seat, pid));
+    pub fn seated(&self, seat: usize, process: Process) {
+        self.tell_of(seat, Command::Seated(seat, process));
     }
 
     /// From now on connections may go to this seat. A worker that they are forwarded to listens at the address.

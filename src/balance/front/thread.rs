@@ -2,13 +2,13 @@
 //!
 //! Nothing here blocks and nothing here spins: what cannot go on waits for an event or for its time.
 
-use super::asking::Asking;
+use super::asking::{Asking, Chosen};
 use super::carrier::{Carrier, OWN, Tools};
-use super::listener::Listener;
-use super::{Command, Count, Shared};
+use super::{Command, Count, Shared, Wish};
 use crate::sys::poll::Events;
 use crate::sys::schedule;
 use crate::sys::socket::Socket;
+use crate::sys::trace::trace;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +23,6 @@ const MOST_HELD: usize = 256;
 pub(super) struct Thread<C> {
     shared: Arc<Shared>,
     tools: Tools,
-    listener: Listener,
     is_open: bool,
     asking: Option<Asking>,
     carrier: C,
@@ -33,16 +32,13 @@ impl<C: Carrier> Thread<C> {
     pub(super) fn new(
         shared: Arc<Shared>,
         tools: Tools,
-        listener: Listener,
         asking: Option<Asking>,
-        mut carrier: C,
+        carrier: C,
     ) -> io::Result<Self> {
         tools.poll.add_source(&shared.waker, WAKER)?;
-        carrier.begin(&tools)?;
         Ok(Self {
             shared,
             tools,
-            listener,
             is_open: false,
             asking,
             carrier,
@@ -59,31 +55,30 @@ impl<C: Carrier> Thread<C> {
             if self.tools.poll.wait(&mut events, self.time_to_wait()).is_err() {
                 return;
             }
-            let mut accepts = false;
             for index in 0..events.len() {
                 let event = events.get(index);
                 match event.token {
-                    LISTENER => accepts = true,
+                    LISTENER => self.tools.has_arrivals = true,
                     WAKER => {
                         self.shared.waker.heard();
                         if !self.obey() {
-                            self.listener.close();
+                            self.tools.listener.close();
                             return self.carrier.end();
                         }
                     }
                     token if token >= OWN => {
-                        if let Some(asking) = &mut self.asking {
-                            asking.inspect(&self.tools, token - OWN);
-                        }
+                        let asking = self.asking.as_mut();
+                        let chosen = asking.and_then(|asking| asking.inspect(&self.tools, token - OWN));
+                        self.carry(chosen);
                     }
                     _ => self.carrier.event(&mut self.tools, event),
                 }
             }
-            if accepts {
-                self.accept();
-            }
             self.expire();
             self.carrier.turn(&mut self.tools);
+            if std::mem::take(&mut self.tools.has_arrivals) && !self.carrier.invite(&mut self.tools) {
+                self.accept();
+            }
             self.listen();
         }
     }
@@ -105,15 +100,41 @@ impl<C: Carrier> Thread<C> {
         let (carrier, tools) = (&mut self.carrier, &mut self.tools);
         for command in self.shared.take_commands() {
             match command {
-                Command::Seated(seat, pid) => carrier.seated(tools, seat, pid),
-                Command::Ready(seat, address) => carrier.ready(tools, seat, address),
-                Command::Withdraw(seat) => carrier.withdraw(tools, seat),
-                Command::Gone(seat) => carrier.gone(tools, seat),
-                Command::Open => self.is_open = true,
+                Command::Seated(seat, process) => {
+                    trace(C::TRACED, "has a process at seat", seat);
+                    tools.seats.name(seat, process.worker);
+                    carrier.seated(tools, seat, process);
+                }
+                Command::Ready(seat, address) => {
+                    trace(C::TRACED, "may give connections to seat", seat);
+                    carrier.ready(tools, seat, address);
+                }
+                Command::Withdraw(seat) => {
+                    trace(C::TRACED, "gives no more to seat", seat);
+                    carrier.withdraw(tools, seat);
+                }
+                Command::Gone(seat) => {
+                    trace(C::TRACED, "has lost the process at seat", seat);
+                    carrier.gone(tools, seat);
+                }
+                Command::Open => {
+                    trace(
+                        C::TRACED,
+                        "begins to accept; seats that are ready:",
+                        tools.seats.ready().len(),
+                    );
+                    self.is_open = true;
+                }
                 Command::Probes(probes) => tools.probes = probes,
                 Command::Close(done) => {
+                    trace(
+                        C::TRACED,
+                        "accepts no more; seats that are ready:",
+                        tools.seats.ready().len(),
+                    );
                     self.is_open = false;
-                    self.listener.close();
+                    carrier.closing(tools);
+                    tools.listener.close();
                     tools.is_closed = true;
                     // Whoever does not wait any more need not be told.
                     let _ = done.send(());
@@ -121,7 +142,7 @@ impl<C: Carrier> Thread<C> {
                 Command::Assign(id, seat) => {
                     let asking = self.asking.as_mut();
                     if let Some(client) = asking.and_then(|asking| asking.answered(&tools.poll, id)) {
-                        carrier.carry(tools, client, seat);
+                        carrier.carry(tools, client, seat.map_or(Wish::Any, Wish::Seat));
                     }
                 }
                 Command::Stop => return false,
@@ -133,11 +154,8 @@ impl<C: Carrier> Thread<C> {
     /// Waits for connections only while there is somewhere to put them: the others wait in the kernel.
     fn listen(&mut self) {
         let is_wanted = self.is_open && self.tools.rests_until.is_none() && self.has_room();
-        if self
-            .listener
-            .listen(&self.tools.poll, LISTENER, is_wanted)
-            .is_err()
-        {
+        let Tools { listener, poll, .. } = &mut self.tools;
+        if listener.listen(poll, LISTENER, is_wanted).is_err() {
             self.tools.rest();
         }
     }
@@ -152,8 +170,8 @@ impl<C: Carrier> Thread<C> {
     }
 
     fn accept(&mut self) {
-        for _ in 0..self.listener.waiting() {
-            match self.listener.accept() {
+        for _ in 0..self.tools.listener.waiting() {
+            match self.tools.listener.accept() {
                 Ok(client) => self.welcome(client),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return,
@@ -170,9 +188,17 @@ impl<C: Carrier> Thread<C> {
 
     fn welcome(&mut self, client: Socket) {
         self.tools.board.add(Count::Accepted);
-        match &mut self.asking {
+        trace(C::TRACED, "accepts a connection; others that wait:", self.held());
+        let chosen = match &mut self.asking {
             Some(asking) => asking.welcome(&self.tools, client),
-            None => self.carrier.carry(&mut self.tools, client, None),
+            None => Some((client, Wish::Any)),
+        };
+        self.carry(chosen);
+    }
+
+    fn carry(&mut self, chosen: Option<Chosen>) {
+        if let Some((client, wish)) = chosen {
+            self.carrier.carry(&mut self.tools, client, wish);
         }
     }
 
@@ -186,9 +212,11 @@ impl<C: Carrier> Thread<C> {
             self.carrier.rested(&mut self.tools);
         }
         if let Some(asking) = &mut self.asking {
-            asking.expire(now);
+            while let Some((client, wish)) = asking.expire(&self.tools.poll, now) {
+                self.carrier.carry(&mut self.tools, client, wish);
+            }
             while let Some(client) = asking.unanswered(&self.tools.poll, now) {
-                self.carrier.carry(&mut self.tools, client, None);
+                self.carrier.carry(&mut self.tools, client, Wish::Any);
             }
         }
     }

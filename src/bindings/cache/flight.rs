@@ -13,7 +13,7 @@ use super::buffers::{Buffers, with_buffers};
 use super::caches::with_cache;
 use super::clock::now;
 use super::operations::{read_tags, read_texts, write_options};
-use super::reply::{note, outcome_taker, reply};
+use super::reply::{current, note, outcome_taker, reply};
 use super::{keys, values};
 use crate::error::{Code, Error};
 use crate::store::{self, Cache, Claim, ClaimOptions, Extras, Far, Lease, Memo, SetOptions};
@@ -303,10 +303,14 @@ pub(super) fn follow<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> O
         .ok_or_else(|| internal("A flight was followed after its end"))?;
     bell.hold(js)?;
     let ring = {
-        let bell = Arc::clone(&bell);
+        let (bell, connection) = (Arc::clone(&bell), current());
         Box::new(move |outcome| {
             let told = Told::End(outcome);
-            bell.ring(Box::new(Message { number, told }));
+            bell.ring(Box::new(Message {
+                connection,
+                number,
+                told,
+            }));
         })
     };
     if let Err(error) = flight.cache.follow(&flight.lease, ring) {
@@ -320,7 +324,7 @@ pub(super) fn follow<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> O
 /// `cacheConnect` got is told, with the flight's number.
 pub(super) fn watch<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
     let number = js.index(arguments.at(0))?;
-    let bell = bell(js)?;
+    let (bell, connection) = (bell(js)?, current());
     with_flights(|flights| {
         if let Some(flight) = flights.open.borrow_mut().get_mut(&number)
             && !flight.watched
@@ -328,7 +332,11 @@ pub(super) fn watch<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Ou
             flight.watched = true;
             let ring = move |how| {
                 let told = Told::Revoked(how);
-                bell.ring(Box::new(Message { number, told }));
+                bell.ring(Box::new(Message {
+                    connection,
+                    number,
+                    told,
+                }));
             };
             flight.cache.watch(&flight.lease, Box::new(ring));
         }
@@ -344,6 +352,7 @@ enum Told {
 
 #[derive(Debug)]
 struct Message {
+    connection: usize,
     number: u32,
     told: Told,
 }
@@ -467,7 +476,12 @@ unsafe extern "C" fn deliver(env: sys::napi_env, _: sys::napi_value, _: *mut c_v
     }
 }
 
-fn tell(js: Js<'_>, Message { number, told }: &Message) -> Outcome<()> {
+fn tell(js: Js<'_>, message: &Message) -> Outcome<()> {
+    let Message {
+        connection,
+        number,
+        told,
+    } = message;
     let (kind, payload, decode) = match told {
         Told::End(outcome) => {
             let_go(js, &*bell(js)?)?;
@@ -479,7 +493,10 @@ fn tell(js: Js<'_>, Message { number, told }: &Message) -> Outcome<()> {
     };
     let numbers = [f64::from(*number), kind, f64::from(decode)];
     let [number, kind, decode] = numbers.map(|number| js.make_number(number));
-    js.call(outcome_taker(js)?, &[number?, kind?, decode?, payload])?;
+    js.call(
+        outcome_taker(js, *connection)?,
+        &[number?, kind?, decode?, payload],
+    )?;
     Ok(())
 }
 

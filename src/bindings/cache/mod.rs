@@ -11,6 +11,7 @@ mod buffers;
 mod caches;
 mod clock;
 pub(super) mod flight;
+mod inspection;
 mod keys;
 mod near;
 mod one_step;
@@ -20,20 +21,31 @@ mod segment;
 mod snapshot;
 pub(super) mod values;
 
+pub(super) use segment::present as present_store;
+
 use super::constants::constants;
 use super::js::{Js, Outcome, Value, enter};
+use super::tracing::trace_threads;
 use napi::bindgen_prelude::{Env, JsValue, Object};
 use napi::sys;
 use napi_derive::napi;
 
 /// Gives each operation a native function of its own and puts it into `exports`.
 macro_rules! functions {
-    ($js:ident, $exports:ident: $($name:literal $count:literal $operation:path;)+) => {
+    ($js:ident, $exports:ident, $number:ident: $($name:literal $count:literal $operation:path;)+) => {
         $({
             extern "C" fn callback(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-                enter::<$count>(env, info, |js, arguments| $operation(js, arguments), reply::raise)
+                enter::<$count>(
+                    env,
+                    info,
+                    |js, arguments| {
+                        reply::speak_to(arguments);
+                        $operation(js, arguments)
+                    },
+                    reply::raise,
+                )
             }
-            $js.set_named($exports, $name, $js.make_function($name, Some(callback))?)?;
+            $js.set_named($exports, $name, $js.make_function($name, Some(callback), $number)?)?;
         })+
     };
 }
@@ -43,13 +55,15 @@ macro_rules! functions {
 pub fn cache_exports(exports: Object, env: Env) -> napi::Result<()> {
     let js = Js::at_load(env.raw());
     let exports = js.received(exports.raw());
-    add_functions(js, exports)
+    add_functions(js, exports, 0)
         .map_err(|failure| napi::Error::from_reason(format!("The cache could not be exported: {failure:?}")))
 }
 
-fn add_functions<'call>(js: Js<'call>, exports: Value<'call>) -> Outcome<()> {
-    functions! { js, exports:
+/// The functions of one connection.
+fn add_functions<'call>(js: Js<'call>, exports: Value<'call>, connection: usize) -> Outcome<()> {
+    functions! { js, exports, connection:
         c"constants" 0 constants;
+        c"traceThreads" 1 trace_threads;
 
         c"cacheConnect" 3 reply::connect;
         c"cacheSetClock" 1 clock::set;
@@ -65,6 +79,7 @@ fn add_functions<'call>(js: Js<'call>, exports: Value<'call>) -> Outcome<()> {
         c"segmentNamespaces" 0 segment::namespaces;
         c"segmentDestroy" 1 segment::destroy;
         c"segmentProcessExited" 0 segment::process_exited;
+        c"segmentReap" 0 segment::reap;
 
         c"cacheOpen" 7 segment::open;
         c"cacheLookup" 1 segment::lookup;
@@ -91,7 +106,8 @@ fn add_functions<'call>(js: Js<'call>, exports: Value<'call>) -> Outcome<()> {
         c"cacheTouch" 3 operations::touch;
         c"cacheDelete" 2 operations::delete;
         c"cacheClear" 1 operations::clear;
-        c"cachePurgeStale" 1 operations::purge_stale;
+        c"cachePurgeStale" 2 operations::purge_stale;
+        c"cachePurgeInTurn" 1 operations::purge_in_turn;
         c"cacheRemainingTtl" 2 operations::remaining_ttl;
         c"cacheSize" 1 operations::size;
         c"cacheMax" 2 operations::max;
@@ -101,13 +117,13 @@ fn add_functions<'call>(js: Js<'call>, exports: Value<'call>) -> Outcome<()> {
         c"cacheStats" 1 operations::stats;
         c"cacheUsage" 1 operations::usage;
         c"cacheHealth" 1 operations::health;
+        c"cacheFlights" 1 inspection::flights;
         c"cacheDestroy" 1 operations::destroy;
 
-        c"cacheKeys" 1 snapshot::keys;
-        c"cacheValues" 1 snapshot::values;
-        c"cacheEntries" 1 snapshot::entries;
-        c"cacheDump" 1 snapshot::dump;
-        c"cacheLoad" 2 snapshot::load;
+        c"cacheWalk" 2 snapshot::walk;
+        c"cacheWalkOn" 1 snapshot::walk_on;
+        c"cacheWalkEnd" 1 snapshot::walk_end;
+        c"cacheLoad" 3 snapshot::load;
 
         c"cacheClaim" 5 flight::claim;
         c"cacheBear" 2 flight::bear;

@@ -318,9 +318,22 @@ pub(super) fn clear<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Ou
     js.undefined()
 }
 
-pub(super) fn purge_stale<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
-    let purged = with_cache(js.index(arguments.at(0))?, |cache| cache.purge_stale(now()))?;
-    js.make_boolean(purged)
+/// `cachePurgeStale(id, from)`: goes on from where the last call has ended, first from 0, for a slice. Gives where that is, or a
+/// negative number at the end, and how many entries it has removed.
+pub(super) fn purge_stale<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Outcome<Value<'call>> {
+    let from = js.index(arguments.at(1))?;
+    let (next, removed) = with_cache(js.index(arguments.at(0))?, |cache| cache.purge_from(now(), from))?;
+    js.numbers(&[next.map_or(-1.0, f64::from), f64::from(removed)])
+}
+
+/// `cachePurgeInTurn(id)`: does what is to be done now for a cache that purges by itself. Gives in how many milliseconds there
+/// is more to do, and whether something was done; nothing where nothing expires.
+pub(super) fn purge_in_turn<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
+    let due = with_cache(js.index(arguments.at(0))?, |cache| cache.purge_in_turn(instant()))?;
+    match due {
+        Some(due) => js.numbers(&[due.at - instant(), f64::from(u8::from(due.worked))]),
+        None => js.undefined(),
+    }
 }
 
 pub(super) fn size<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
@@ -328,12 +341,15 @@ pub(super) fn size<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Out
     js.make_number(size as f64)
 }
 
-/// `cacheMax(id, value?)`: sets the limit where one is given, and gives it.
+/// `cacheMax(id, value?)`: sets the limit where one is given, and gives it; nothing where more entries have to go first than
+/// do in a slice.
 pub(super) fn max<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Outcome<Value<'call>> {
     let id = js.index(arguments.at(0))?;
     if let Some(max) = optional_number(js, arguments.given(1), "max")? {
         // Whole and not negative: the JavaScript above has made sure.
-        with_cache(id, |cache| cache.set_max(max as u64, now()))?;
+        if !with_cache(id, |cache| cache.lower_max(max as u64, now()))? {
+            return js.undefined();
+        }
     }
     js.make_number(with_cache(id, |cache| cache.max())? as f64)
 }
@@ -356,7 +372,7 @@ pub(super) fn allow_stale<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>)
     js.make_boolean(with_cache(id, |cache| cache.allow_stale())?)
 }
 
-/// `cacheNextExpiry(id)`: in how many milliseconds something may expire, or nothing.
+/// `cacheNextExpiry(id)`: in how many milliseconds there may be something to purge, or nothing.
 pub(super) fn next_expiry<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
     match with_cache(js.index(arguments.at(0))?, |cache| cache.next_expiry())? {
         Some(at) => js.make_number(at - instant()),

@@ -20,6 +20,11 @@ fn segment() -> MutexGuard<'static, Option<Arc<Store>>> {
     SEGMENT.lock()
 }
 
+/// That of this process, if it has one.
+pub(in crate::bindings) fn present() -> Option<Arc<Store>> {
+    segment().clone()
+}
+
 pub(super) fn store() -> Outcome<Arc<Store>> {
     segment()
         .clone()
@@ -125,6 +130,11 @@ pub(super) fn destroy<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> 
 pub(super) fn process_exited<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Value<'call>> {
     store()?.process_exited_for_sure()?;
     js.undefined()
+}
+
+/// `segmentReap()`: takes apart some of what this process has cleared. True if there is more.
+pub(super) fn reap<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Value<'call>> {
+    js.make_boolean(store()?.reap()?)
 }
 
 /// `cacheOpen(name, max, maxSize, maxEntrySize, ttl, flags, leftOut)`: the number of the cache, which `cacheClose` gives back.

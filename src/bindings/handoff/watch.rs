@@ -1,7 +1,8 @@
 //! Waiting for connections in Node's own event loop, by libuv: no other thread, and no detour.
 //!
-//! Three handles are registered: one that calls JavaScript when connections wait, and two that tell the worker's row
-//! when the loop goes to sleep and when it wakes up. Each holds a share of what they need, and lets it go when libuv
+//! Four handles are registered: one that calls JavaScript when connections wait in the queue; two that tell the worker's row
+//! when the loop goes to sleep and when it wakes up, the latter of which calls JavaScript where connections may be accepted; and
+//! one that keeps the loop from sleeping before that. Each holds a share of what they need, and lets it go when libuv
 //! says that it is closed. None of them keeps the process alive.
 //!
 //! All of it belongs to the thread of its environment. When that ends, a hook stops the handles first.
@@ -22,6 +23,7 @@ type OnTurn = extern "C" fn(*mut Handle);
 type OnPoll = extern "C" fn(*mut Handle, c_int, c_int);
 
 const CHECK: c_int = 2;
+const IDLE: c_int = 6;
 const POLL: c_int = 8;
 const PREPARE: c_int = 9;
 const READABLE: c_int = 1;
@@ -39,6 +41,9 @@ unsafe extern "C" {
     fn uv_prepare_init(event_loop: *mut sys::uv_loop_s, handle: *mut Handle) -> c_int;
     fn uv_prepare_start(handle: *mut Handle, on_turn: OnTurn) -> c_int;
     fn uv_check_init(event_loop: *mut sys::uv_loop_s, handle: *mut Handle) -> c_int;
+    fn uv_idle_init(event_loop: *mut sys::uv_loop_s, handle: *mut Handle) -> c_int;
+    fn uv_idle_start(handle: *mut Handle, on_turn: OnTurn) -> c_int;
+    fn uv_idle_stop(handle: *mut Handle) -> c_int;
     fn uv_check_start(handle: *mut Handle, on_turn: OnTurn) -> c_int;
 }
 
@@ -48,7 +53,29 @@ struct Watched {
     on_waiting: sys::napi_ref,
     context: sys::napi_async_context,
     worker: Rc<Worker>,
+    /// The handle that keeps the loop awake while it is started.
+    stirrer: Cell<*mut Handle>,
+    is_stirred: Cell<bool>,
+    /// Whether connections are wanted.
+    is_listening: Cell<bool>,
     is_stopped: Cell<bool>,
+}
+
+impl Watched {
+    /// Keeps the loop from sleeping, or lets it.
+    fn stir(&self, is_wanted: bool) {
+        let handle = self.stirrer.get();
+        if handle.is_null() || self.is_stopped.get() || self.is_stirred.replace(is_wanted) == is_wanted {
+            return;
+        }
+        if is_wanted {
+            // SAFETY: the handle was initialised before it was put there, and is not closed before it is stopped.
+            unsafe { uv_idle_start(handle, on_idle) };
+        } else {
+            // SAFETY: as above.
+            unsafe { uv_idle_stop(handle) };
+        }
+    }
 }
 
 /// Ends with its drop.
@@ -87,10 +114,13 @@ impl Watch {
             on_waiting: reference,
             context: context(env)?,
             worker,
+            stirrer: Cell::new(ptr::null_mut()),
+            is_stirred: Cell::new(false),
+            is_listening: Cell::new(true),
             is_stopped: Cell::new(false),
         });
         let fd = watched.worker.number();
-        let mut handles = Vec::with_capacity(3);
+        let mut handles = Vec::with_capacity(4);
         // SAFETY: the loop is the environment's, the handle is of libuv's own size, and the descriptor is open for
         // as long as `Watched` lives, of which the handle holds a share.
         let init = |handle| unsafe { uv_poll_init(event_loop, handle, fd) };
@@ -107,6 +137,13 @@ impl Watch {
         // SAFETY: as for the first handle.
         let start = |handle| unsafe { uv_check_start(handle, on_wake) };
         add(&mut handles, CHECK, &watched, init, start);
+        // SAFETY: as for the first handle.
+        let init = |handle| unsafe { uv_idle_init(event_loop, handle) };
+        let keep = |handle| {
+            watched.stirrer.set(handle);
+            0
+        };
+        add(&mut handles, IDLE, &watched, init, keep);
         let mut stops = Box::new(Stops {
             watched: Rc::clone(&watched),
             handles: handles.clone(),
@@ -128,6 +165,8 @@ impl Watch {
         let Some(poll) = self.handles.first().filter(|_| !self.watched.is_stopped.get()) else {
             return;
         };
+        self.watched.is_listening.set(is_wanted);
+        self.watched.worker.hears();
         if is_wanted {
             // SAFETY: the handle was initialised by `add`, as the first one, and is not closed before it is stopped.
             unsafe { uv_poll_start(*poll, READABLE, on_poll) };
@@ -220,13 +259,20 @@ fn watched<'call>(handle: *mut Handle) -> Option<&'call Watched> {
 
 extern "C" fn on_sleep(handle: *mut Handle) {
     if let Some(watched) = watched(handle) {
-        watched.worker.sleeps();
+        let must_not = watched.worker.sleeps();
+        watched.stir(must_not && watched.is_listening.get());
     }
 }
+
+/// There is nothing to do but not to sleep.
+extern "C" fn on_idle(_handle: *mut Handle) {}
 
 extern "C" fn on_wake(handle: *mut Handle) {
     if let Some(watched) = watched(handle) {
         watched.worker.wakes();
+        if watched.is_listening.get() && watched.worker.has_permits() {
+            tell(watched);
+        }
     }
 }
 
@@ -247,6 +293,11 @@ extern "C" fn on_close(handle: *mut Handle) {
 extern "C" fn on_poll(handle: *mut Handle, _status: c_int, _events: c_int) {
     let Some(watched) = watched(handle) else { return };
     watched.worker.wakes();
+    watched.worker.hears();
+    tell(watched);
+}
+
+fn tell(watched: &Watched) {
     let (env, mut scope) = (watched.env, ptr::null_mut());
     // SAFETY: libuv calls on the environment's own thread.
     if unsafe { sys::napi_open_handle_scope(env, &mut scope) } != sys::Status::napi_ok {

@@ -218,6 +218,7 @@ impl Held<'_> {
         area.rings[reader].put(0);
         if ring.generation.get() == self.ns.generation.get() {
             self.ns.stripes[0].hits.add(hits_of(ring));
+            self.ns.stripes[0].copy_hits.add(hits_of(ring));
         }
         // Its stamp may be the largest, and must not be forgotten with it.
         self.publish_front();

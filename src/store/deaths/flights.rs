@@ -12,7 +12,7 @@ fn claim(cache: &Cache, name: &str, force: bool) -> Claim {
     cache.claim(key(name), NOW, &options, &mut Vec::new()).unwrap()
 }
 
-fn lead(cache: &Cache, name: &str, force: bool) -> Lease {
+pub(super) fn lead(cache: &Cache, name: &str, force: bool) -> Lease {
     match claim(cache, name, force) {
         Claim::Leader(lease) => lease,
         other => panic!("{other:?} instead of the lead"),
@@ -65,7 +65,7 @@ fn finishing_failing_and_releasing_with_and_without_followers() {
 }
 
 /// Whether what its leader brings would still be stored.
-fn is_current(cache: &Cache, lease: &Lease) -> bool {
+pub(super) fn is_current(cache: &Cache, lease: &Lease) -> bool {
     cache.look_at_own(lease, NOW).unwrap().is_ok()
 }
 

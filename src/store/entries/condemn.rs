@@ -20,6 +20,8 @@ impl Held<'_> {
             &ns.table_depth,
             &ns.buckets,
             &ns.tags_root,
+            &ns.remains,
+            &ns.purge_at,
         ] {
             word.put(0);
         }

@@ -2,7 +2,6 @@
 //! met by `get` goes.
 
 use crate::lru::{Slot, move_to_front};
-use crate::shm::layout::Entry;
 use crate::store::entries::far::Far;
 use crate::store::ground::held::{Held, remaining};
 use crate::store::ground::options::{
@@ -65,8 +64,7 @@ impl Held<'_> {
             Life::Fresh | Life::Negative | Life::Graced => false,
         };
         if goes {
-            self.remove(&found)?;
-            self.trim()?;
+            self.remove_rarely(&found)?;
         }
         Ok(tag)
     }
@@ -174,19 +172,6 @@ impl Held<'_> {
         found.entry.start.put_f64(if ttl == 0.0 { 0.0 } else { now });
     }
 
-    /// For namespaces that purge by themselves: drops what has expired, at most so often that a large one is not
-    /// forever searched.
-    #[inline(always)]
-    pub(in crate::store) fn tidy(&mut self, now: f64) -> Step<f64> {
-        let now = self.time(now);
-        let due =
-            self.autopurges() && now > self.ns.next_expiry.get_f64() && now >= self.ns.purge_after.get_f64();
-        if due {
-            self.purge_stale(now)?;
-        }
-        Ok(now)
-    }
-
     /// The time, read from the clock if the caller left that to us and anything here ever had a TTL.
     #[inline(always)]
     pub(in crate::store) fn time(&self, now: f64) -> f64 {
@@ -194,40 +179,6 @@ impl Held<'_> {
             now
         } else {
             monotonic_ms()
-        }
-    }
-
-    /// Removes every entry that is stale and not kept, the least recent first. True if there was one.
-    pub(in crate::store) fn purge_stale(&mut self, now: f64) -> Step<bool> {
-        let mut next_expiry = f64::INFINITY;
-        let mut purged = false;
-        let mut id = self.ns.tail.get();
-        let count = self.ns.count.get();
-        for _ in 0..count {
-            let entry = self.entry(id)?;
-            let before = entry.before.get();
-            if matches!(self.life(id, entry, now)?, Life::Expired | Life::Gone) {
-                let found = self.locate(id)?;
-                self.remove(&found)?;
-                self.trim()?;
-                purged = true;
-            } else {
-                next_expiry = next_expiry.min(self.end_of(id, entry)?);
-            }
-            id = before;
-        }
-        self.ns.next_expiry.put_f64(next_expiry);
-        self.ns.purge_after.put_f64(now + f64::from(count / 1024));
-        Ok(purged)
-    }
-    /// When an entry is no longer kept; infinite for one without a TTL.
-    fn end_of(&self, id: u32, entry: &Entry) -> Step<f64> {
-        let (start, ttl) = (entry.start.get_f64(), entry.ttl.get_f64());
-        if ttl != 0.0 && start != 0.0 {
-            let kept_for = self.record_of(id, entry, |record| record.kept_for())?;
-            Ok(start + ttl + kept_for.unwrap_or(0.0))
-        } else {
-            Ok(f64::INFINITY)
         }
     }
 }

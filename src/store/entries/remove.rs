@@ -1,10 +1,8 @@
-//! Taking entries out: delete, eviction, clear, pop.
-//!
-//! Removing one is one transaction. Clearing is as many as there are entries, so it leaves a note (`pending`) first:
-//! the next to take the lock of a process that died in it goes on clearing.
+//! Taking entries out: delete, eviction, pop, a lower `max`. Removing one is one transaction.
 
 use crate::shm::layout::NIL;
-use crate::store::ground::held::{Held, PENDING_CLEAR, PENDING_NOTHING};
+use crate::store::ground::held::Held;
+use crate::store::ground::slice::Slice;
 use crate::store::ground::stop::Step;
 use crate::store::table::entry::{Found, Sought};
 
@@ -64,37 +62,18 @@ impl Held<'_> {
         Ok(Some(tag))
     }
 
-    /// Removes every entry, and voids every flight: its leader goes on, for those who wait for it.
-    pub(in crate::store) fn clear(&mut self) -> Step<()> {
-        let mut change = self.begin();
-        self.void_all_flights(&mut change);
-        change.set32(&self.ns.pending, PENDING_CLEAR);
-        change.commit()?;
-        self.finish_clear()
-    }
-
-    pub(in crate::store) fn finish_clear(&mut self) -> Step<()> {
-        while self.ns.tail.get() != NIL {
-            let found = self.locate(self.ns.tail.get())?;
-            self.remove(&found)?;
-            self.trim()?;
-        }
-        self.ns.next_expiry.put_f64(f64::INFINITY);
-        if self.ns.lease_count.get() == 0 {
-            self.fell()?;
-            self.fell_tags()?;
-        }
-        self.trim()?;
-        self.ns.pending.put(PENDING_NOTHING);
-        Ok(())
-    }
-
-    pub(in crate::store) fn set_max(&mut self, max: u64) -> Step<()> {
+    /// Lets the least recent entries go until there are no more than `max`, which is the limit then. False where the
+    /// slice was over before.
+    pub(in crate::store) fn set_max(&mut self, max: u64, slice: &mut Slice) -> Step<bool> {
         while max != 0 && u64::from(self.ns.count.get()) > max {
+            if slice.is_over() {
+                return Ok(false);
+            }
             self.evict()?;
             self.trim()?;
         }
         self.ns.limits.max.put(max);
-        Ok(())
+        self.shrink()?;
+        Ok(true)
     }
 }

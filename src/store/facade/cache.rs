@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use crate::error::{Code, Error, Result};
 use crate::shm::layout::{BLOCK, MAX_NAMESPACES};
+use crate::store::entries::expiry::{Due, Search};
 use crate::store::entries::far::Far;
 use crate::store::entries::glance::Looker;
 use crate::store::entries::unheld::Unmoved;
+use crate::store::entries::walk::Walk;
 use crate::store::facade::store::Store;
 use crate::store::ground::directory::Place;
 use crate::store::ground::extras::{MAX_TAGS, check_tag};
@@ -21,6 +23,7 @@ use crate::store::ground::options::{
     GetOptions, HasOptions, LeftOut, Options, PeekOptions, SetOptions, check_ttl,
 };
 use crate::store::ground::refusals::{busy, unrecoverable};
+use crate::store::ground::slice::Slice;
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::{
     Info, Key, LoadEntry, MAX_KEY_BYTES, Snapshot, SnapshotOptions, Stats, Usage, Value,
@@ -152,8 +155,19 @@ impl Cache {
         answer.ok_or_else(unrecoverable)
     }
 
+    /// The same for one slice of many: who waits for the lock has it before the next.
+    fn with_slice<R>(&self, mut operation: impl FnMut(&mut Held) -> Step<R>) -> Result<R> {
+        let (answer, lock, claim) = self.with_rarely(|held| {
+            let answer = operation(held)?;
+            Ok((answer, &held.ns.lock, held.ns.lock.claim()))
+        })?;
+        lock.give_way(claim);
+        self.shared.store.will_reap(self.place().slot);
+        Ok(answer)
+    }
+
     #[inline(never)]
-    fn with_any(&self, operation: &mut dyn FnMut(&mut Held) -> Step<()>) -> Result<()> {
+    pub(in crate::store) fn with_any(&self, operation: &mut dyn FnMut(&mut Held) -> Step<()>) -> Result<()> {
         self.with(operation)
     }
 
@@ -403,12 +417,41 @@ impl Cache {
         Ok(())
     }
 
+    /// Removes every entry, in one step. What is left to take apart `Store::reap` does.
     pub fn clear(&self) -> Result<()> {
-        self.with_rarely(|held| held.clear())
+        let slot = self.with_rarely(|held| {
+            held.clear()?;
+            Ok(held.slot)
+        })?;
+        self.shared.store.will_reap(slot);
+        Ok(())
     }
 
+    /// Removes every entry that is stale and not kept. True if there was one.
     pub fn purge_stale(&self, now: f64) -> Result<bool> {
-        self.with_rarely(|held| held.purge_stale(held.time(now)))
+        let (mut from, mut any) = (Some(0), false);
+        while let Some(bucket) = from {
+            let (next, removed) = self.purge_from(now, bucket)?;
+            (from, any) = (next, any || removed > 0);
+        }
+        Ok(any)
+    }
+
+    /// Goes on with that from a bucket, for a slice: the next bucket, and how many entries were removed.
+    pub fn purge_from(&self, now: f64, bucket: u32) -> Result<(Option<u32>, u32)> {
+        self.with_slice(|held| {
+            let mut search = Search::from(bucket);
+            let ended = held.search(held.time(now), &mut search, &mut Slice::begin())?;
+            if ended {
+                held.shrink()?;
+            }
+            Ok(((!ended).then_some(search.bucket), search.removed))
+        })
+    }
+
+    /// Does what is to be done now for a namespace that purges by itself; nothing for one in which nothing expires.
+    pub fn purge_in_turn(&self, now: f64) -> Result<Option<Due>> {
+        self.with_slice(|held| held.purge_in_turn(now))
     }
 
     pub fn remaining_ttl(&self, key: Key, now: f64) -> Result<f64> {
@@ -439,22 +482,39 @@ impl Cache {
     }
 
     pub fn snapshot(&self, now: f64, want: &SnapshotOptions) -> Result<Snapshot> {
-        self.with_rarely(|held| {
-            let now = held.tidy(now)?;
-            held.snapshot(now, want)
+        let mut walk = Walk::begin(now, *want);
+        while !self.walk(&mut walk)? {}
+        Ok(walk.into_gathered())
+    }
+
+    /// Copies more of what is there, for a slice. True when all was copied.
+    pub fn walk(&self, walk: &mut Walk) -> Result<bool> {
+        self.with_slice(|held| {
+            held.tidy(walk.now())?;
+            held.walk(walk)
         })
     }
 
     /// Clears, then sets each in turn. What cannot be stored is refused before anything is cleared.
     pub fn load(&self, now: f64, entries: &[LoadEntry]) -> Result<()> {
-        let sought = entries
-            .iter()
-            .map(|entry| self.sought(entry.key))
-            .collect::<Result<Vec<_>>>()?;
-        self.with_rarely(|held| entries.iter().try_for_each(|entry| held.check_loadable(entry)))?;
+        self.check_loadable(entries)?;
         self.clear()?;
-        for (entry, sought) in entries.iter().zip(&sought) {
-            self.with_rarely(|held| held.set(sought, entry.value, now, &entry.options))?;
+        self.load_more(now, entries)
+    }
+
+    /// Refuses what `load` would.
+    pub fn check_loadable(&self, entries: &[LoadEntry]) -> Result<()> {
+        entries
+            .iter()
+            .try_for_each(|entry| self.sought(entry.key).map(drop))?;
+        self.with_rarely(|held| entries.iter().try_for_each(|entry| held.check_loadable(entry)))
+    }
+
+    /// Stores entries that were looked at before.
+    pub fn load_more(&self, now: f64, entries: &[LoadEntry]) -> Result<()> {
+        for entry in entries {
+            let sought = self.sought(entry.key)?;
+            self.with_rarely(|held| held.set(&sought, entry.value, now, &entry.options))?;
         }
         Ok(())
     }
@@ -465,10 +525,16 @@ impl Cache {
 
     /// Entries beyond the new limit go, the least recent first; all others keep their TTL.
     pub fn set_max(&self, max: u64, now: f64) -> Result<()> {
-        self.with_rarely(|held| {
+        while !self.lower_max(max, now)? {}
+        Ok(())
+    }
+
+    /// Goes on with that for a slice. True when the limit has changed.
+    pub fn lower_max(&self, max: u64, now: f64) -> Result<bool> {
+        self.with_slice(|held| {
             Options { max, ..held.limits() }.validate()?;
             held.tidy(now)?;
-            held.set_max(max)
+            held.set_max(max, &mut Slice::begin())
         })
     }
 
@@ -504,12 +570,9 @@ impl Cache {
         })
     }
 
-    /// For a namespace that purges by itself: nothing expires before this time.
+    /// For a namespace that purges by itself: there is nothing to do before this time.
     pub fn next_expiry(&self) -> Result<Option<f64>> {
-        self.with_rarely(|held| {
-            let at = held.ns.next_expiry.get_f64();
-            Ok((held.autopurges() && at.is_finite()).then_some(at))
-        })
+        self.with_rarely(|held| Ok(held.purge_due()))
     }
 
     pub fn stats(&self) -> Result<Stats> {
@@ -555,7 +618,7 @@ impl Held<'_> {
         };
     }
 
-    fn stats(&self) -> Stats {
+    pub(in crate::store) fn stats(&self) -> Stats {
         let ns = self.ns;
         Stats {
             hits: ns

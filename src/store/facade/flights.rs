@@ -80,9 +80,28 @@ impl Cache {
             Taken::Hit(tag) => Claim::Hit(tag),
             Taken::Nothing => Claim::Nothing,
             Taken::Busy => Claim::Busy,
-            Taken::Leader(named) => Claim::Leader(lease(named)),
-            Taken::Follower(named) => Claim::Follower(lease(named)),
+            Taken::Leader(named) => {
+                self.count_flight(true);
+                Claim::Leader(lease(named))
+            }
+            Taken::Follower(named) => {
+                self.count_flight(false);
+                Claim::Follower(lease(named))
+            }
         })
+    }
+
+    #[cold]
+    fn count_flight(&self, leads: bool) {
+        let store = self.store();
+        if let Some(ns) = store.segment().namespace(self.place().slot) {
+            let stripe = &ns.stripes[store.stripe()];
+            if leads {
+                stripe.flights_led.add(1)
+            } else {
+                stripe.flights_followed.add(1)
+            };
+        }
     }
 
     /// Stores the value, unless the flight is void or was taken over, and tells the followers. True if it was stored.

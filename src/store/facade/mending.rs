@@ -12,7 +12,7 @@ use crate::shm::layout::NIL;
 use crate::shm::pool::Shortage;
 use crate::store::facade::namespaces::finish_interrupted_slots;
 use crate::store::ground::base::Mending;
-use crate::store::ground::held::{Held, PENDING_CLEAR, PENDING_NOTHING};
+use crate::store::ground::held::{Held, PENDING_CLEAR, PENDING_NOTHING, PENDING_TABLE};
 use crate::store::ground::refusals::busy;
 use crate::store::ground::stop::{Step, Stop};
 
@@ -44,6 +44,7 @@ impl Held<'_> {
         match self.ns.pending.get() {
             PENDING_NOTHING => {}
             PENDING_CLEAR => self.finish_clear()?,
+            PENDING_TABLE => self.fill_new_table()?,
             _ => return Err(Stop::Damaged),
         }
         self.return_runs()?;

@@ -2,12 +2,15 @@
 
 pub(in crate::store) mod cache;
 pub(in crate::store) mod copy_reader;
+pub(in crate::store) mod figures;
 pub(in crate::store) mod flights;
+pub(in crate::store) mod inspection;
 pub(in crate::store) mod long_values;
 pub(in crate::store) mod mending;
 pub(in crate::store) mod namespaces;
 pub(in crate::store) mod one_step;
 pub(in crate::store) mod pressure;
+pub(in crate::store) mod reaping;
 pub(in crate::store) mod rings;
 #[allow(clippy::module_inception, reason = "named for what it holds")]
 pub(in crate::store) mod store;

@@ -13,7 +13,7 @@ use crate::store::ground::held::{Held, PENDING_NOTHING};
 use crate::store::ground::options::{LeftOut, Options};
 use crate::store::ground::refusals::{busy, unrecoverable};
 use crate::store::ground::stop::{Step, Stop};
-use crate::store::table::chain::{Chain, Cursor, First};
+use crate::store::table::chain::{Chain, First, append_part};
 use std::time::Duration;
 
 /// How long a namespace's lock is waited for with the directory's lock held.
@@ -180,28 +180,24 @@ impl Listing<'_> {
         }
     }
 
-    /// True if it was there. Its leases go, too, and whoever follows one is told. Its lock is not waited for here.
-    pub(in crate::store) fn destroy(&self, name: &str) -> Result<bool> {
+    /// The slot that it had, if it was there. Its leases go, too, and whoever follows one is told. Its lock is not waited
+    /// for here, and what many entries leave stays in the slot, to be taken apart later.
+    pub(in crate::store) fn destroy(&self, name: &str) -> Result<Option<u32>> {
         let Some((slot, record)) = self.find(self.ground.name_hash(name)) else {
-            return Ok(false);
+            return Ok(None);
         };
         let held = self.ground.hold(slot, Duration::ZERO)?;
         record.state.put(DYING);
         vacate(held, record)?;
         self.ground.wake_everyone();
-        Ok(true)
+        Ok(Some(slot))
     }
 
     pub(in crate::store) fn names(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
         for (slot, record) in self.ground.live_slots() {
             let ns = self.ground.segment().namespace(slot).ok_or_else(unrecoverable)?;
-            // Its own lock is not waited for: nothing but a repair changes a name that is there, and that is seen.
-            if let Ok(Some(name)) = name_of(self.ground.segment(), ns)
-                && self.ground.name_hash(&name) == [record.name[0].get(), record.name[1].get()]
-            {
-                names.push(name);
-            }
+            names.extend(sure_name(self.ground, ns, record));
         }
         Ok(names)
     }
@@ -224,8 +220,9 @@ impl Held<'_> {
             word.put(0);
         }
         for stripe in &ns.stripes {
-            stripe.hits.put(0);
-            stripe.misses.put(0);
+            for word in stripe.counts() {
+                word.put(0);
+            }
         }
         ns.next_expiry.put_f64(f64::INFINITY);
         ns.ttl_tracked.put(u32::from(options.ttl != 0.0));
@@ -247,7 +244,7 @@ impl Held<'_> {
         change.set32(&self.ns.name_first, chain.first);
         change.set32(&self.ns.name_last, chain.last);
         change.set32(&self.ns.name_len, name.len() as u32);
-        Ok(change.commit()?)
+        Ok(change.commit_rarely(false)?)
     }
 
     /// The chain that holds the name.
@@ -255,7 +252,7 @@ impl Held<'_> {
         name_chain(self.ns)
     }
 
-    /// Gives every block back.
+    /// Gives every block back, or makes it one of the remains.
     fn empty(&mut self) -> Step<()> {
         self.drop_leases()?;
         self.clear()?;
@@ -267,11 +264,21 @@ impl Held<'_> {
             change.set32(&self.ns.name_first, NIL);
             change.set32(&self.ns.name_last, NIL);
             change.set32(&self.ns.name_len, 0);
-            change.commit()?;
+            change.commit_rarely(false)?;
         }
         self.return_runs()?;
         self.give_surplus(0)
     }
+}
+
+/// The name, without the namespace's lock: nothing but a repair changes a name that is there, and that is seen.
+pub(in crate::store) fn sure_name(
+    ground: &Ground,
+    ns: &'static Namespace,
+    record: &NamespaceRecord,
+) -> Option<String> {
+    let name = name_of(ground.segment(), ns).ok()??;
+    (ground.name_hash(&name) == [record.name[0].get(), record.name[1].get()]).then_some(name)
 }
 
 /// The name it was made with; `None` for one that had to be cleared since.
@@ -280,7 +287,7 @@ fn name_of(segment: &Segment, ns: &'static Namespace) -> Step<Option<String>> {
         return Ok(None);
     };
     let mut bytes = Vec::new();
-    Cursor::at_start(segment, chain.first, chain.kind, chain.len)?.append_to(chain.len, &mut bytes)?;
+    append_part(segment, chain.first, chain.kind, chain.len, chain.len, &mut bytes)?;
     String::from_utf8(bytes).map(Some).map_err(|_| Stop::Damaged)
 }
 

@@ -4,6 +4,7 @@
 
 use crate::error::{Code, Error, Result};
 use crate::store::ground::base::Ground;
+use crate::store::ground::directory::LOST;
 use crate::store::ground::held::Held;
 use crate::store::ground::stop::{Step, Stop};
 use std::time::Duration;
@@ -14,8 +15,13 @@ impl Ground {
         let mut emptied = Vec::new();
         while self.at_hand() < want {
             let largest = self
-                .live_slots()
-                .filter(|(slot, record)| *slot != asking && record.owned.get() > 0 && !emptied.contains(slot))
+                .used_slots()
+                .filter(|(slot, record)| {
+                    *slot != asking
+                        && record.state.get() != LOST
+                        && record.owned.get() > 0
+                        && !emptied.contains(slot)
+                })
                 .max_by_key(|(_, record)| record.owned.get());
             let Some((slot, _)) = largest else {
                 return Err(full(want));
@@ -55,10 +61,7 @@ impl Held<'_> {
                 .get()
                 .saturating_add(held.ns.spent_blocks.get())
         };
-        while gone(self) < want && self.ns.count.get() > 0 {
-            self.evict()?;
-            self.count_memory_eviction();
-        }
+        while gone(self) < want && self.lose_something()? {}
         self.show_front(front);
         let gave = gone(self) > 0;
         self.return_runs()?;

@@ -3,11 +3,12 @@
 use parking_lot::Mutex;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use crate::error::{Code, Error, Result};
 use crate::shm::layout::BLOCK;
 use crate::shm::segment::Segment;
+use crate::shm::ticket::{self, Ticket};
 use crate::store::copies::rings::Rings;
 use crate::store::facade::cache::Cache;
 use crate::store::facade::mending::MENDING;
@@ -15,15 +16,10 @@ use crate::store::flights::watcher::Watcher;
 use crate::store::ground::base::Ground;
 use crate::store::ground::options::{ALL_LEFT_OUT, LeftOut, Options};
 use crate::store::ground::values::SegmentUsage;
-use crate::sys::passing::{self, Offer, STRATEGIES};
-use crate::sys::process::{self, Identity};
 use std::time::Instant;
 
 /// The least a segment can be made with.
 pub const MIN_CAPACITY: u64 = 1 << 20;
-
-/// The first word of the line that names a segment; another form of the line would have another.
-const LINE_FORM: &str = "1";
 
 #[derive(Clone, Copy, Debug)]
 pub struct SegmentOptions {
@@ -39,6 +35,10 @@ pub struct Store {
     pub(in crate::store) watcher: Watcher<Cache>,
     /// Whether a thread sees to what a dead process left.
     pub(in crate::store) tidying: AtomicBool,
+    /// The slots in which this process has left something to take apart.
+    pub(in crate::store) reaping: Mutex<Vec<u32>>,
+    /// In how many more steps memory goes back to the system.
+    pub(in crate::store) releasing: AtomicU32,
 }
 
 impl Deref for Store {
@@ -75,6 +75,8 @@ impl Store {
             rings: Rings::default(),
             watcher: Watcher::new(),
             tidying: AtomicBool::new(false),
+            reaping: Mutex::new(Vec::new()),
+            releasing: AtomicU32::new(0),
         })
     }
 
@@ -84,36 +86,27 @@ impl Store {
         if let Some(line) = &*offered {
             return Ok(line.clone());
         }
-        let random = process::random().map_err(|cause| unreachable_because(&cause.to_string()))?;
-        let name = u128::from_le_bytes(random);
-        let socket = format!("flotilla-{name:032x}");
-        let fd = passing::offer(self.segment().memory(), socket.as_bytes())
-            .map_err(|cause| unreachable_because(&cause.to_string()))?;
-        let maker = Identity::of_self();
         let identity = self.segment().identity();
-        let line = format!(
-            "{LINE_FORM} {} {} {fd} {identity:032x} {socket}",
-            maker.pid, maker.started
-        );
+        let line = ticket::offer(self.segment().memory(), identity)
+            .map_err(|cause| unreachable_because(&cause.to_string()))?;
         *offered = Some(line.clone());
         Ok(line)
     }
 
     /// Whether a line names a segment that this process's own parent made.
     pub fn is_for_this_process(line: &str) -> bool {
-        Ticket::read(line)
-            .is_some_and(|ticket| ticket.maker.pid == process::parent() && ticket.maker.is_alive())
+        Ticket::read(line).is_some_and(|ticket| ticket.is_of_parent())
     }
 
     pub fn attach(line: &str) -> Result<Arc<Self>> {
         let ticket =
             Ticket::read(line).ok_or_else(|| unreachable_because("the line that names it is not one"))?;
-        if !Self::is_for_this_process(line) {
+        if !ticket.is_of_parent() {
             return Err(unreachable_because("it was not made by this process's parent"));
         }
         let mut reasons = Vec::new();
-        for (name, strategy) in STRATEGIES {
-            match strategy(&ticket.offer) {
+        for (name, memory) in ticket.memories() {
+            match memory {
                 Ok(memory) => {
                     let segment = Segment::adopt(memory)?;
                     if segment.identity() == ticket.identity {
@@ -156,7 +149,11 @@ impl Store {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.listing()?.destroy(name) {
                 Err(error) if error.code == Code::LockHeld && !left.is_zero() => {}
-                destroyed => return destroyed,
+                destroyed => {
+                    let slot = destroyed?;
+                    slot.inspect(|slot| self.will_reap(*slot));
+                    return Ok(slot.is_some());
+                }
             }
             // Its lock is waited for with the directory's let go, and taken once more from there.
             if let Some((place, _)) = self.listing()?.lookup(name)? {
@@ -180,32 +177,6 @@ impl Store {
             memory_evictions: header.memory_evictions.get(),
             recoveries: header.recoveries.get(),
             repairs: header.repairs.get(),
-        })
-    }
-}
-
-/// What the line in the environment says.
-struct Ticket {
-    maker: Identity,
-    identity: u128,
-    offer: Offer,
-}
-
-impl Ticket {
-    fn read(line: &str) -> Option<Self> {
-        let mut words = line.split(' ');
-        if words.next()? != LINE_FORM {
-            return None;
-        }
-        let pid = words.next()?.parse().ok()?;
-        let started = words.next()?.parse().ok()?;
-        let fd = words.next()?.parse().ok()?;
-        let identity = u128::from_str_radix(words.next()?, 16).ok()?;
-        let name = words.next()?.as_bytes().to_vec();
-        Some(Self {
-            maker: Identity { pid, started },
-            identity,
-            offer: Offer { pid, fd, name },
         })
     }
 }

@@ -3,7 +3,7 @@
 //! It reads everything and changes nothing. With up to a thousand namespaces it holds all locks at once, so that the
 //! sum over all blocks is exact even while others wait to go on; beyond that each namespace is checked by itself.
 
-use crate::shm::layout::{FANOUT, Lease, NIL, Node, Run};
+use crate::shm::layout::{FANOUT, Lease, NIL, Node, Remains, Run};
 use crate::shm::runs::{IN_RUN, run_room};
 use crate::shm::segment::Segment;
 use crate::store::facade::store::Store;
@@ -210,9 +210,8 @@ impl Held<'_> {
         if let Some(name) = self.name_chain() {
             self.validate_chain(&name, census, "the name")?;
         }
-        for block in self.tag_blocks().map_err(gone)? {
-            self.own(block, census, "the table of tags")?;
-        }
+        self.validate_tags(self.ns.tags_root.get(), census)?;
+        self.validate_remains(census)?;
         self.validate_stash(census)?;
         let ns = self.ns;
         expect("count", u64::from(ns.count.get()), u64::from(tally.entries))?;
@@ -233,6 +232,35 @@ impl Held<'_> {
         let max = ns.limits.max.get();
         if max != 0 && u64::from(ns.count.get()) > max {
             return Err(format!("{} entries, and max is {max}", ns.count.get()));
+        }
+        Ok(())
+    }
+
+    fn validate_tags(&self, root: u32, census: &mut Census) -> Verdict<()> {
+        for block in self.tag_blocks(root).map_err(gone)? {
+            self.own(block, census, "the table of tags")?;
+        }
+        Ok(())
+    }
+
+    /// What was cleared: of a table the nodes alone, as its entries hang from the list.
+    fn validate_remains(&self, census: &mut Census) -> Verdict<()> {
+        let mut id = self.ns.remains.get();
+        while id != NIL {
+            self.own(id, census, "what was cleared")?;
+            let remains: &Remains = self.segment.block(id).ok_or("what was cleared does not exist")?;
+            let (mut entry, mut count) = (remains.head.get(), 0);
+            while entry != NIL {
+                let block = self.entry(entry).map_err(gone)?;
+                self.validate_chain(&block.chain_from(entry), census, "a cleared entry")?;
+                (entry, count) = (block.after.get(), count + 1);
+            }
+            expect("cleared entries", u64::from(remains.count.get()), count)?;
+            if remains.table_root.get() != NIL {
+                self.validate_node(remains.table_root.get(), remains.table_depth.get(), census)?;
+            }
+            self.validate_tags(remains.tags_root.get(), census)?;
+            id = remains.next.get();
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use crate::store::ground::options::ClaimOptions;
 use crate::store::ground::registration::Registration;
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::{Key, Value};
-use crate::store::table::chain::{Cursor, First};
+use crate::store::table::chain::{First, append_part};
 use crate::store::table::entry::{Found, Sought};
 use crate::store::table::flight::{FAILED, RUNNING, chain_of, is_led, leader_of, outcome_of};
 
@@ -159,7 +159,7 @@ impl Held<'_> {
         change.set32(&lease.owner, me.slot);
         change.set32(&lease.owner_generation, me.generation);
         change.set32(&lease.tags, tags_of(o));
-        change.commit()?;
+        change.commit_rarely(false)?;
         Ok(Taken::Leader(named(lease)))
     }
 
@@ -200,7 +200,7 @@ impl Held<'_> {
         self.store_stock(&mut change, &stock);
         push_front(&mut self.leases(&mut change), Slot::new(id).ok_or(Stop::Damaged)?)?;
         change.set32(&self.ns.lease_count, self.ns.lease_count.get().wrapping_add(1));
-        change.commit()?;
+        change.commit_rarely(false)?;
         self.grow()?;
         Ok(Taken::Leader(named(lease)))
     }
@@ -258,7 +258,7 @@ impl Held<'_> {
         change.set64(&lease.outcome, ((len as u64) << 8) | u64::from(value.tag));
         change.set64(&lease.deadline, (now + KEEP_OUTCOME_MS).to_bits());
         change.set32(&lease.state, state);
-        change.commit()?;
+        change.commit_rarely(false)?;
         Ok(waiters)
     }
 
@@ -289,8 +289,14 @@ impl Held<'_> {
         let word = lease.outcome.get();
         let mut bytes = Vec::new();
         let len = (word >> 8) as usize;
-        Cursor::at_start(self.segment, lease.outcome_first.get(), First::Plain, len)?
-            .append_to(len, &mut bytes)?;
+        append_part(
+            self.segment,
+            lease.outcome_first.get(),
+            First::Plain,
+            len,
+            len,
+            &mut bytes,
+        )?;
         let failed = lease.state.get() == FAILED;
         let left = lease.waiters.get() & !(1 << me.bit());
         lease.waiters.put(left);
@@ -323,7 +329,7 @@ impl Held<'_> {
             Slot::new(found.id).ok_or(Stop::Damaged)?,
         )?;
         change.set32(&ns.lease_count, ns.lease_count.get().wrapping_sub(1));
-        Ok(change.commit()?)
+        Ok(change.commit_rarely(false)?)
     }
 
     /// Takes away the oldest leases that nobody will: outcomes nobody came for, leaders that died.

@@ -19,6 +19,7 @@ use crate::store::ground::registration::Registration;
 use crate::store::ground::values::Key;
 use crate::sys::clock::monotonic_ms;
 use crate::sys::futex::{self, MOST_WORDS};
+use crate::sys::trace::{Thread, trace};
 
 /// For a sleep that only a wake ends.
 const FOREVER: f64 = 1e12;
@@ -282,14 +283,29 @@ fn run<S: Watched>(weak: &Weak<S>, tell: &mpsc::Sender<Registration>) {
         let Some(store) = weak.upgrade() else { return };
         let round = store.watcher().look_around(me);
         if round.a_leader_died {
+            trace(
+                Thread::Flights,
+                "sees that a leader has died; flights that end:",
+                round.calls.len(),
+            );
             store.ground().wake_everyone();
         }
         for (callbacks, outcome) in round.calls {
+            trace(
+                Thread::Flights,
+                "ends a flight; callers that waited here:",
+                callbacks.len(),
+            );
             for done in callbacks {
                 done(outcome.clone());
             }
         }
         for (led, how) in round.revoked {
+            trace(
+                Thread::Flights,
+                "tells a fetcher that its flight is void; token",
+                led.lease.token() as usize,
+            );
             (led.done)(how);
         }
         let words = words_to_watch(store.ground(), me, word, seen, round.leaders);

@@ -81,7 +81,8 @@ impl Ground {
         let (Some(ns), Some(record)) = (segment.namespace(slot), segment.record(slot)) else {
             return Err(unrecoverable());
         };
-        let guard = match lock::lock(&ns.lock, patience) {
+        let waits = &ns.stripes[self.stripe()].lock_waits;
+        let guard = match lock::lock_counting(&ns.lock, patience, waits) {
             Ok(Locked::Sound(guard)) => guard,
             Ok(Locked::OwnerDied(dead)) => self.mended(Held::new(segment, slot, ns, record, None), dead)?,
             Err(why) => return Err(refused(why)),

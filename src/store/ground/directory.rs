@@ -62,15 +62,18 @@ impl Ground {
 
     /// The slots that hold a namespace, without a lock: what is read may be out of date.
     pub(in crate::store) fn live_slots(&self) -> impl Iterator<Item = (u32, &'static NamespaceRecord)> + '_ {
+        self.used_slots().filter(|(_, record)| record.state.get() == LIVE)
+    }
+
+    /// The slots that a namespace ever had.
+    pub(in crate::store) fn used_slots(&self) -> impl Iterator<Item = (u32, &'static NamespaceRecord)> + '_ {
         let used = self
             .segment()
             .directory()
             .slots_used
             .observe()
             .min(MAX_NAMESPACES);
-        (0..used)
-            .filter_map(|slot| Some((slot, self.segment().record(slot)?)))
-            .filter(|(_, record)| record.state.get() == LIVE)
+        (0..used).filter_map(|slot| Some((slot, self.segment().record(slot)?)))
     }
 }
 

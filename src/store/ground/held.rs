@@ -17,6 +17,8 @@ use crate::store::ground::stop::{Step, Stop};
 pub(in crate::store) const PENDING_NOTHING: u32 = 0;
 pub(in crate::store) const PENDING_CLEAR: u32 = 1;
 pub(in crate::store) const PENDING_CONDEMNED: u32 = 2;
+/// The table is a new one, into which everything is still to be put.
+pub(in crate::store) const PENDING_TABLE: u32 = 3;
 
 #[derive(Debug)]
 pub(in crate::store) struct Held<'s> {

@@ -8,5 +8,6 @@ pub(in crate::store) mod held;
 pub(in crate::store) mod options;
 pub(in crate::store) mod refusals;
 pub(in crate::store) mod registration;
+pub(in crate::store) mod slice;
 pub(in crate::store) mod stop;
 pub(in crate::store) mod values;

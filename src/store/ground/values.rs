@@ -72,6 +72,7 @@ pub struct Snapshot {
 /// Ranges are into `Snapshot::bytes`; empty for what was not asked for.
 #[derive(Clone, Debug)]
 pub struct Item {
+    pub(in crate::store) hash: u32,
     pub key_tag: u8,
     pub value_tag: u8,
     pub key: Range<usize>,

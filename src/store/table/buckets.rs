@@ -60,7 +60,7 @@ impl Held<'_> {
         change.set32(&self.ns.table_root, id);
         change.set32(&self.ns.table_depth, 1);
         change.set32(&self.ns.buckets, FANOUT as u32);
-        Ok(change.commit()?)
+        Ok(change.commit_rarely(false)?)
     }
 
     /// Empties all links but the first, which is the stash's, of the stash's first block.
@@ -168,7 +168,7 @@ impl Held<'_> {
             let mut change = self.begin();
             self.pop_node(&mut change, id, NIL)?;
             change.set32(gap, id);
-            change.commit()?;
+            change.commit_rarely(false)?;
         }
     }
 
@@ -181,7 +181,7 @@ impl Held<'_> {
         self.pop_node(&mut change, id, self.ns.table_root.get())?;
         change.set32(&self.ns.table_root, id);
         change.set32(&self.ns.table_depth, depth + 1);
-        Ok(change.commit()?)
+        Ok(change.commit_rarely(false)?)
     }
 
     /// The topmost missing link on the way to a bucket.
@@ -203,31 +203,42 @@ impl Held<'_> {
             if self.ns.buckets.get() != FANOUT as u32 {
                 self.ns.buckets.put(FANOUT as u32);
             }
-            self.prune()?;
+            let root = self.ns.table_root.get();
+            let (parent, id) = self.last_node(&self.ns.table_root, self.ns.table_depth.get())?;
+            let mut change = self.begin();
+            change.set32(parent, NIL);
+            if id == root {
+                change.set32(&self.ns.table_depth, 0);
+                change.set32(&self.ns.buckets, 0);
+            }
+            self.push_node(&mut change, id)?;
+            change.commit_rarely(false)?;
             self.trim()?;
         }
         Ok(())
     }
 
-    /// Cuts one node off: the one reached from the root by always taking the last link there is.
-    fn prune(&mut self) -> Step<()> {
-        let root = self.ns.table_root.get();
-        let (mut parent, mut id) = (&self.ns.table_root, root);
-        for _ in 1..self.ns.table_depth.get().min(DEEPEST) {
+    /// Cuts one node off a tree of so many levels of nodes.
+    #[inline(never)]
+    pub(in crate::store) fn prune(&mut self, root: &'static Word32, levels: u32) -> Step<()> {
+        let (parent, id) = self.last_node(root, levels)?;
+        let mut change = self.begin();
+        change.set32(parent, NIL);
+        self.push_node(&mut change, id)?;
+        Ok(change.commit_rarely(false)?)
+    }
+
+    /// The node that is reached from the root by always taking the last link there is, and the word that leads to it.
+    fn last_node(&self, root: &'static Word32, levels: u32) -> Step<(&'static Word32, u32)> {
+        let (mut parent, mut id) = (root, root.get());
+        for _ in 1..levels.min(DEEPEST) {
             let links = &self.node(id)?.links;
             let Some(link) = links.iter().rev().find(|link| link.get() != NIL) else {
                 break;
             };
             (parent, id) = (link, link.get());
         }
-        let mut change = self.begin();
-        change.set32(parent, NIL);
-        if id == root {
-            change.set32(&self.ns.table_depth, 0);
-            change.set32(&self.ns.buckets, 0);
-        }
-        self.push_node(&mut change, id)?;
-        Ok(change.commit()?)
+        Ok((parent, id))
     }
 }
 

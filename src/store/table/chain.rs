@@ -116,6 +116,19 @@ pub(in crate::store) fn check_possible(segment: &Segment, len: usize) -> Step<()
     }
 }
 
+/// Appends the first `part` bytes of a chain that holds `len`. For what is not read often: one code for all.
+#[inline(never)]
+pub(in crate::store) fn append_part(
+    segment: &Segment,
+    block: u32,
+    first: First,
+    len: usize,
+    part: usize,
+    out: &mut Vec<u8>,
+) -> Step<()> {
+    Cursor::at_start(segment, block, first, len)?.append_to(part, out)
+}
+
 impl<'s> Cursor<'s> {
     /// At the first byte of a chain that holds `len`.
     #[inline(always)]

@@ -6,7 +6,7 @@ use crate::shm::word::Word32;
 use crate::store::ground::held::{Held, is_stale};
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::{Key, Value};
-use crate::store::table::chain::{Chain, Cursor, First};
+use crate::store::table::chain::{Chain, Cursor, First, append_part};
 use crate::store::table::record::record_len;
 
 /// Set in the key's tag of a lease, so that the lease of a key is never taken for its entry.
@@ -228,5 +228,12 @@ pub(in crate::store) fn append_value(
 }
 
 pub(in crate::store) fn append_key(segment: &Segment, id: u32, entry: &Entry, out: &mut Vec<u8>) -> Step<()> {
-    Cursor::at_start(segment, id, First::Entry, entry.payload_len())?.append_to(entry.key_len(), out)
+    append_part(
+        segment,
+        id,
+        First::Entry,
+        entry.payload_len(),
+        entry.key_len(),
+        out,
+    )
 }

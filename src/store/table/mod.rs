@@ -8,6 +8,7 @@ pub(in crate::store) mod flight;
 pub(in crate::store) mod life;
 pub(in crate::store) mod marks;
 pub(in crate::store) mod record;
+pub(in crate::store) mod remains;
 pub(in crate::store) mod removal;
 pub(in crate::store) mod stock;
 pub(in crate::store) mod tags;

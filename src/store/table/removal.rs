@@ -15,6 +15,13 @@ impl Held<'_> {
         Ok(change.commit()?)
     }
 
+    /// The same for what happens but seldom.
+    #[inline(never)]
+    pub(in crate::store) fn remove_rarely(&mut self, found: &Found) -> Step<()> {
+        self.remove(found)?;
+        self.trim()
+    }
+
     #[inline(always)]
     pub(in crate::store) fn write_removal(&mut self, change: &mut Transaction, found: &Found) -> Step<()> {
         let (ns, entry) = (self.ns, found.entry);

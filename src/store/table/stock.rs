@@ -82,6 +82,10 @@ impl Held<'_> {
             if here >= want {
                 return Ok(());
             }
+            if self.ns.remains.get() != NIL {
+                self.stock_from_remains(want)?;
+                continue;
+            }
             if self.segment.available() > PLENTY
                 && self
                     .segment
@@ -134,10 +138,7 @@ impl Held<'_> {
             let singles = held.ns.stash_count.get().saturating_sub(had);
             singles.saturating_add(held.ns.spent_blocks.get())
         };
-        while gone(self) < want && self.ns.count.get() > 0 {
-            self.evict()?;
-            self.count_memory_eviction();
-        }
+        while gone(self) < want && self.lose_something()? {}
         // One block stays, for which the caller has asked before.
         let gave = self.ns.stash_count.get() > 1 || self.ns.spent.get() != NIL;
         self.give_surplus(1)?;
@@ -145,7 +146,20 @@ impl Held<'_> {
         Ok(gave)
     }
 
-    pub(in crate::store) fn count_memory_eviction(&self) {
+    /// Takes remains apart where there are some, else lets the least recent entry go. False if there was nothing left.
+    pub(in crate::store) fn lose_something(&mut self) -> Step<bool> {
+        if self.take_apart()? {
+            return Ok(true);
+        }
+        if self.ns.count.get() == 0 {
+            return Ok(false);
+        }
+        self.evict()?;
+        self.count_memory_eviction();
+        Ok(true)
+    }
+
+    fn count_memory_eviction(&self) {
         self.ns
             .memory_evictions
             .put(self.ns.memory_evictions.get().wrapping_add(1));

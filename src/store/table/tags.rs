@@ -114,7 +114,7 @@ impl<'s> Held<'s> {
         }
         change.set64(&row.time, time);
         change.set64(&self.ns.tag_clock, time);
-        Ok(change.commit()?)
+        Ok(change.commit_rarely(false)?)
     }
 
     /// The leaf of a tag, made if there is none.
@@ -131,7 +131,7 @@ impl<'s> Held<'s> {
             let mut change = self.begin();
             self.pop_node(&mut change, id, NIL)?;
             change.set32(gap, id);
-            change.commit()?;
+            change.commit_rarely(false)?;
             made += 1;
         }
     }
@@ -139,26 +139,20 @@ impl<'s> Held<'s> {
     /// Forgets all invalidations: for a namespace without entries and leases.
     pub(in crate::store) fn fell_tags(&mut self) -> Step<()> {
         while self.ns.tags_root.get() != NIL {
-            let (mut link, mut id) = (&self.ns.tags_root, self.ns.tags_root.get());
-            for _ in 0..self.tags().levels() {
-                let node: &Node = self.segment.block(id).ok_or(Stop::Damaged)?;
-                let Some(last) = node.links.iter().rev().find(|link| link.get() != NIL) else {
-                    break;
-                };
-                (link, id) = (last, last.get());
-            }
-            let mut change = self.begin();
-            change.set32(link, NIL);
-            self.push_node(&mut change, id)?;
-            change.commit()?;
+            self.prune_tags(&self.ns.tags_root)?;
             self.trim()?;
         }
         Ok(())
     }
 
-    /// All blocks of the table, in any order.
-    pub(in crate::store) fn tag_blocks(&self) -> Step<Vec<u32>> {
-        let mut level = vec![self.ns.tags_root.get()];
+    /// Cuts one leaf or node off a table of tags.
+    pub(in crate::store) fn prune_tags(&mut self, root: &'static Word32) -> Step<()> {
+        self.prune(root, self.tags().levels() + 1)
+    }
+
+    /// All blocks of a table of tags, in any order.
+    pub(in crate::store) fn tag_blocks(&self, root: u32) -> Step<Vec<u32>> {
+        let mut level = vec![root];
         level.retain(|id| *id != NIL);
         let mut all = level.clone();
         for _ in 0..self.tags().levels() {

@@ -6,6 +6,9 @@ use std::io;
 use super::memory::SharedMemory;
 use super::socket::Socket;
 
+/// What travels with a connection, or alone.
+pub type Note = [u64; 3];
+
 /// There is none, so nothing can be asked of it.
 #[derive(Debug)]
 pub struct End(Infallible);
@@ -15,23 +18,19 @@ impl End {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub fn send(&self, _note: u64, _socket: &Socket) -> io::Result<()> {
+    pub fn send(&self, _note: Note, _socket: &Socket) -> io::Result<()> {
         match self.0 {}
     }
 
-    pub fn send_number(&self, _note: u64, _number: i32) -> io::Result<()> {
+    pub fn send_number(&self, _note: Note, _number: i32) -> io::Result<()> {
         match self.0 {}
     }
 
-    pub fn send_note(&self, _note: u64) -> io::Result<()> {
+    pub fn send_note(&self, _note: Note) -> io::Result<()> {
         match self.0 {}
     }
 
-    pub fn receive_any(&self) -> io::Result<(u64, Option<Socket>)> {
-        match self.0 {}
-    }
-
-    pub fn hear(&self) -> io::Result<(u64, Option<Socket>)> {
+    pub fn hear(&self) -> io::Result<(Note, Option<Socket>)> {
         match self.0 {}
     }
 
@@ -39,11 +38,11 @@ impl End {
         match self.0 {}
     }
 
-    pub fn receive(&self) -> io::Result<(u64, Socket)> {
+    pub fn receive(&self) -> io::Result<(Note, Option<Socket>)> {
         match self.0 {}
     }
 
-    pub fn next_note(&self) -> io::Result<u64> {
+    pub fn next_note(&self) -> io::Result<Note> {
         match self.0 {}
     }
 
@@ -55,25 +54,31 @@ impl End {
 #[derive(Debug)]
 pub struct Rendezvous(Infallible);
 
-#[derive(Debug)]
-pub struct Caller {
-    pub pid: u32,
-    none: Infallible,
-}
-
 impl Rendezvous {
-    pub fn open(_name: &[u8]) -> io::Result<Self> {
+    pub fn open() -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub fn next(&self) -> io::Result<Caller> {
+    pub fn again(&self) -> io::Result<Self> {
         match self.0 {}
     }
-}
 
-impl Caller {
-    pub fn admit(&self, _end: &End, _seat: u64, _memory: &SharedMemory) -> io::Result<()> {
-        match self.none {}
+    pub fn number(&self) -> i32 {
+        match self.0 {}
+    }
+
+    pub fn guest(&self) -> io::Result<Guest> {
+        match self.0 {}
+    }
+
+    pub fn admit(
+        self,
+        _end: &End,
+        _seat: u64,
+        _memory: &SharedMemory,
+        _listener: Option<&Socket>,
+    ) -> io::Result<()> {
+        match self.0 {}
     }
 }
 
@@ -82,8 +87,19 @@ pub struct Admission {
     pub end: End,
     pub seat: u64,
     pub memory: SharedMemory,
+    pub listener: Option<Socket>,
 }
 
-pub fn join(_name: &[u8]) -> io::Result<Admission> {
-    Err(io::ErrorKind::Unsupported.into())
+/// What a worker would have inherited.
+#[derive(Debug)]
+pub struct Guest(Infallible);
+
+impl Guest {
+    pub fn inherited(_number: i32, _stays: bool) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub fn join(self) -> io::Result<Admission> {
+        match self.0 {}
+    }
 }

@@ -36,6 +36,14 @@ impl SharedMemory {
         Ok(Self { base, len })
     }
 
+    pub fn is_to_be_had() -> bool {
+        false
+    }
+
+    pub fn create_or_alone(len: usize) -> io::Result<Self> {
+        Self::create(len)
+    }
+
     pub fn base(&self) -> NonNull<u8> {
         self.base
     }
@@ -46,6 +54,10 @@ impl SharedMemory {
 
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    pub fn release(&self, _offset: usize, _len: usize) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     pub fn commit(&self, _offset: usize, _len: usize) -> io::Result<()> {

@@ -57,6 +57,10 @@ impl Poll {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    pub fn add_arrivals<T>(&self, _socket: &T, _token: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     pub fn remove<T>(&self, _socket: &T) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -28,6 +28,23 @@ pub fn of_thread(_thread: u32) -> u32 {
     std::process::id()
 }
 
+/// A process outlives its parent here.
+pub fn die_with(_parent: u32) -> bool {
+    false
+}
+
+/// What a process has used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Used {
+    pub cpu_ms: f64,
+    pub resident_bytes: u64,
+}
+
+/// Nobody tells that here.
+pub fn used(_pid: u32) -> Option<Used> {
+    None
+}
+
 /// No process can be watched here.
 #[derive(Debug)]
 pub struct Ending(std::convert::Infallible);

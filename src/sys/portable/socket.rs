@@ -59,6 +59,10 @@ impl Socket {
         match self.0 {}
     }
 
+    pub fn silence(&self) {
+        match self.0 {}
+    }
+
     pub fn abort(self) {
         match self.0 {}
     }

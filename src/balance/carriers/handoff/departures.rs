@@ -1,20 +1,25 @@
 //! What becomes of the connections of a worker that gives them back, leaves or dies.
 
 use super::escrow::Said;
-use super::queues::Parcel;
-use super::{BATCH, Handoff, SEAT};
+use super::idle::Idle;
+use super::queues::{Parcel, wish_of};
+use super::{BATCH, Handoff};
 use crate::balance::front::{Count, Tools};
+use crate::sys::handover::Note;
 use crate::sys::socket::Socket;
+use crate::sys::trace::{Thread, trace};
 use std::io::ErrorKind;
 
 impl Handoff {
     /// No connection goes to that seat any more; what its worker has not taken goes to others.
     pub(super) fn take_leave(&mut self, tools: &mut Tools, seat: usize) {
         tools.seats.remove(seat);
+        self.permits.settle(seat, &tools.board);
         if tools.seats.ready().is_empty() {
             // Nobody else is there: it may still take what it was given.
             self.leaving.push(seat);
         } else {
+            self.permits.revoke(tools, seat);
             self.take_all_back(tools, seat);
             tools.board.set_serves(seat, false);
         }
@@ -31,6 +36,7 @@ impl Handoff {
     pub(super) fn let_go(&mut self, tools: &Tools) {
         let board = &tools.board;
         self.leaving.retain(|seat| {
+            self.permits.settle(*seat, board);
             let waits = board.serves(*seat) && board.waiting(*seat) > 0;
             if !waits {
                 board.set_serves(*seat, false);
@@ -46,12 +52,10 @@ impl Handoff {
                 return false;
             };
             match giver.hear() {
-                Ok((word, client)) => {
-                    self.hear(tools, seat, Said::new(word), client.filter(Socket::is_sound));
-                }
+                Ok((note, client)) => self.hear(tools, seat, note, client.filter(Socket::is_sound)),
                 Err(error) if error.kind() == ErrorKind::OutOfMemory => {
                     if !self.hear_without(tools, seat) {
-                        self.mute(tools, SEAT + seat as u64);
+                        self.mute(tools, seat);
                         return false;
                     }
                 }
@@ -61,19 +65,23 @@ impl Handoff {
         true
     }
 
-    pub(super) fn hear(&mut self, tools: &mut Tools, seat: usize, said: Said, client: Option<Socket>) {
-        match (said, client) {
+    pub(super) fn hear(&mut self, tools: &mut Tools, seat: usize, note: Note, client: Option<Socket>) {
+        match (Said::new(note[0]), client) {
             (Said::Back(place), client) => {
                 let held = place.and_then(|place| self.escrow.let_go(seat, place));
-                if let Some(client) = client.or(held) {
-                    let parcel = Parcel {
-                        from: Some(seat),
-                        ..Parcel::new(client)
-                    };
-                    self.put(tools, parcel);
+                if let Some(client) = client.or(held.map(|(client, _)| client)) {
+                    trace(Thread::Handoff, "gets a connection back from seat", seat);
+                    let from = Some(seat);
+                    self.put(
+                        tools,
+                        Parcel {
+                            from,
+                            ..Parcel::given_back(note, client)
+                        },
+                    );
                 }
             }
-            (Said::Hold(place), Some(client)) => self.escrow.hold(seat, place, client),
+            (Said::Hold(place), Some(client)) => self.escrow.hold(seat, place, (client, wish_of(note))),
             (Said::LetGo(place), _) => drop(self.escrow.let_go(seat, place)),
             _ => {}
         }
@@ -86,6 +94,8 @@ impl Handoff {
         tools.seats.remove(seat);
         // What it said with its last breath is still there.
         while self.receive_back(tools, seat) {}
+        self.permits.settle(seat, &tools.board);
+        self.permits.revoke(tools, seat);
         self.take_all_back(tools, seat);
         tools.board.set_serves(seat, false);
         self.clear(tools, seat);
@@ -98,9 +108,17 @@ impl Handoff {
         if is_over == Some(false) || is_ending {
             return;
         }
-        for client in left {
+        for (client, wanted) in left {
+            trace(Thread::Handoff, "adopts a connection of seat", seat);
             tools.board.add(Count::Adopted);
-            self.put(tools, Parcel::new(client));
+            let idle = Idle::UNKNOWN;
+            self.put(
+                tools,
+                Parcel {
+                    idle,
+                    ..Parcel::new(client, wanted)
+                },
+            );
         }
     }
 }

@@ -6,6 +6,7 @@
 //! with another worker. All others end as the kernel would have ended them. If the primary dies, its duplicates
 //! are closed, and the connections stay their workers'.
 
+use crate::balance::front::Wish;
 use crate::shm::ledger::{Ledger, PLACES};
 use crate::sys::socket::Socket;
 use std::collections::HashMap;
@@ -43,10 +44,13 @@ impl Said {
     }
 }
 
+/// A connection, and whose it is, as far as that matters.
+type Kept = (Socket, Wish);
+
 /// What is held of each seat, by its place.
 #[derive(Debug)]
 pub(super) struct Escrow {
-    seats: HashMap<usize, HashMap<usize, Socket>>,
+    seats: HashMap<usize, HashMap<usize, Kept>>,
     count: usize,
     /// So many descriptors, at most, are taken from what else the process needs them for.
     most: usize,
@@ -65,7 +69,7 @@ impl Escrow {
         self.count
     }
 
-    pub(super) fn hold(&mut self, seat: usize, place: usize, connection: Socket) {
+    pub(super) fn hold(&mut self, seat: usize, place: usize, connection: Kept) {
         drop(self.let_go(seat, place));
         // One too many ends with its worker, as if it had not been sent.
         if self.count < self.most {
@@ -80,22 +84,22 @@ impl Escrow {
             .is_some_and(|held| held.contains_key(&place))
     }
 
-    pub(super) fn let_go(&mut self, seat: usize, place: usize) -> Option<Socket> {
+    pub(super) fn let_go(&mut self, seat: usize, place: usize) -> Option<Kept> {
         let connection = self.seats.get_mut(&seat)?.remove(&place);
         self.count -= usize::from(connection.is_some());
         connection
     }
 
     /// The worker is dead: gives those of its connections that can go on, and ends the others.
-    pub(super) fn settle(&mut self, seat: usize, ledger: Option<&Ledger>) -> Vec<Socket> {
+    pub(super) fn settle(&mut self, seat: usize, ledger: Option<&Ledger>) -> Vec<Kept> {
         let held = self.seats.remove(&seat).unwrap_or_default();
         self.count -= held.len();
-        let is_between = |(place, connection): &(usize, Socket)| {
+        let is_between = |(place, (connection, _)): &(usize, Kept)| {
             let mark = ledger.and_then(|ledger| ledger.mark(*place));
             mark.is_some() && mark == connection.consumed()
         };
         let going_on = held.into_iter().filter(is_between);
-        going_on.map(|(_, connection)| connection).collect()
+        going_on.map(|(_, kept)| kept).collect()
     }
 }
 

@@ -7,33 +7,35 @@
 
 mod departures;
 mod escrow;
+mod idle;
+mod permits;
 mod queues;
 mod scarcity;
 mod sweep;
 mod worker;
 
+pub use crate::balance::sticky::Key;
 pub use crate::shm::ledger::UNKNOWN;
 pub use crate::shm::rows::SPOKEN_PLACES;
+pub use idle::Idle;
 pub use worker::{Asked, MARKS, SPOKEN_NUMBERS, Worker};
 
-use crate::balance::front::{Carrier, OWN, Tools};
-use crate::sys::handover::{Caller, Rendezvous};
+use crate::balance::front::{Carrier, Process, Tools, Wish};
 use crate::sys::poll::Event;
 use crate::sys::process::most_descriptors;
 use crate::sys::socket::{Address, Socket};
+use crate::sys::trace::{self, trace};
 use escrow::Escrow;
+use permits::Permits;
 use queues::{Parcel, Queue, Queues};
-use std::collections::VecDeque;
-use std::io;
 use std::time::{Duration, Instant};
 
-const RENDEZVOUS: u64 = OWN - 1;
 /// Above it, the token of what a seat says.
 const SEAT: u64 = 1 << 60;
 /// Above it, that of the end of the process of a seat.
 const ENDING: u64 = 1 << 61;
 
-/// How many connections come back, or workers come, before others get their turn.
+/// How many connections come back before others get their turn.
 const BATCH: usize = 16;
 /// How soon a connection that finds no room is tried again.
 const RETRY: Duration = Duration::from_millis(1);
@@ -41,23 +43,20 @@ const RETRY: Duration = Duration::from_millis(1);
 const LOOK: Duration = Duration::from_millis(5);
 /// How often workers are compared while requests are answered.
 const COMPARE: Duration = Duration::from_millis(5);
-/// Callers whose process nobody has told of yet.
-const MOST_CALLERS: usize = 64;
 
 pub(super) struct Handoff {
     rebalance: bool,
-    rendezvous: Rendezvous,
-    callers: VecDeque<Caller>,
     queues: Queues,
+    permits: Permits,
     escrow: Escrow,
     /// Connections that have found no room.
-    homeless: VecDeque<Parcel>,
+    homeless: Vec<Parcel>,
     /// Seats that get no more, and have not taken all that they were given.
     leaving: Vec<usize>,
     looks_at: Option<Instant>,
     compares_at: Option<Instant>,
-    /// Sources that are not listened to until then, because there is no descriptor for what comes from them.
-    muted: Vec<u64>,
+    /// Seats that are not listened to until then, because there is no descriptor for what comes from them.
+    muted: Vec<usize>,
     hears_at: Option<Instant>,
     /// What dead workers have left, and there was no descriptor for.
     estates: Vec<Queue>,
@@ -68,11 +67,9 @@ pub(super) struct Handoff {
 
 impl Carrier for Handoff {
     const THREAD: &'static str = "flotilla-handoff";
+    const TRACED: trace::Thread = trace::Thread::Handoff;
     const IS_PATIENT: bool = true;
-
-    fn begin(&mut self, tools: &Tools) -> io::Result<()> {
-        tools.poll.add_source(&self.rendezvous, RENDEZVOUS)
-    }
+    const SHARES: bool = true;
 
     fn is_full(&self) -> bool {
         !self.homeless.is_empty()
@@ -82,17 +79,20 @@ impl Carrier for Handoff {
         self.homeless.len()
     }
 
-    fn carry(&mut self, tools: &mut Tools, client: Socket, wanted: Option<usize>) {
-        let parcel = Parcel {
-            wanted,
-            ..Parcel::new(client)
-        };
-        self.put(tools, parcel);
+    fn invite(&mut self, tools: &mut Tools) -> bool {
+        self.permit_arrivals(tools)
+    }
+
+    fn closing(&mut self, tools: &mut Tools) {
+        self.accept_arrivals(tools);
+    }
+
+    fn carry(&mut self, tools: &mut Tools, client: Socket, wish: Wish) {
+        self.put(tools, Parcel::new(client, wish));
     }
 
     fn event(&mut self, tools: &mut Tools, event: Event) {
         match event.token {
-            RENDEZVOUS => self.meet(tools),
             token if token >= ENDING => {
                 let seat = (token - ENDING) as usize;
                 // The event may be that of a process that sat here before.
@@ -126,19 +126,19 @@ impl Carrier for Handoff {
         self.let_go(tools);
     }
 
-    fn seated(&mut self, tools: &mut Tools, seat: usize, pid: u32) {
+    fn seated(&mut self, tools: &mut Tools, seat: usize, process: Process) {
         self.clear(tools, seat);
         tools.board.reset(seat);
         // Without a queue or a ledger the worker is not let in, and says so.
         let provided = tools.board.provide_ledger(seat);
-        if let (Ok(()), Ok((giver, ending))) = (provided, self.queues.seat(seat, pid)) {
+        if let (Ok(()), Ok((giver, ending))) = (provided, self.queues.seat(seat, process.pid)) {
             let _ = tools.poll.add_source(giver, SEAT + seat as u64);
             if let Some(ending) = ending {
                 let _ = tools.poll.add_source(ending, ENDING + seat as u64);
             }
-        }
-        for caller in std::mem::take(&mut self.callers) {
-            self.admit(tools, caller);
+            if let Some(rendezvous) = process.rendezvous {
+                self.queues.admit(rendezvous, seat, tools);
+            }
         }
     }
 
@@ -160,14 +160,13 @@ impl Carrier for Handoff {
 }
 
 impl Handoff {
-    pub(super) fn new(rendezvous: &[u8], rebalance: bool) -> io::Result<Self> {
-        Ok(Self {
+    pub(super) fn new(rebalance: bool) -> Self {
+        Self {
             rebalance,
-            rendezvous: Rendezvous::open(rendezvous)?,
-            callers: VecDeque::new(),
             queues: Queues::default(),
+            permits: Permits::default(),
             escrow: Escrow::new(most_descriptors() / 2),
-            homeless: VecDeque::new(),
+            homeless: Vec::new(),
             leaving: Vec::new(),
             looks_at: None,
             compares_at: None,
@@ -176,36 +175,37 @@ impl Handoff {
             estates: Vec::new(),
             is_fresh: false,
             swept: None,
-        })
-    }
-
-    fn admit(&mut self, tools: &Tools, caller: Caller) {
-        if let Some(early) = self.queues.admit(caller, &tools.board) {
-            self.callers.truncate(MOST_CALLERS - 1);
-            self.callers.push_front(early);
         }
     }
 
-    fn meet(&mut self, tools: &Tools) {
-        for _ in 0..BATCH {
-            match self.rendezvous.next() {
-                Ok(caller) => self.admit(tools, caller),
-                Err(error) if Socket::is_exhaustion(&error) => return self.mute(tools, RENDEZVOUS),
-                Err(_) => return,
-            }
-        }
-    }
-
+    #[inline(never)]
     fn put(&mut self, tools: &mut Tools, parcel: Parcel) {
         self.is_fresh |= !parcel.is_seen;
         let left = self.queues.put(parcel, tools);
         let is_put = left.is_none();
-        self.homeless.extend(left);
-        if self.looks_at.is_none() && (is_put || !tools.probes.is_empty()) {
-            self.looks_at = Some(Instant::now() + 2 * LOOK);
+        if !is_put {
+            trace(
+                trace::Thread::Handoff,
+                "finds no worker with room; others that wait:",
+                self.homeless.len(),
+            );
         }
-        if is_put && self.rebalance && self.compares_at.is_none() {
-            self.compares_at = Some(Instant::now() + COMPARE);
+        self.homeless.extend(left);
+        if is_put || !tools.probes.is_empty() {
+            self.look_soon();
+        }
+        if is_put {
+            self.compare_soon();
+        }
+    }
+
+    fn look_soon(&mut self) {
+        self.looks_at.get_or_insert_with(|| Instant::now() + 2 * LOOK);
+    }
+
+    fn compare_soon(&mut self) {
+        if self.rebalance {
+            self.compares_at.get_or_insert_with(|| Instant::now() + COMPARE);
         }
     }
 

@@ -5,8 +5,7 @@
 //! for what lies in the queue of a dead worker.
 
 use super::escrow::Said;
-use super::queues::Parcel;
-use super::{Handoff, RENDEZVOUS, SEAT};
+use super::{Handoff, SEAT};
 use crate::balance::front::Tools;
 use std::time::{Duration, Instant};
 
@@ -14,34 +13,27 @@ use std::time::{Duration, Instant};
 const AGAIN: Duration = Duration::from_millis(20);
 
 impl Handoff {
-    /// Does not listen to a source for a while.
-    pub(super) fn mute(&mut self, tools: &Tools, token: u64) {
-        let removed = match token {
-            RENDEZVOUS => tools.poll.remove(&self.rendezvous),
-            _ => match self.queues.giver((token - SEAT) as usize) {
-                Some(giver) => tools.poll.remove(giver),
-                None => return,
-            },
+    /// Does not listen to a seat for a while.
+    pub(super) fn mute(&mut self, tools: &Tools, seat: usize) {
+        let Some(giver) = self.queues.giver(seat) else {
+            return;
         };
-        if removed.is_ok() {
-            self.muted.push(token);
+        if tools.poll.remove(giver).is_ok() {
+            self.muted.push(seat);
         }
         self.hears_at = Some(Instant::now() + AGAIN);
     }
 
     pub(super) fn listen_again(&mut self, tools: &mut Tools) {
         self.hears_at = None;
-        for token in std::mem::take(&mut self.muted) {
-            let added = match token {
-                RENDEZVOUS => tools.poll.add_source(&self.rendezvous, RENDEZVOUS),
-                _ => match self.queues.giver((token - SEAT) as usize) {
-                    Some(giver) => tools.poll.add_source(giver, token),
-                    None => Ok(()),
-                },
+        for seat in std::mem::take(&mut self.muted) {
+            let Some(giver) = self.queues.giver(seat) else {
+                continue;
             };
+            let added = tools.poll.add_source(giver, SEAT + seat as u64);
             // Where a new process sits there meanwhile, its giver is listened to already.
             if added.is_err_and(|error| error.kind() != std::io::ErrorKind::AlreadyExists) {
-                self.muted.push(token);
+                self.muted.push(seat);
                 self.hears_at = Some(Instant::now() + AGAIN);
             }
         }
@@ -53,19 +45,20 @@ impl Handoff {
         let Some(giver) = self.queues.giver(seat) else {
             return false;
         };
-        let Ok(said) = giver.next_note().map(Said::new) else {
+        let Ok(note) = giver.next_note() else {
             return false;
         };
+        let said = Said::new(note[0]);
         let is_held = matches!(said, Said::Back(Some(place)) if self.escrow.has(seat, place));
         if is_held && giver.skip().is_ok() {
-            self.hear(tools, seat, said, None);
+            self.hear(tools, seat, note, None);
         }
         is_held
     }
 
     /// Nobody sits there any more; what cannot be taken yet from there is taken later.
     pub(super) fn clear(&mut self, tools: &mut Tools, seat: usize) {
-        self.muted.retain(|token| *token != SEAT + seat as u64);
+        self.muted.retain(|muted| *muted != seat);
         if let Some(giver) = self.queues.giver(seat) {
             // One that is muted is not listened to already.
             let _ = tools.poll.remove(giver);
@@ -79,8 +72,8 @@ impl Handoff {
 
     fn inherit(&mut self, tools: &mut Tools) {
         for estate in std::mem::take(&mut self.estates) {
-            while let Some(client) = estate.next() {
-                self.put(tools, Parcel::new(client));
+            while let Some(parcel) = estate.next() {
+                self.put(tools, parcel);
             }
             if let Some(rest) = estate.rest() {
                 self.estates.push(rest);

@@ -4,6 +4,7 @@ use super::queues::{PATIENCE_US, Parcel, Queues};
 use super::{COMPARE, Handoff, LOOK};
 use crate::balance::front::probes::{self, Seen};
 use crate::balance::front::{Count, Tools, now_us};
+use crate::sys::trace::{Thread, trace};
 use std::time::{Duration, Instant};
 
 /// How often connections are looked at for probes at most.
@@ -19,6 +20,7 @@ impl Handoff {
         let before = now_us().saturating_sub(PATIENCE_US);
         let mut waiting = 0;
         let mut blocked = Vec::new();
+        self.look_at_permits(tools, before);
         for seat in tools.seats.ready().to_vec() {
             let Some(since) = self.queues.oldest(seat, &tools.board) else {
                 continue;
@@ -32,6 +34,7 @@ impl Handoff {
                 continue;
             }
             for mut parcel in self.queues.take_back(seat, before, false, &tools.board) {
+                trace(Thread::Handoff, "takes a connection back from seat", seat);
                 tools.board.add(Count::TakenBack);
                 parcel.from = Some(seat);
                 // A process that is stopped looks as if it had time.
@@ -67,7 +70,7 @@ impl Handoff {
         }
         self.swept = Some(now);
         self.is_fresh = !is_all;
-        let mut waiting = Vec::from(std::mem::take(&mut self.homeless));
+        let mut waiting = std::mem::take(&mut self.homeless);
         for seat in blocked {
             waiting.extend(self.queues.take_back(*seat, u64::MAX, true, &tools.board));
         }
@@ -76,10 +79,16 @@ impl Handoff {
         }
     }
 
-    fn probe(&mut self, tools: &mut Tools, mut parcel: Parcel) {
+    #[inline(never)]
+    pub(super) fn probe(&mut self, tools: &mut Tools, mut parcel: Parcel) {
         if !parcel.is_seen {
             match probes::look(&parcel.client, &tools.probes) {
                 Seen::Probe(index, wants_body) => {
+                    trace(
+                        Thread::Handoff,
+                        "answers a probe itself with status",
+                        tools.probes[index].status.into(),
+                    );
                     return probes::answer(&parcel.client, &tools.probes[index], wants_body);
                 }
                 Seen::Another => parcel.is_seen = true,

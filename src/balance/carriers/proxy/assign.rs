@@ -4,17 +4,12 @@ use super::link::{Link, Outcome, Stage};
 use super::{Proxy, WORKER_SIDE};
 use crate::balance::front::{Count, Tools};
 use crate::sys::socket::Socket;
+use crate::sys::trace::{Thread, trace};
 
 impl Proxy {
-    /// Connects to a certain worker, if it gets connections, and else to one of the strategy's choice.
-    pub(super) fn connect_to(
-        &mut self,
-        tools: &mut Tools,
-        link: &mut Link,
-        wanted: Option<usize>,
-    ) -> Outcome {
-        let mut wanted = wanted.filter(|seat| tools.seats.has(*seat));
-        while let Some(seat) = wanted.take().or_else(|| choose(tools, link)) {
+    /// Connects to the worker that is wanted, if it gets connections, and else to one of the strategy's choice.
+    pub(super) fn connect(&mut self, tools: &mut Tools, link: &mut Link) -> Outcome {
+        while let Some(seat) = choose(tools, link) {
             let Some(address) = self.addresses.get(seat).and_then(Option::as_ref) else {
                 return Outcome::Failed;
             };
@@ -25,6 +20,7 @@ impl Proxy {
                         link.seat = None;
                         return Outcome::Failed;
                     }
+                    trace(Thread::Proxy, "forwards a connection to seat", seat);
                     tools.board.gave(seat);
                     return self.pump(tools, link);
                 }
@@ -33,6 +29,7 @@ impl Proxy {
                     return self.strand(tools, link);
                 }
                 Err(_) => {
+                    trace(Thread::Proxy, "is refused by seat", seat);
                     tools.board.add(Count::Refused);
                     link.tried.push(seat);
                 }
@@ -57,6 +54,9 @@ impl Proxy {
 fn choose(tools: &mut Tools, link: &Link) -> Option<usize> {
     let ready = tools.seats.ready().iter().copied();
     let left: Vec<_> = ready.filter(|seat| !link.tried.contains(seat)).collect();
-    let index = tools.seats.choose(&left, &tools.board)?;
-    Some(left[index])
+    let wanted = tools.seats.wanted(link.wish, &left);
+    wanted.or_else(|| {
+        let index = tools.seats.choose(&left, &tools.board)?;
+        Some(left[index])
+    })
 }

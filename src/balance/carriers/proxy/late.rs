@@ -7,6 +7,7 @@ use super::Proxy;
 use super::link::{Link, Outcome};
 use crate::balance::front::Tools;
 use crate::balance::front::probes::{self, Seen};
+use crate::sys::trace::{Thread, trace};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
@@ -65,6 +66,11 @@ fn answer(tools: &Tools, link: &Link) -> Outcome {
     let Some(probe) = tools.probes.iter().find(|probe| probe.path == *path) else {
         return Outcome::Goes;
     };
+    trace(
+        Thread::Proxy,
+        "answers a probe itself with status",
+        probe.status.into(),
+    );
     probes::answer(link.client(), probe, *wants_body);
     Outcome::Over
 }

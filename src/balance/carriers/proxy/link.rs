@@ -2,6 +2,7 @@
 
 use super::flow::{Broken, End, Flow, Progress, Room};
 use super::header::Header;
+use crate::balance::front::Wish;
 use crate::sys::socket::{Address, Socket};
 use std::io::{self, ErrorKind};
 
@@ -33,6 +34,7 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) id: u64,
+    pub(super) wish: Wish,
     pub(super) stage: Stage,
     client: End,
     worker: Option<End>,
@@ -55,9 +57,10 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(id: u64, client: Socket) -> Self {
+    pub(super) fn new(id: u64, client: Socket, wish: Wish) -> Self {
         Self {
             id,
+            wish,
             stage: Stage::Stranded,
             client: End::new(client),
             worker: None,

@@ -13,9 +13,10 @@ mod pipes;
 
 pub use header::Header;
 
-use crate::balance::front::{Carrier, Count, Deadlines, Tools};
+use crate::balance::front::{Carrier, Count, Deadlines, Tools, Wish};
 use crate::sys::poll::Event;
 use crate::sys::socket::{Address, Socket};
+use crate::sys::trace;
 use flow::Room;
 use link::{Link, Outcome, Stage};
 use links::Links;
@@ -45,6 +46,7 @@ pub(super) struct Proxy {
 
 impl Carrier for Proxy {
     const THREAD: &'static str = "flotilla-proxy";
+    const TRACED: trace::Thread = trace::Thread::Proxy;
 
     fn is_full(&self) -> bool {
         false
@@ -54,16 +56,16 @@ impl Carrier for Proxy {
         self.links.count()
     }
 
-    fn carry(&mut self, tools: &mut Tools, client: Socket, wanted: Option<usize>) {
+    fn carry(&mut self, tools: &mut Tools, client: Socket, wish: Wish) {
         let Some(id) = self.links.reserve() else {
             tools.board.add(Count::Failed);
             return client.abort();
         };
-        let mut link = Box::new(Link::new(id, client));
+        let mut link = Box::new(Link::new(id, client, wish));
         let outcome = if tools.poll.add_stream(link.client(), id).is_err() {
             Outcome::Failed
         } else {
-            self.connect_to(tools, &mut link, wanted)
+            self.connect(tools, &mut link)
         };
         self.settle(tools, link, outcome);
     }
@@ -181,7 +183,7 @@ impl Proxy {
             tools.board.add(Count::Refused);
             leave(tools, &link);
             link.refused();
-            outcome = self.connect_to(tools, &mut link, None);
+            outcome = self.connect(tools, &mut link);
         }
         match outcome {
             Outcome::Over => self.close(tools, link, false),
@@ -215,7 +217,7 @@ impl Proxy {
     fn retry(&mut self, tools: &mut Tools) {
         for id in self.stranded.take() {
             self.with_link(tools, id, |proxy, tools, link| match link.stage {
-                Stage::Stranded => proxy.connect_to(tools, link, None),
+                Stage::Stranded => proxy.connect(tools, link),
                 _ => Outcome::Goes,
             });
         }

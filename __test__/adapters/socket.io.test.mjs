@@ -1,0 +1,170 @@
+// `createAdapter` under real servers of socket.io in two workers, with real clients, by websocket and by polling.
+
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { peer, project, startIn } from '../fixtures/peers.mjs';
+
+const { io } = await peer('socket.io-client');
+
+/** Two workers, each with a server on a port of its own, so that a test chooses where a client connects. */
+const program = `
+  import cluster from 'node:cluster';
+  import { once } from 'node:events';
+  import { createServer } from 'node:http';
+  import 'flotilla';
+  import { createAdapter } from 'flotilla/socket.io';
+  import { Server } from 'socket.io';
+
+  if (cluster.isPrimary) {
+    const fork = () => new Promise((resolve) => {
+      const worker = cluster.fork();
+      worker.on('message', ({ port }) => port && resolve(port));
+      worker.on('exit', () => process.exit(1));
+    });
+    console.log('ports ' + (await Promise.all([fork(), fork()])).join(' '));
+  } else {
+    const server = createServer();
+    const io = new Server(server, { adapter: createAdapter({ heartbeatInterval: 200, heartbeatTimeout: 1000 }), connectionStateRecovery: {} });
+    io.on('connection', (socket) => {
+      socket.data.pid = process.pid;
+      socket.on('join', (room, done) => { socket.join(room); done(); });
+      socket.on('say', (room, ...words) => (room ? io.to(room) : io).emit('said', ...words));
+      socket.on('others', (word) => socket.broadcast.emit('said', word));
+      socket.on('sockets', async (done) => done((await io.fetchSockets()).map(({ id }) => id)));
+      socket.on('ask', async (done) => io.timeout(5000).emit('question', (error, answers) => done(error ? String(error) : answers)));
+      socket.on('servers', (done) => io.serverSideEmit('which', (error, pids) => done(error ? String(error) : pids)));
+      socket.on('move', (room) => io.socketsJoin(room));
+      socket.on('pid', (done) => done(process.pid));
+      socket.on('drop', () => socket.conn.close());
+    });
+    io.on('which', (done) => done(process.pid));
+    io.of('/other').on('connection', (socket) => socket.on('say', (word) => io.of('/other').emit('said', word)));
+    server.listen({ port: 0, host: '127.0.0.1', exclusive: true });
+    await once(server, 'listening');
+    process.send({ port: server.address().port });
+  }
+`;
+
+describe.each(['shared', 'ipc'])('on the transport %s', (transport) => {
+  const kills = [];
+  let ports;
+  const clients = [];
+  beforeAll(async () => {
+    const folder = await project(['socket.io', 'socket.io-adapter'], 'peers', (clean) => kills.push(clean));
+    writeFileSync(path.join(folder, 'chat.mjs'), program);
+    const started = startIn(
+      folder,
+      ['chat.mjs'],
+      { FLOTILLA_TRANSPORT: transport },
+      { whenDone: (kill) => kills.unshift(kill) },
+    );
+    ports = (await started.prints(/ports ([\d ]+)/))[1].split(' ');
+  });
+  afterAll(() => {
+    for (const client of clients) client.disconnect();
+    for (const kill of kills) kill();
+  });
+
+  /** A client of a worker, and what was said to it. */
+  async function client(worker, { namespace = '/', transports = ['websocket'], ...more } = {}) {
+    const socket = io(`http://127.0.0.1:${ports[worker]}${namespace}`, {
+      transports,
+      forceNew: true,
+      ...more,
+    });
+    clients.push(socket);
+    const said = [];
+    // With recovery, the last argument is the packet’s offset.
+    socket.on('said', (...words) => said.push(words.length > 2 ? words.slice(0, -1) : words[0]));
+    socket.on('question', (answer) => answer(socket.id));
+    await new Promise((resolve) => void socket.once('connect', resolve));
+    const heard = (count) => vi.waitUntil(() => said.length >= count, { timeout: 20_000 });
+    return { socket, said, heard };
+  }
+  const ask = ({ socket }, ...question) => socket.timeout(20_000).emitWithAck(...question);
+
+  it('tells clients of all workers what one of them says, by websocket and by polling, in order', async () => {
+    const all = await Promise.all([
+      client(0),
+      client(1),
+      client(0, { transports: ['polling'] }),
+      client(1, { transports: ['polling'] }),
+    ]);
+    const words = Array.from({ length: 100 }, (_, at) => `word ${at}`);
+    for (const word of words) all[0].socket.emit('say', null, word);
+    for (const { said, heard } of all) {
+      await heard(100);
+      expect(said).toEqual(words);
+    }
+    for (const { socket } of all) socket.disconnect();
+  });
+
+  it('knows rooms, namespaces, bytes, and who is not to hear it', async () => {
+    const [a, b, c, other] = await Promise.all([
+      client(0),
+      client(1),
+      client(1),
+      client(1, { namespace: '/other' }),
+    ]);
+    await ask(b, 'join', 'room');
+    a.socket.emit('say', 'room', 'for the room', Buffer.from([0, 255]));
+    await b.heard(1);
+    expect(b.said).toEqual([['for the room', expect.anything()]]);
+    expect([...new Uint8Array(b.said[0][1])]).toEqual([0, 255]);
+    a.socket.emit('others', 'not for me');
+    await Promise.all([b.heard(2), c.heard(1)]);
+    a.socket.emit('move', 'all');
+    await vi.waitUntil(
+      async () => {
+        a.socket.emit('say', 'all', 'moved');
+        return c.said.includes('moved') && b.said.includes('moved');
+      },
+      { timeout: 20_000, interval: 100 },
+    );
+    expect(a.said).not.toContain('not for me');
+    other.socket.emit('say', 'elsewhere');
+    await other.heard(1);
+    expect([a, b, c].some(({ said }) => said.includes('elsewhere'))).toBe(false);
+    for (const { socket } of [a, b, c, other]) socket.disconnect();
+  });
+
+  it('asks all workers: for their sockets, for answers of their clients, and for themselves', async () => {
+    const [a, b] = await Promise.all([client(0), client(1)]);
+    const ids = [a.socket.id, b.socket.id].sort();
+    await vi.waitUntil(async () => (await ask(a, 'sockets')).length === 2, { timeout: 20_000 });
+    expect((await ask(a, 'sockets')).sort()).toEqual(ids);
+    expect((await ask(b, 'ask')).sort()).toEqual(ids);
+    expect(await ask(a, 'servers')).toEqual([await ask(b, 'pid')]);
+    for (const { socket } of [a, b]) socket.disconnect();
+  });
+
+  it('gives a client that lost its connection what it missed, at another worker', async () => {
+    const [speaker, listener] = await Promise.all([client(0), client(0)]);
+    await ask(listener, 'join', 'room');
+    speaker.socket.emit('say', null, 'before');
+    await listener.heard(1);
+    const { id } = listener.socket;
+    // It comes back at the other worker, as through a balancer.
+    listener.socket.io.uri = `http://127.0.0.1:${ports[1]}/`;
+    listener.socket.io.engine.close();
+    await vi.waitUntil(() => !listener.socket.connected);
+    speaker.socket.emit('say', 'room', 'meanwhile');
+    speaker.socket.emit('say', 'another room', 'not for it');
+    await listener.heard(2);
+    await vi.waitUntil(() => listener.socket.connected);
+    expect([listener.socket.recovered, listener.socket.id, listener.said]).toEqual([
+      true,
+      id,
+      ['before', 'meanwhile'],
+    ]);
+    expect(await ask(listener, 'pid')).not.toBe(await ask(speaker, 'pid'));
+    for (const { socket } of [speaker, listener]) socket.disconnect();
+  });
+
+  it('begins anew with a client whose offset is none', async () => {
+    const { socket } = await client(0, { auth: (set) => set({ pid: 'somebody', offset: '../../etc' }) });
+    expect(socket.recovered).toBe(false);
+    socket.disconnect();
+  });
+});

@@ -1,0 +1,244 @@
+// What a fleet goes through: keepers that are killed or stopped, a Redis that is stopped, killed, emptied, full or not allowed to
+// tell, and what others leave under the prefix.
+
+import { describe, expect, it } from 'vitest';
+import { startMachine, startRedis, until } from '../fixtures/tier.mjs';
+
+const isTrusted = `return cache.tierStats().isTrusted`;
+const get = (/** @type {string} */ key) => `return (await cache.get('${key}')) ?? null`;
+
+/** @param {object} [settings] @param {string[]} [args] of the server */
+async function fleet(settings = {}, args = []) {
+  const redis = await startRedis({ args });
+  const tier = { timeout: 300, pingInterval: 200, .../** @type {any} */ (settings).tier };
+  const machines = [1, 2].map(() => startMachine({ port: redis.port, workers: 2, ...settings, tier }));
+  for (const { run } of machines)
+    for (const worker of [0, 1]) await run('return cache.healthCheck()', worker);
+  return { redis, machines };
+}
+
+/** Has both machines know a value. @param {Awaited<ReturnType<typeof fleet>>['machines']} machines @param {string} key @param {any} value */
+async function known([first, second], key, value) {
+  await first.run(`await cache.set('${key}', ${JSON.stringify(value)})`);
+  for (const { run } of [first, second]) expect(await run(get(key))).toEqual(value);
+}
+
+/** The worker that keeps, and the other one. @param {Awaited<ReturnType<typeof fleet>>['machines'][number]} machine */
+async function keeperOf({ run }) {
+  const keeps = await run(`return cache.tierStats().isKeeper`, 0);
+  return keeps ? [0, 1] : [1, 0];
+}
+
+/** Another machine changes it, and the second hears of it. @param {Awaited<ReturnType<typeof fleet>>['machines']} machines @param {string} key @param {number} [worker] that lives */
+async function hears([first, second], key, worker = 1) {
+  const value = Math.random();
+  await first.run(`await cache.set('${key}', ${value})`, worker);
+  await until(
+    () => second.run(get(key), worker),
+    (found) => found === value,
+    2000,
+  );
+}
+
+describe('the keeper of a machine', () => {
+  it('is replaced when it is killed, and nothing of before is believed', async () => {
+    const { machines } = await fleet();
+    await known(machines, 'a', 1);
+    const [keeper, other] = await keeperOf(machines[1]);
+    await machines[1].signal('SIGKILL', keeper);
+    await machines[0].run(`await cache.set('a', 2)`);
+    await until(
+      () => machines[1].run(get('a'), other),
+      (found) => found === 2,
+      3000,
+    );
+    await until(() => machines[1].run(isTrusted, other), Boolean, 3000);
+    await hears(machines, 'a', other);
+  });
+
+  it('is replaced when it is stopped, and leaves it at that when it goes on', async () => {
+    const { machines } = await fleet();
+    await known(machines, 'a', 1);
+    const [keeper, other] = await keeperOf(machines[1]);
+    await machines[1].signal('SIGSTOP', keeper);
+    await until(
+      () => machines[1].run(isTrusted, other),
+      (trusted) => !trusted,
+      3000,
+    );
+    await until(() => machines[1].run(isTrusted, other), Boolean, 5000);
+    await hears(machines, 'a', other);
+    await machines[1].signal('SIGCONT', keeper);
+    await until(
+      () => machines[1].run(`return cache.tierStats().isKeeper`, keeper),
+      (keeps) => !keeps,
+      3000,
+    );
+    for (const worker of [other, keeper]) {
+      await until(() => machines[1].run(isTrusted, worker), Boolean, 3000);
+      await hears(machines, 'a', worker);
+    }
+  });
+
+  it('hears again when its connection is cut, and of nothing that it has missed', async () => {
+    const { machines } = await fleet();
+    await known(machines, 'a', 1);
+    const { epoch } = await machines[1].run(`return cache.tierStats()`);
+    // In one step: the connections that hear are cut, and the value changes.
+    await machines[0].run(`await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub'); await cache.set('a', 2)`);
+    await until(
+      () => machines[1].run(get('a')),
+      (found) => found === 2,
+      3000,
+    );
+    await until(
+      () => machines[1].run(`return cache.tierStats().epoch`),
+      (later) => later > epoch,
+      3000,
+    );
+    await hears(machines, 'a');
+  });
+});
+
+describe('a Redis', () => {
+  it('that is emptied empties all machines', async () => {
+    const { machines } = await fleet();
+    await known(machines, 'a', 1);
+    await machines[0].run(`await client.flushall()`);
+    await until(
+      () => machines[1].run(get('a')),
+      (found) => found === null,
+      2000,
+    );
+  });
+
+  it('that expires an entry is followed, though memory may keep it longer', async () => {
+    const { machines } = await fleet({ cache: { ttl: 600_000 } });
+    await machines[0].run(`await cache.set('a', 1, { ttl: 300 })`);
+    expect(await machines[1].run(get('a'))).toBe(1);
+    await until(
+      () => machines[1].run(get('a')),
+      (found) => found === null,
+      2000,
+    );
+  });
+
+  it.each(['SIGSTOP', 'SIGKILL'])(
+    'that is away (%s) is done without, and all is right again when it is back',
+    async (signal) => {
+      const { redis, machines } = await fleet();
+      const [{ run }, second] = machines;
+      await known(machines, 'a', 1);
+      await known(machines, 'b', 1);
+      redis.signal(/** @type {NodeJS.Signals} */ (signal));
+      // One time-out at most, and none after the first.
+      const slow = `
+      const times = [];
+      for (let i = 0; i < 40; i++) {
+        const began = performance.now();
+        await cache.get('a'); await cache.get('not there ' + i); await cache.set('b', 2); await cache.fetch('c' + i, () => i);
+        times.push(performance.now() - began);
+      }
+      return [times.filter((time) => time > 200).length, await cache.get('b'), await cache.get('a')]`;
+      const [slowOnes, b, a] = await run(slow);
+      expect(slowOnes).toBeLessThanOrEqual(3);
+      expect([b, a]).toEqual([2, 1]);
+      if (signal === 'SIGKILL') await startRedis({ port: redis.port });
+      else redis.signal('SIGCONT');
+      for (const { run: ask } of machines) await until(() => ask(isTrusted), Boolean, 5000);
+      // What was written alone is gone, and what it replaced is gone, too.
+      await until(
+        () => second.run(get('b')),
+        (found) => found === null,
+        2000,
+      );
+      await until(
+        () => run(get('b')),
+        (found) => found === null,
+        2000,
+      );
+      await hears(machines, 'a');
+    },
+  );
+
+  it('that is away is waited for where the cache is told to reject', async () => {
+    const { redis, machines } = await fleet({ tier: { whenAway: 'reject' } });
+    await known(machines, 'a', 1);
+    await redis.end();
+    await until(
+      () => machines[0].run(isTrusted),
+      (trusted) => !trusted,
+      3000,
+    );
+    for (const call of [
+      `get('a')`,
+      `set('a', 2)`,
+      `fetch('x', () => 1)`,
+      `incr('n')`,
+      `take('a')`,
+      `setIfAbsent('q', 1)`,
+    ]) {
+      await expect(machines[0].run(`return cache.${call}`), call).rejects.toThrow(/Redis is away/);
+    }
+  });
+
+  it('that is away leaves nothing where the cache is told to miss, and fetchers run', async () => {
+    const { redis, machines } = await fleet({ tier: { whenAway: 'miss' } });
+    await known(machines, 'a', 1);
+    await redis.end();
+    await until(
+      () => machines[0].run(isTrusted),
+      (trusted) => !trusted,
+      3000,
+    );
+    expect(await machines[0].run(get('a'))).toBe(null);
+    expect(
+      await machines[0].run(
+        `return [await cache.set('a', 2), await cache.fetch('a', () => 3), await cache.fetch('a', () => 4)]`,
+      ),
+    ).toEqual([false, 3, 4]);
+    await expect(machines[0].run(`return cache.setIfAbsent('q', 1)`)).rejects.toThrow(/Redis is away/);
+  });
+
+  it('that is full keeps what it has: writes are refused, and what is fetched is given', async () => {
+    const { machines } = await fleet({}, ['--maxmemory-policy', 'noeviction']);
+    await known(machines, 'a', 1);
+    await machines[0].run(`await client.call('CONFIG', 'SET', 'maxmemory', '1')`);
+    await expect(machines[0].run(`return cache.set('b', 1)`)).rejects.toMatchObject({
+      code: 'FLOTILLA_ERR_TIER_REFUSED',
+    });
+    expect(await machines[0].run(`return [await cache.get('a'), await cache.fetch('c', () => 5)]`)).toEqual([
+      1, 5,
+    ]);
+  });
+
+  it('that may not tell of changes is said once, and lifetimes are what remains', async () => {
+    const redis = await startRedis({ args: ['--user default on nopass ~* &* +@all -client|tracking'] });
+    const machine = startMachine({ port: redis.port, workers: 1, cache: { ttl: 200 } });
+    const { run } = machine;
+    await run(`await cache.set('a', 1)`);
+    expect(await run(get('a'))).toBe(1);
+    await run(`await client.del('flotilla:default:k=a')`);
+    expect(await run(get('a'))).toBe(1);
+    await until(
+      () => run(get('a')),
+      (found) => found === null,
+      3000,
+    );
+  });
+});
+
+describe('what another program leaves under the prefix', () => {
+  it.each([
+    ['text', `await client.set('flotilla:default:k=a', 'mine')`],
+    ['a list', `await client.rpush('flotilla:default:k=a', 'mine')`],
+    ['an entry of a version to come', `await client.set('flotilla:default:k=a', 'F2' + '0'.repeat(60))`],
+    ['an entry that is cut off', `await client.set('flotilla:default:k=a', 'F10123456789abcdefT01')`],
+  ])('is taken for nothing, and replaced: %s', async (_what, leave) => {
+    const redis = await startRedis();
+    const { run } = startMachine({ port: redis.port });
+    await run(leave);
+    expect(await run(get('a'))).toBe(null);
+    expect(await run(`return [await cache.set('a', 1), await cache.get('a')]`)).toEqual([true, 1]);
+  });
+});

@@ -1,0 +1,131 @@
+// What the suite `adapters` measures, in processes beside the real packages. It answers each message `round` of its parent with a
+// figure in microseconds.
+// Usage: node program.mjs <contestant> <milliseconds> [<socket of Redis>]
+
+import cluster from 'node:cluster';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import 'flotilla';
+
+const [, , contestant, milliseconds, redis] = process.argv;
+const MESSAGES = 2000;
+/** What is installed beside this program. @param {string} name @returns {Promise<any>} */
+const load = (name) => import(name);
+
+/** The time of one call, in a loop that awaits each. @param {(turn: number) => Promise<unknown>} call */
+async function timed(call) {
+  const end = performance.now() + Number(milliseconds);
+  const began = performance.now();
+  let calls = 0;
+  while (performance.now() < end) for (let turn = 0; turn < 16; turn++) await call(calls++);
+  return ((performance.now() - began) * 1000) / calls;
+}
+
+const keyOf = (/** @type {number} */ turn) => `user:${turn % 1024}`;
+
+/** @param {any} store */
+async function keyv(store) {
+  const { default: Keyv } = await load('keyv');
+  const cache = new Keyv({ store });
+  for (let turn = 0; turn < 1024; turn++)
+    await cache.set(keyOf(turn), `the value of user ${turn}`, 3_600_000);
+  return () => timed((turn) => cache.get(keyOf(turn)));
+}
+
+const limits = { points: 1e9, duration: 3600, keyPrefix: 'bench' };
+
+/** A server of socket.io in a worker, which says everything at once when it is told to. @param {any} adapter */
+async function speaker(adapter) {
+  const { Server } = await load('socket.io');
+  const server = createServer();
+  const io = new Server(server, { adapter });
+  process.on('message', (/** @type {any} */ { say }) => {
+    for (let number = 0; number < say; number++) io.emit('said', 'some words for everybody', number);
+  });
+  server.listen({ port: 0, host: '127.0.0.1', exclusive: true });
+  await once(server, 'listening');
+  return /** @type {any} */ (server.address()).port;
+}
+
+const adapters = {
+  'broadcast-flotilla': async () => (await load('flotilla/socket.io')).createAdapter(),
+  'broadcast-cluster': async () => (await load('@socket.io/cluster-adapter')).createAdapter(),
+};
+
+/** @type {Record<string, () => Promise<any>>} what a worker does */
+const works = {
+  'keyv-flotilla': async () => keyv(new (await load('flotilla/keyv')).KeyvFlotilla()),
+  'keyv-redis': async () => {
+    const { default: KeyvRedis } = await load('@keyv/redis');
+    return keyv(new KeyvRedis(/** @type {any} */ ({ socket: { path: redis } })));
+  },
+  'consume-flotilla': async () => {
+    const { RateLimiterFlotilla } = await load('flotilla/rate-limiter-flexible');
+    const limiter = new RateLimiterFlotilla(limits);
+    return () => timed((turn) => limiter.consume(keyOf(turn)));
+  },
+  'consume-cluster': async () => {
+    const { RateLimiterCluster } = await load('rate-limiter-flexible');
+    const limiter = new RateLimiterCluster({ ...limits, timeoutMs: 10_000 });
+    return () => timed((turn) => limiter.consume(keyOf(turn)));
+  },
+};
+
+const next = (/** @type {any} */ from, /** @type {string} */ name) =>
+  new Promise((resolve) => {
+    const listen = (/** @type {any} */ message) => {
+      if (message?.[name] === undefined) return;
+      from.off('message', listen);
+      resolve(message[name]);
+    };
+    from.on('message', listen);
+  });
+
+/** One worker says all, and a client of the other hears it. */
+async function broadcasts() {
+  if (contestant === 'broadcast-cluster') (await load('@socket.io/cluster-adapter')).setupPrimary();
+  const workers = [cluster.fork(), cluster.fork()];
+  const [, port] = await Promise.all(workers.map((worker) => next(worker, 'port')));
+  const { io } = await load('socket.io-client');
+  const client = io(`http://127.0.0.1:${port}`, { transports: ['websocket'] });
+  await once(/** @type {any} */ (client), 'connect');
+  return async () => {
+    const all = new Promise((resolve) => {
+      let heard = 0;
+      client.on('said', () => ++heard === MESSAGES && resolve(undefined));
+    });
+    const began = performance.now();
+    workers[0].send({ say: MESSAGES });
+    await all;
+    client.off('said');
+    return ((performance.now() - began) * 1000) / MESSAGES;
+  };
+}
+
+async function inWorker() {
+  if (contestant === 'consume-cluster') {
+    const { RateLimiterClusterMaster } = await load('rate-limiter-flexible');
+    new RateLimiterClusterMaster();
+  }
+  const worker = cluster.fork();
+  await next(worker, 'ready');
+  return () => {
+    worker.send({ bench: 'round' });
+    return next(worker, 'figure');
+  };
+}
+
+if (cluster.isPrimary) {
+  const round = await (contestant.startsWith('broadcast') ? broadcasts() : inWorker());
+  process.on('message', async () => process.send?.({ figure: await round() }));
+  process.send?.({ ready: true });
+} else if (contestant.startsWith('broadcast')) {
+  const port = await speaker(await adapters[/** @type {keyof typeof adapters} */ (contestant)]());
+  process.send?.({ port });
+} else {
+  const round = await works[contestant]();
+  process.on('message', async (/** @type {any} */ { bench }) => {
+    if (bench === 'round') process.send?.({ figure: await round() });
+  });
+  process.send?.({ ready: true });
+}

@@ -1,0 +1,59 @@
+// The adapters beside what they replace on one machine: each in a worker, by the package that it plugs into.
+
+import { inProgram } from '../adapters/field.mjs';
+
+/** @type {import('../harness/types.d.ts').Suite} */
+export default {
+  title: 'What other packages plug in',
+  measures:
+    'Time of one call in a worker: get of Keyv, consume of rate-limiter-flexible, 1,024 keys in turn; and of one of 2,000 broadcasts of socket.io, from one worker to a client of another',
+  unit: 'µs',
+  direction: 'lower is better',
+  contestants: [
+    {
+      id: 'keyv',
+      label: 'Keyv on flotilla: get',
+      kind: 'round',
+      ours: true,
+      prepare: inProgram('keyv-flotilla'),
+    },
+    {
+      id: 'keyv-redis',
+      label: '@keyv/redis over a Unix socket: get',
+      kind: 'round',
+      programs: ['redis-server'],
+      prepare: inProgram('keyv-redis'),
+    },
+    {
+      id: 'consume',
+      label: 'RateLimiterFlotilla: consume',
+      kind: 'round',
+      ours: true,
+      prepare: inProgram('consume-flotilla'),
+    },
+    {
+      id: 'consume-cluster',
+      label: 'RateLimiterCluster: consume',
+      kind: 'round',
+      prepare: inProgram('consume-cluster'),
+    },
+    {
+      id: 'broadcast',
+      label: 'socket.io on flotilla: a broadcast',
+      kind: 'round',
+      ours: true,
+      prepare: inProgram('broadcast-flotilla'),
+    },
+    {
+      id: 'broadcast-cluster',
+      label: '@socket.io/cluster-adapter: a broadcast',
+      kind: 'round',
+      prepare: inProgram('broadcast-cluster'),
+    },
+  ],
+  rows: [
+    { subject: 'keyv', reference: 'keyv-redis', bar: 'at least 20x faster' },
+    { subject: 'consume', reference: 'consume-cluster', bar: 'at least 50x faster' },
+    { subject: 'broadcast', reference: 'broadcast-cluster', bar: 'at least 2x faster' },
+  ],
+};

@@ -1,0 +1,3 @@
+// One app, by all the ways to run it: what stands in bench/any-app.
+
+export { memory as default } from '../any-app/suites.mjs';

@@ -1,0 +1,3 @@
+// Another percentile of the rounds of `balancer-latency`.
+
+export { p50 as default } from './balancer-latency.mjs';

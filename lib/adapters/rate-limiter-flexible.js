@@ -1,0 +1,94 @@
+/**
+ * `RateLimiterFlotilla`: a limiter of rate-limiter-flexible whose points lie in the cache that all workers share.
+ *
+ * All that a limiter does is that package's own: here points are added, and what is left of their time is read in the same step,
+ * so that no two requests of any workers get the same count. Where the cache is full, the clients that came the longest ago are
+ * forgotten: `max` is how many there may be at a time.
+ */
+
+/** @import { RateLimiterFlotillaOptions } from '../doors/rate-limiter-flexible.js' */
+/** @typedef {{ points: number, left: number }} Counted */
+
+const { keyspace } = require('./keyspace.js');
+const { lateClass, peer } = require('./peer.js');
+
+const PACKAGE = 'rate-limiter-flexible';
+/** Those whose stores have the four methods below; the oldest and the newest are tested. */
+const VERSIONS = [5, 6, 7, 8, 9, 10, 11];
+const DEFAULTS = { namespace: 'rate-limit', max: 100_000, prefix: '' };
+
+/** Its options, beside those of the cache. */
+const OPTIONS = [
+  ...[
+    'points',
+    'duration',
+    'blockDuration',
+    'execEvenly',
+    'execEvenlyMinDelayMs',
+    'keyPrefix',
+    'insuranceLimiter',
+  ],
+  ...['inMemoryBlockOnConsumed', 'inMemoryBlockDuration', 'blockOnConsumed'],
+];
+
+/** The class of its results, once a limiter is made. @type {any} */
+let RateLimiterRes;
+
+function findParent() {
+  ({ RateLimiterRes } = peer(`flotilla/${PACKAGE}`, PACKAGE, VERSIONS));
+  return require(`${PACKAGE}/lib/RateLimiterStoreAbstract.js`);
+}
+
+/** A lifetime in whole milliseconds: 0 is for ever. @param {number} duration */
+const lifetime = (duration) => (duration > 0 ? Math.ceil(duration) : 0);
+
+/** What is left, in that package's words: -1 is for ever. @param {number} left */
+const before = (left) => (left === Number.POSITIVE_INFINITY ? -1 : Math.ceil(left));
+
+class RateLimiterFlotilla extends lateClass(findParent) {
+  /** @param {RateLimiterFlotillaOptions} options */
+  constructor(options) {
+    const space = keyspace(options, DEFAULTS, 'RateLimiterFlotilla', OPTIONS);
+    const { cache, namespace, max, ...others } = options;
+    super(others);
+    this.client = space.cache;
+  }
+
+  /**
+   * @param {string} key
+   * @param {number} points
+   * @param {number} duration in milliseconds
+   * @param {boolean} anew whether a time begins, with these points alone
+   * @returns {Promise<Counted>}
+   */
+  async _upsert(key, points, duration, anew = false) {
+    const ttl = lifetime(duration);
+    if (anew) {
+      await this.client.set(key, points, { ttl });
+      return { points, left: ttl || Number.POSITIVE_INFINITY };
+    }
+    const counted = await this.client.incrWithTtl(key, points, { ttl });
+    // A cache that was made with `failsafe: 'resolve'` was not answered: here it has to be as with 'reject'.
+    if (counted === undefined) throw new Error('IPC timeout');
+    return { points: counted.value, left: counted.ttl };
+  }
+
+  /** @param {string} key @returns {Promise<Counted | null>} */
+  async _get(key) {
+    const points = await this.client.peek(key);
+    const left = await this.client.getRemainingTTL(key);
+    return points === undefined || left === 0 ? null : { points, left };
+  }
+
+  /** @param {string} key */
+  _delete(key) {
+    return this.client.delete(key);
+  }
+
+  /** @param {string} _key @param {number} changed @param {Counted} counted */
+  _getRateLimiterRes(_key, changed, { points, left }) {
+    return new RateLimiterRes(Math.max(this.points - points, 0), before(left), points, points === changed);
+  }
+}
+
+module.exports = { RateLimiterFlotilla };

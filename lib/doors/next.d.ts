@@ -1,0 +1,43 @@
+/** `flotilla/next`: both caches of Next.js. */
+
+import type { LRUCacheClustered } from '../../index.js';
+
+export interface NextCacheHandlerOptions {
+  /** The cache that holds the entries; without one, a cache of the namespace is made. */
+  cache?: LRUCacheClustered<any, any>;
+  /** The name of that cache: `'next'` by default. */
+  namespace?: string;
+  /** How many entries the cache of the namespace holds: 10,000 by default. */
+  max?: number;
+  /** What stands before a key: nothing by default. */
+  prefix?: string;
+}
+
+interface Durations {
+  expire?: number;
+}
+
+/** Its objects are what `cacheHandler` wants, and the class itself is what `cacheHandlers` want. */
+export interface NextCacheHandlerClass {
+  new (
+    context?: any,
+  ): {
+    get(key: string, context: any): Promise<any>;
+    set(key: string, value: any, context: any): Promise<void>;
+    revalidateTag(tags: string | string[], durations?: Durations): Promise<void>;
+    resetRequestCache(): void;
+  };
+  get(key: string, softTags: string[]): Promise<any>;
+  set(key: string, pendingEntry: Promise<any>): Promise<void>;
+  refreshTags(): Promise<void>;
+  getExpiration(tags: string[]): Promise<number>;
+  updateTags(tags: string[], durations?: Durations): Promise<void>;
+}
+
+/** Makes a handler with options: for a file of yours that the configuration of Next names. */
+export function createNextCacheHandler(options?: NextCacheHandlerOptions): NextCacheHandlerClass;
+
+/** The handler without options. */
+export const NextCacheHandler: NextCacheHandlerClass;
+
+export { NextCacheHandler as default };

@@ -1,0 +1,2 @@
+/** `flotilla/register` is loaded before a program, and exports nothing. */
+export {};

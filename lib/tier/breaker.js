@@ -1,0 +1,114 @@
+/**
+ * Holds off calls to a server that does not answer: who has waited once for nothing is followed by none, until a single call
+ * has found that it answers again.
+ */
+
+const { createError } = require('../errors.js');
+const { isRefusal } = require('./client.js');
+
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 500;
+/** How often it is looked who waits for too long, at least: one timer for all calls. */
+const LOOK_EVERY = 50;
+
+/** @param {string} why @param {unknown} [cause] */
+const away = (why, cause) => createError('FLOTILLA_ERR_TIER_AWAY', [why], { cause });
+
+class Breaker {
+  #timeout;
+  #pause = FIRST_PAUSE;
+  /** When the next call may try, while it is open. */
+  #until = 0;
+  #isOpen = false;
+  #isTrying = false;
+  /** Those that wait for an answer, the longest first. @type {Set<{ until: number, late: () => void }>} */
+  #calls = new Set();
+  /** @type {NodeJS.Timeout | undefined} */
+  #looking;
+
+  /** @param {number} timeout how long a call waits, in milliseconds */
+  constructor(timeout) {
+    this.#timeout = timeout;
+  }
+
+  /** @returns {'closed' | 'open' | 'half-open'} */
+  get state() {
+    if (!this.#isOpen) return 'closed';
+    return this.#isTrying || performance.now() >= this.#until ? 'half-open' : 'open';
+  }
+
+  /** It is known that the server answers. */
+  close() {
+    this.#isOpen = false;
+    this.#pause = FIRST_PAUSE;
+  }
+
+  /**
+   * @template T
+   * @param {() => Promise<T>} action
+   * @returns {Promise<T>}
+   */
+  run(action) {
+    if (this.#isOpen) return this.#try(action);
+    return this.#inTime(action());
+  }
+
+  /** Of those that come while it is open, one may see whether the server answers again. @template T @param {() => Promise<T>} action @returns {Promise<T>} */
+  async #try(action) {
+    if (this.#isTrying || performance.now() < this.#until) throw away('it has not answered lately');
+    this.#isTrying = true;
+    try {
+      const answer = await this.#inTime(action());
+      this.close();
+      return answer;
+    } catch (error) {
+      if (isRefusal(error)) this.close();
+      throw error;
+    } finally {
+      this.#isTrying = false;
+    }
+  }
+
+  /** @template T @param {Promise<T>} answer @returns {Promise<T>} */
+  #inTime(answer) {
+    return new Promise((resolve, reject) => {
+      const late = () => reject(this.#failed(new Error(`it has not answered within ${this.#timeout} ms`)));
+      const call = { until: performance.now() + this.#timeout, late };
+      this.#calls.add(call);
+      this.#looking ??= setInterval(this.#look, Math.min(this.#timeout / 4, LOOK_EVERY)).unref();
+      answer.then(
+        (value) => {
+          this.#calls.delete(call);
+          resolve(value);
+        },
+        (error) => {
+          this.#calls.delete(call);
+          reject(this.#failed(error));
+        },
+      );
+    });
+  }
+
+  #look = () => {
+    const now = performance.now();
+    for (const call of this.#calls) {
+      if (call.until > now) return;
+      this.#calls.delete(call);
+      call.late();
+    }
+    // None is left.
+    clearInterval(this.#looking);
+    this.#looking = undefined;
+  };
+
+  /** @param {any} error @returns {Error} what its caller is told */
+  #failed(error) {
+    if (isRefusal(error)) return error;
+    this.#isOpen = true;
+    this.#until = performance.now() + this.#pause;
+    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
+    return away(String(error?.message ?? error), error);
+  }
+}
+
+module.exports = { Breaker, away };

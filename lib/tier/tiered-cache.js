@@ -1,0 +1,441 @@
+/**
+ * A cache with a second tier: what the memory of this machine does not have, Redis may; and what one machine writes, all
+ * others hear of.
+ *
+ * Writes go to Redis, and then out of memory: the next reader brings what is there. Nothing is put into memory but by a flight,
+ * which the news of a change makes void: so an answer that a change has overtaken is given to who asked before, and not kept.
+ */
+
+/** @import { CacheOptions, Entry, FetchOptions, Fetcher, ReadOptions, TouchOptions, UpdateOptions, WriteOptions } from '../../index.js' */
+
+const { createError } = require('../errors.js');
+const { Brought } = require('../cache/brought.js');
+const { checkRead, readTagNames, readTouch, readWrite } = require('../cache/call-options.js');
+const given = require('../cache/given.js');
+const { LRUCacheClustered, memoryOf } = require('../cache/lru-cache-clustered.js');
+const { isHeld } = require('../cache/held.js');
+const { loaderDefaults, readLoading } = require('../cache/loader-options.js');
+const { get } = require('../cache/operations.js');
+const { declare, describe } = require('../cache/options.js');
+const { fetchOnce } = require('../cache/single-flight.js');
+const { update } = require('../cache/update.js');
+const { Fetching } = require('./fetching.js');
+const { readOnly } = require('./read-only.js');
+const { Space } = require('./space.js');
+
+/** How long memory knows that there is nothing in Redis. */
+const ABSENT_FOR = 1000;
+
+/** For flights whose tags are known when the value is there. */
+const ANY_TAGS = () => undefined;
+
+/** @param {unknown} error */
+const isAway = (error) => /** @type {any} */ (error)?.code === 'FLOTILLA_ERR_TIER_AWAY';
+
+class TieredCache extends LRUCacheClustered {
+  #space;
+  #place;
+  #tier;
+  #loading;
+  #fetching;
+  #finding;
+  /** What it has in shared memory; nothing where it is asked for over messages. */
+  #memory = memoryOf(this);
+  #counts;
+
+  /** @param {CacheOptions} options @param {InstanceType<typeof import('./redis-tier.js').Tier>} tier */
+  constructor({ tier: _tier, ...options }, tier) {
+    super(options);
+    readOnly(this.sync);
+    const declaration = declare(options);
+    this.#tier = tier;
+    this.#loading = loaderDefaults(options);
+    this.#space = new Space(tier, this.namespace, declaration);
+    this.#place = tier.link.enlist({
+      prefix: this.#space.names.told,
+      base: tier.prefix,
+      namespace: this.namespace,
+      options: describe(this.namespace, declaration),
+    });
+    this.#counts = this.#place.counts;
+    this.#fetching = new Fetching(this.#space);
+    // What Redis has may bear any tags: whatever is invalidated meanwhile makes the flight void.
+    const finding = this.#space.keeping({ negativeTtl: ABSENT_FOR, tags: ANY_TAGS });
+    this.#finding = readLoading(this.#loading, finding, 'fetch');
+  }
+
+  /** How the tier is doing, as this process sees it. */
+  tierStats() {
+    const { link } = this.#tier;
+    const unverifiedFor = this.#place.isTrusted ? 0 : performance.now() - this.#place.since;
+    return {
+      ...this.#counts,
+      ...link.state,
+      isTrusted: this.#place.isTrusted,
+      unverifiedFor,
+      breaker: link.breaker.state,
+    };
+  }
+
+  /** Whether what memory has may be given. */
+  #isReadable() {
+    if (this.#place.isTrusted) return true;
+    const { whenAway, serveFor } = this.#tier;
+    return whenAway === 'serve' && performance.now() - this.#place.since < serveFor;
+  }
+
+  /** Whether Redis is there, and tells what changes. */
+  #isThere() {
+    return this.#place.isTrusted || this.#tier.link.trusts(this.#place);
+  }
+
+  /** What is done where Redis does not answer. @template T @param {() => T} alone @param {T} otherwise */
+  #whileAway(alone, otherwise) {
+    this.#counts.alone++;
+    if (this.#tier.whenAway === 'reject')
+      throw createError('FLOTILLA_ERR_TIER_AWAY', ['this cache was told to reject then']);
+    return this.#tier.whenAway === 'serve' ? alone() : otherwise;
+  }
+
+  /** @param {any} key @param {ReadOptions} [options] */
+  get(key, options) {
+    if (options === undefined && this.#place.isTrusted && this.#memory?.waiting === undefined) {
+      try {
+        const found = this.#memory && get(this.#memory, key);
+        if (found !== undefined) {
+          this.#counts.memory++;
+          return Promise.resolve(found);
+        }
+        if (this.#memory) return this.#find(key);
+      } catch (error) {
+        if (!isHeld(error)) return Promise.reject(error);
+      }
+    }
+    return this.#get('get', key, options);
+  }
+
+  /** @param {any} key @param {ReadOptions} [options] */
+  peek(key, options) {
+    return this.#get('peek', key, options);
+  }
+
+  /** @param {'get' | 'peek'} op @param {any} key @param {ReadOptions} [options] */
+  async #get(op, key, options) {
+    if (options !== undefined) checkRead(op, options);
+    given.checkKey(key);
+    const inMemory = () => (op === 'get' ? super.get(key) : super.peek(key));
+    if (this.#isReadable()) {
+      const found = await inMemory();
+      if (found !== undefined) {
+        this.#counts.memory++;
+        return found;
+      }
+    }
+    return this.#find(key);
+  }
+
+  /** What Redis has, which memory has from then on. @param {any} key */
+  async #find(key) {
+    if (!this.#place.isTrusted && !(await this.#isThere()))
+      return this.#whileAway(() => undefined, undefined);
+    try {
+      const found = await this.#fly(key);
+      this.#counts[found === undefined ? 'misses' : 'redis']++;
+      return found;
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      return this.#whileAway(() => undefined, undefined);
+    }
+  }
+
+  /** One of all who look for it on this machine asks Redis. @param {any} key @returns {Promise<any>} */
+  #fly(key) {
+    if (this.#memory !== undefined) return fetchOnce(this.#memory, key, this.#load, this.#finding);
+    const { negativeTtl, tags, size } = this.#finding;
+    return super.fetch(key, this.#load, { negativeTtl, tags, size });
+  }
+
+  /** @param {any} key */
+  #load = (key) => this.#space.read(key).then(this.#bring);
+
+  /** @param {import('./space.js').Found | undefined} found */
+  #bring = (found) =>
+    found === undefined
+      ? new Brought(undefined, this.#space.keeping({ negativeTtl: ABSENT_FOR }))
+      : this.#space.brought(found);
+
+  /** @param {any} key @param {ReadOptions} [options] */
+  async has(key, options) {
+    if (options !== undefined) checkRead('has', options);
+    given.checkKey(key);
+    if (this.#isReadable() && (await super.has(key))) return true;
+    return (await this.#find(key)) !== undefined;
+  }
+
+  /** @param {Iterable<any>} keys @param {ReadOptions} [options] */
+  async mGet(keys, options) {
+    if (options !== undefined) checkRead('mGet', options);
+    const all = given.readKeys(keys);
+    return new Map(
+      await Promise.all(all.map(async (key) => /** @type {[any, any]} */ ([key, await this.get(key)]))),
+    );
+  }
+
+  /** @param {any} key @param {Fetcher<any>} fetcher @param {FetchOptions} [options] */
+  async fetch(key, fetcher, options) {
+    const how = given.readFetch(undefined, fetcher, options, this.#loading);
+    given.checkKey(key);
+    if (await this.#isThere()) {
+      const alone = (/** @type {any} */ context) => this.#bringAlone(key, context, fetcher, how);
+      const bring = (/** @type {any} */ _key, /** @type {any} */ context) =>
+        this.#fetching.bring(key, context, fetcher, how, () => alone(context));
+      return super.fetch(key, bring, how.tags === undefined ? { ...options, tags: ANY_TAGS } : options);
+    }
+    const bring = (/** @type {any} */ _key, /** @type {any} */ context) =>
+      this.#bringAlone(key, context, fetcher, how);
+    return super.fetch(key, bring, this.#isReadable() ? options : { ...options, forceRefresh: true });
+  }
+
+  /** What is fetched where Redis does not answer. @param {any} key @param {any} context @param {Fetcher<any>} fetcher @param {any} how */
+  async #bringAlone(key, context, fetcher, how) {
+    this.#whileAway(() => undefined, undefined);
+    const value = await fetcher(key, context);
+    const serves = this.#tier.whenAway === 'serve';
+    return new Brought(value, this.#space.keeping({ ttl: this.#space.localTtl(how.ttl) }), serves);
+  }
+
+  /**
+   * @template T
+   * @param {any} key
+   * @param {() => Promise<T>} change in Redis
+   * @param {() => Promise<T>} alone what is done instead, in memory
+   * @param {T} otherwise
+   * @returns {Promise<T>}
+   */
+  async #change(key, change, alone, otherwise) {
+    if (await this.#isThere()) {
+      try {
+        const answer = await change();
+        await super.delete(key);
+        return answer;
+      } catch (error) {
+        if (!isAway(error)) throw this.#space.refusal(error);
+      }
+    }
+    // Whether it was done, nobody knows: what lies in Redis is not to be read again.
+    await this.#space.owe(key);
+    await super.delete(key);
+    return this.#whileAway(alone, Promise.resolve(otherwise));
+  }
+
+  /** A change that only Redis can decide. @template T @param {any} key @param {() => Promise<T>} change @returns {Promise<T>} */
+  #decide(key, change) {
+    const refuse = () => Promise.reject(createError('FLOTILLA_ERR_TIER_AWAY', ['only it can decide this']));
+    return this.#change(key, change, refuse, /** @type {any} */ (undefined)).then((answer) =>
+      answer === undefined ? refuse() : answer,
+    );
+  }
+
+  /** @param {any} key @param {any} value @param {WriteOptions} [options] */
+  async set(key, value, options) {
+    const write = readWrite('set', options);
+    given.checkKey(key);
+    this.#space.checkSize(write.size);
+    const bytes = this.#space.bytesOf(key, value, write);
+    if (!this.#space.fits(write.size)) {
+      await this.delete(key);
+      return false;
+    }
+    const alone = () => super.set(key, value, { ...write, ttl: this.#space.localTtl(write.ttl) });
+    return this.#change(key, async () => this.#space.set(key, await bytes(), write), alone, false);
+  }
+
+  /** @param {any} key @param {any} value @param {WriteOptions} [options] */
+  async setIfAbsent(key, value, options) {
+    const write = readWrite('setIfAbsent', options);
+    given.checkKey(key);
+    this.#space.checkSize(write.size);
+    const bytes = this.#space.bytesOf(key, value, write);
+    return this.#decide(key, async () => this.#space.setIfAbsent(key, await bytes(), write));
+  }
+
+  /** @param {any} key @returns {Promise<boolean>} */
+  async delete(key) {
+    given.checkKey(key);
+    const inMemory = await super.has(key);
+    return this.#change(
+      key,
+      () => this.#space.remove(key),
+      async () => inMemory,
+      inMemory,
+    );
+  }
+
+  /** @param {Iterable<readonly [any, any] | readonly [any, any, WriteOptions]>} entries @param {WriteOptions} [options] */
+  async mSet(entries, options) {
+    const all = given.readEntries(undefined, entries, options);
+    for (const { size } of all) this.#space.checkSize(size);
+    await Promise.all(
+      all.map(({ key, value, ttl, size, tags }) => this.set(key, value, { ttl, size, tags })),
+    );
+  }
+
+  /** @param {Iterable<any>} keys */
+  async mDelete(keys) {
+    await Promise.all(given.readKeys(keys).map((key) => this.delete(key)));
+  }
+
+  async clear() {
+    if (await this.#isThere()) {
+      try {
+        await this.#space.clear();
+        await super.clear();
+        return;
+      } catch (error) {
+        if (!isAway(error)) throw this.#space.refusal(error);
+      }
+    }
+    await this.#space.oweAll();
+    await super.clear();
+    this.#whileAway(() => undefined, undefined);
+  }
+
+  /** @param {Iterable<readonly [any, Entry<any>]>} entries */
+  async load(entries) {
+    const now = Date.now();
+    const all = given.readDump(undefined, entries);
+    await Promise.all(
+      all.map(({ key, value, ttl, start, size, tags }) => {
+        const left = ttl !== undefined && start !== undefined ? ttl - (now - start) : ttl;
+        return left !== undefined && left <= 0 ? undefined : this.set(key, value, { ttl: left, size, tags });
+      }),
+    );
+  }
+
+  /** @param {any} key @param {number} [amount] @param {WriteOptions} [options] */
+  async incr(key, amount, options) {
+    return (await this.#count('incr', key, amount, 1, options)).value;
+  }
+
+  /** @param {any} key @param {number} [amount] @param {WriteOptions} [options] */
+  async decr(key, amount, options) {
+    return (await this.#count('decr', key, amount, -1, options)).value;
+  }
+
+  /** @param {any} key @param {number} [amount] @param {WriteOptions} [options] */
+  incrWithTtl(key, amount, options) {
+    return this.#count('incrWithTtl', key, amount, 1, options);
+  }
+
+  /** @param {string} op @param {any} key @param {number | undefined} amount @param {1 | -1} sign @param {WriteOptions} [options] */
+  async #count(op, key, amount = 1, sign = 1, options = undefined) {
+    const write = readWrite(op, options);
+    given.checkAmount(amount);
+    given.checkKey(key);
+    this.#space.checkSize(write.size);
+    const change = async () => {
+      const counted = await this.#space.count(key, sign * amount, write);
+      if (counted === undefined)
+        throw createError('FLOTILLA_ERR_NOT_A_NUMBER', [
+          'incr and decr need a number, and the value of this key is none',
+        ]);
+      return counted;
+    };
+    // This machine goes on counting alone, from nothing.
+    const alone = () =>
+      super.incrWithTtl(key, sign * amount, { ...write, ttl: this.#space.localTtl(write.ttl) });
+    const counted = await this.#change(key, change, alone, undefined);
+    if (counted === undefined) throw createError('FLOTILLA_ERR_TIER_AWAY', ['only it can count']);
+    return counted;
+  }
+
+  /** @param {any} key @param {TouchOptions} [options] */
+  async touch(key, options) {
+    const ttl = readTouch(options);
+    given.checkKey(key);
+    return this.#change(
+      key,
+      () => this.#space.touch(key, ttl),
+      async () => super.touch(key, options),
+      false,
+    );
+  }
+
+  /** @param {any} key */
+  async take(key) {
+    given.checkKey(key);
+    return (await this.#decide(key, async () => ({ taken: await this.#space.take(key) }))).taken;
+  }
+
+  /** @param {any} key */
+  async getWithVersion(key) {
+    given.checkKey(key);
+    const found = await this.#inRedis(() => this.#space.read(key));
+    return found?.value === undefined ? undefined : { value: found.value, version: found.version };
+  }
+
+  /** @param {any} key @param {any} value @param {string | undefined} version @param {WriteOptions} [options] */
+  async setIfVersion(key, value, version, options) {
+    const write = readWrite('setIfVersion', options);
+    const stands = given.readVersion(version) ?? '';
+    given.checkKey(key);
+    this.#space.checkSize(write.size);
+    const bytes = this.#space.bytesOf(key, value, write);
+    return this.#decide(key, async () => this.#space.setIfVersion(key, await bytes(), stands, write));
+  }
+
+  /** @param {any} key @param {(value: any) => any} fn @param {UpdateOptions} [options] */
+  async update(key, fn, options) {
+    given.checkKey(key);
+    return update(
+      {
+        look: () => this.getWithVersion(key),
+        store: (value, version, write) => this.setIfVersion(key, value, version, write),
+      },
+      key,
+      fn,
+      options,
+    );
+  }
+
+  /** @param {any} key */
+  async getRemainingTTL(key) {
+    given.checkKey(key);
+    return this.#inRedis(() => this.#space.remainingTtl(key));
+  }
+
+  /** A question that only Redis can answer. @template T @param {() => Promise<T>} ask @returns {Promise<T>} */
+  async #inRedis(ask) {
+    await this.#isThere();
+    try {
+      return await ask();
+    } catch (error) {
+      throw isAway(error) ? error : this.#space.refusal(error);
+    }
+  }
+
+  /** @param {readonly string[]} tags */
+  async invalidateTags(tags) {
+    const all = readTagNames(tags);
+    if (all.length === 0) return;
+    let isDone = false;
+    if (await this.#isThere()) {
+      try {
+        await this.#space.invalidateTags(all);
+        isDone = true;
+      } catch (error) {
+        if (!isAway(error)) throw this.#space.refusal(error);
+      }
+    }
+    if (!isDone) await this.#space.oweTags(all);
+    await super.invalidateTags(all);
+    if (!isDone) this.#whileAway(() => undefined, undefined);
+  }
+
+  async healthCheck() {
+    await super.healthCheck();
+    await this.#inRedis(() => this.#tier.link.call(['PING']));
+  }
+}
+
+module.exports = { TieredCache };
