@@ -5,7 +5,8 @@
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { fail, output, root, run, runs } from './run.mjs';
+import { fail, output, root, runs } from './run.mjs';
+import { vitest } from './vitest.mjs';
 
 /** The majors that Flotilla supports, the oldest first. */
 export const supported = ['20', '22', '24', '26'];
@@ -49,7 +50,7 @@ export function testOn(major, args, more = {}) {
   const program = isThis ? process.execPath : nodeProgram(major);
   if (program === undefined) fail(`Node.js ${major} could not be fetched.`);
   console.log(`Node.js ${output(program, ['--version'])}`);
-  const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
-  const common = ['run', '--typecheck.enabled=false', '--reporter=dot'];
-  run(program, [vitest, ...common, ...args], { env: { ...withNode(program), ...more } });
+  const options = ['--typecheck.enabled=false', '--reporter=dot'];
+  const { failed } = vitest([...options, ...args], { program, env: { ...withNode(program), ...more } });
+  if (failed > 0) fail(`Failed on Node.js ${major}.`);
 }

@@ -28,7 +28,7 @@ const addon = path.join(target, 'flotilla.node');
 copyFileSync(library, addon);
 
 // Whoever asks for shared memory by name does not get it there.
-const args = ['-t', '^(?!.*\\bshared\\b)', '__test__/cache'];
+const args = ['--testNamePattern=^(?!.*\\bshared\\b)', '__test__/cache'];
 const portable = { FLOTILLA_ADDON: addon, FLOTILLA_BALANCER: 'portable' };
 // The oldest has what all have; the newest is where something changes.
 for (const major of [supported[0], ...supported.slice(-2)]) testOn(major, args, portable);

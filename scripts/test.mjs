@@ -4,10 +4,9 @@
  */
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import { installPrograms } from './programs.mjs';
-import { bin, fail, root, runs } from './run.mjs';
+import { fail, root } from './run.mjs';
+import { vitest } from './vitest.mjs';
 
 /** Runs cargo's tests, shows what they print, and adds up their closing lines. */
 async function cargoTests() {
@@ -28,21 +27,12 @@ async function cargoTests() {
   return sums;
 }
 
-/** @param {string[]} args */
-function vitestTests(args) {
-  const report = path.join(root, 'target/vitest.json');
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const ended = runs(bin('vitest'), ['run', ...reporters, ...args]);
-  const { numPassedTests, numFailedTests, numFailedTestSuites } = JSON.parse(readFileSync(report, 'utf8'));
-  // A file that fails to load has no test of its own to count.
-  const failed = ended ? 0 : Math.max(numFailedTests, numFailedTestSuites, 1);
-  return { passed: numPassedTests, failed };
-}
-
-mkdirSync(path.join(root, 'target'), { recursive: true });
 const args = process.argv.slice(2);
 installPrograms();
-const parts = [args.length === 0 ? await cargoTests() : { passed: 0, failed: 0 }, vitestTests(args)];
+const parts = [
+  args.length === 0 ? await cargoTests() : { passed: 0, failed: 0 },
+  vitest(['--reporter=default', ...args]),
+];
 const passed = parts.reduce((sum, part) => sum + part.passed, 0);
 const failed = parts.reduce((sum, part) => sum + part.failed, 0);
 console.log(`\n${passed} passed, ${failed} failed`);
