@@ -226,7 +226,7 @@ fn main() {
 
     let flights = open(&store, "flights", 1000);
     measure("claim and finish, no followers", 100_000, |_| {
-        let flotilla::store::Claim::Leader(lease) = flights
+        let flotilla::store::Claim::Leader(flight) = flights
             .claim(
                 key("k"),
                 monotonic_ms(),
@@ -241,7 +241,7 @@ fn main() {
             return;
         };
         flights
-            .finish(&lease, value(&small), monotonic_ms(), &set)
+            .finish(&flight, value(&small), monotonic_ms(), &set)
             .unwrap();
     });
     store.validate().unwrap();

@@ -6,7 +6,7 @@
 //! | `sys` | the operating system: memory, locks, sleeping, the clock, descriptors | `libc` |
 //! | `shm` | typed shared memory: layout, offsets, blocks, journal, locks | `sys` |
 //! | `lru` | which entry was used last and which longest ago, wherever the entries live | nothing |
-//! | `store` | the shared cache: namespaces, operations, eviction, leases, repair | `shm`, `lru`, `sys` for the clock |
+//! | `store` | the shared cache: namespaces, operations, eviction, flights, repair | `shm`, `lru`, `sys` for the clock |
 //! | `scope` | the manager of per-request scopes | `lru` |
 //! | `balance` | the balancer: what a connection says first, which worker it goes to | `shm`, `sys` |
 //! | `admin` | the thread that shows how servers do, from shared memory alone | `balance`, `store`, `shm`, `sys` |

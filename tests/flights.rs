@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use flotilla::error::Code;
 use flotilla::store::{
-    Cache, Claim, ClaimOptions, Extras, GetOptions, Key, Lease, Options, Outcome, Revoked, SegmentOptions,
+    Cache, Claim, ClaimOptions, Extras, Flight, GetOptions, Key, Options, Outcome, Revoked, SegmentOptions,
     SetOptions, Store, Value,
 };
 
@@ -46,20 +46,20 @@ fn claim(cache: &Cache) -> Claim {
     claim_with(cache, &ClaimOptions::default())
 }
 
-fn lead(cache: &Cache, options: &ClaimOptions) -> Lease {
+fn lead(cache: &Cache, options: &ClaimOptions) -> Flight {
     match claim_with(cache, options) {
-        Claim::Leader(lease) => lease,
+        Claim::Leader(flight) => flight,
         other => panic!("{other:?} instead of the lead"),
     }
 }
 
 fn follow(cache: &Cache) -> mpsc::Receiver<Outcome> {
-    let Claim::Follower(lease) = claim(cache) else {
+    let Claim::Follower(flight) = claim(cache) else {
         panic!("not a follower")
     };
     let (tell, told) = mpsc::channel();
     cache
-        .follow(&lease, Box::new(move |outcome| tell.send(outcome).unwrap()))
+        .follow(&flight, Box::new(move |outcome| tell.send(outcome).unwrap()))
         .unwrap();
     told
 }
@@ -71,8 +71,8 @@ fn brought(bytes: &[u8]) -> Outcome {
     }
 }
 
-fn finish(cache: &Cache, lease: &Lease, bytes: &[u8]) -> bool {
-    cache.finish(lease, value(bytes), Cache::NOW, &set()).unwrap()
+fn finish(cache: &Cache, flight: &Flight, bytes: &[u8]) -> bool {
+    cache.finish(flight, value(bytes), Cache::NOW, &set()).unwrap()
 }
 
 fn soon(told: &mpsc::Receiver<Outcome>) -> Outcome {
@@ -104,11 +104,11 @@ const FORCE: ClaimOptions = ClaimOptions {
 #[test]
 fn one_leads_the_others_get_its_value_and_then_it_is_there() {
     let (store, cache) = cache();
-    let lease = lead(&cache, &ClaimOptions::default());
+    let flight = lead(&cache, &ClaimOptions::default());
     let followers: Vec<_> = (0..5).map(|_| follow(&cache)).collect();
     assert!(
         cache
-            .finish(&lease, value(b"result"), Cache::NOW, &set())
+            .finish(&flight, value(b"result"), Cache::NOW, &set())
             .unwrap()
     );
     for told in &followers {
@@ -134,7 +134,7 @@ fn followers_get_a_value_that_could_not_be_stored() {
         ..Options::default()
     };
     let cache = store.open("flights", &options).unwrap();
-    let lease = lead(&cache, &ClaimOptions::default());
+    let flight = lead(&cache, &ClaimOptions::default());
     let told = follow(&cache);
     let too_large = SetOptions {
         size: Some(9.0),
@@ -142,7 +142,7 @@ fn followers_get_a_value_that_could_not_be_stored() {
     };
     assert!(
         !cache
-            .finish(&lease, value(b"large"), Cache::NOW, &too_large)
+            .finish(&flight, value(b"large"), Cache::NOW, &too_large)
             .unwrap()
     );
     assert_eq!(
@@ -158,9 +158,9 @@ fn followers_get_a_value_that_could_not_be_stored() {
 #[test]
 fn a_failure_reaches_the_followers_and_the_next_may_lead() {
     let (store, cache) = cache();
-    let lease = lead(&cache, &ClaimOptions::default());
+    let flight = lead(&cache, &ClaimOptions::default());
     let told = follow(&cache);
-    cache.fail(&lease, b"no luck", Cache::NOW).unwrap();
+    cache.fail(&flight, b"no luck", Cache::NOW).unwrap();
     assert_eq!(soon(&told), Outcome::Failed(b"no luck".to_vec()));
     lead(&cache, &ClaimOptions::default());
     store.validate().unwrap();
@@ -169,9 +169,9 @@ fn a_failure_reaches_the_followers_and_the_next_may_lead() {
 #[test]
 fn a_leader_that_gives_up_frees_its_followers_to_claim() {
     let (_store, cache) = cache();
-    let lease = lead(&cache, &ClaimOptions::default());
+    let flight = lead(&cache, &ClaimOptions::default());
     let told = follow(&cache);
-    cache.release(&lease).unwrap();
+    cache.release(&flight).unwrap();
     assert_eq!(soon(&told), Outcome::Lost);
     lead(&cache, &ClaimOptions::default());
 }
@@ -206,19 +206,19 @@ fn a_late_result_with_nothing_newer_is_stored_and_one_over_a_change_is_not() {
         ..ClaimOptions::default()
     };
     let later = flotilla::sys::clock::monotonic_ms() + 1000.0;
-    let lease = lead(&cache, &brief);
-    assert!(cache.finish(&lease, value(b"late"), later, &set()).unwrap());
+    let flight = lead(&cache, &brief);
+    assert!(cache.finish(&flight, value(b"late"), later, &set()).unwrap());
     assert_eq!(stored(&cache).unwrap(), b"late");
     cache.delete(KEY, Cache::NOW).unwrap();
-    let lease = lead(&cache, &brief);
+    let flight = lead(&cache, &brief);
     cache.set(KEY, value(b"plain"), Cache::NOW, &set()).unwrap();
-    assert!(!cache.finish(&lease, value(b"late"), later, &set()).unwrap());
+    assert!(!cache.finish(&flight, value(b"late"), later, &set()).unwrap());
     assert_eq!(stored(&cache).unwrap(), b"plain");
     cache.delete(KEY, Cache::NOW).unwrap();
-    let lease = lead(&cache, &brief);
+    let flight = lead(&cache, &brief);
     cache.set(KEY, value(b"plain"), Cache::NOW, &set()).unwrap();
     cache.delete(KEY, Cache::NOW).unwrap();
-    assert!(!cache.finish(&lease, value(b"late"), later, &set()).unwrap());
+    assert!(!cache.finish(&flight, value(b"late"), later, &set()).unwrap());
     assert_eq!(stored(&cache), None);
 }
 
@@ -256,12 +256,12 @@ fn a_forced_flight_that_fails_leaves_the_one_before_as_it_was() {
 #[test]
 fn of_many_forced_flights_all_are_voided_by_one_change() {
     let (store, cache) = cache();
-    let leases: Vec<Lease> = (0..20).map(|_| lead(&cache, &FORCE)).collect();
+    let flights: Vec<Flight> = (0..20).map(|_| lead(&cache, &FORCE)).collect();
     cache.set(KEY, value(&[7; 72 - 8]), Cache::NOW, &set()).unwrap();
     cache.set(KEY, value(b"plain"), Cache::NOW, &set()).unwrap();
     store.validate().unwrap();
-    for lease in &leases {
-        assert!(!finish(&cache, lease, b"old"));
+    for flight in &flights {
+        assert!(!finish(&cache, flight, b"old"));
     }
     assert_eq!(stored(&cache).unwrap(), b"plain");
     store.validate().unwrap();
@@ -356,7 +356,7 @@ fn a_change_voids_the_flight_and_whoever_asks_after_it_begins_a_new_one() {
 }
 
 /// Stores a value that bears the tags.
-fn finish_with(cache: &Cache, lease: &Lease, tags: &[String]) -> bool {
+fn finish_with(cache: &Cache, flight: &Flight, tags: &[String]) -> bool {
     let extras = Extras {
         tags,
         ..Extras::default()
@@ -366,7 +366,7 @@ fn finish_with(cache: &Cache, lease: &Lease, tags: &[String]) -> bool {
         ..set()
     };
     cache
-        .finish(lease, value(b"brought"), Cache::NOW, &bearing)
+        .finish(flight, value(b"brought"), Cache::NOW, &bearing)
         .unwrap()
 }
 
@@ -378,12 +378,12 @@ fn an_invalidated_tag_voids_the_flights_that_may_bear_it_and_those_alone() {
         ..ClaimOptions::default()
     };
     let (store, cache) = cache();
-    let lease = lead(&cache, &untagged);
+    let flight = lead(&cache, &untagged);
     let told = follow(&cache);
     cache.invalidate_tags(&tags).unwrap();
     // Whoever asks after it joins: nothing that the flight brings can be older than the invalidation.
     let late = follow(&cache);
-    assert!(finish(&cache, &lease, b"untagged"));
+    assert!(finish(&cache, &flight, b"untagged"));
     assert_eq!(
         [soon(&told), soon(&late)],
         [brought(b"untagged"), brought(b"untagged")]
@@ -392,10 +392,10 @@ fn an_invalidated_tag_voids_the_flights_that_may_bear_it_and_those_alone() {
     let (mut stand, mut fall) = (0, 0);
     for tag in &tags {
         cache.delete(KEY, Cache::NOW).unwrap();
-        let lease = lead(&cache, &ClaimOptions::default());
-        cache.bear(&lease, std::slice::from_ref(tag)).unwrap();
+        let flight = lead(&cache, &ClaimOptions::default());
+        cache.bear(&flight, std::slice::from_ref(tag)).unwrap();
         cache.invalidate_tags(&tags[..1]).unwrap();
-        let stored = finish_with(&cache, &lease, std::slice::from_ref(tag));
+        let stored = finish_with(&cache, &flight, std::slice::from_ref(tag));
         assert!(!stored || *tag != tags[0]);
         if stored { stand += 1 } else { fall += 1 }
     }
@@ -453,7 +453,7 @@ fn neither_expiry_nor_eviction_nor_touch_voids_a_flight() {
         ..set()
     };
     cache.set(KEY, value(b"first"), 1000.0, &brief).unwrap();
-    let lease = lead(&cache, &FORCE);
+    let flight = lead(&cache, &FORCE);
     assert!(cache.touch(KEY, 1000.0, None).unwrap());
     cache
         .get(KEY, 2000.0, &GetOptions::default(), &mut Vec::new())
@@ -470,16 +470,16 @@ fn neither_expiry_nor_eviction_nor_touch_voids_a_flight() {
     cache.purge_stale(Cache::NOW).unwrap();
     cache.set_max(3, Cache::NOW).unwrap();
     assert_eq!(stored(&cache), None);
-    assert!(!finish(&cache, &lease, b"voided by the set"));
+    assert!(!finish(&cache, &flight, b"voided by the set"));
     assert!(finish(&cache, &second, b"brought"));
     store.validate().unwrap();
 }
 
 #[test]
 fn a_leader_learns_that_its_value_will_not_be_stored_and_why() {
-    let hear = |cache: &Cache, lease: &Lease| {
+    let hear = |cache: &Cache, flight: &Flight| {
         let (tell, told) = mpsc::channel();
-        cache.watch(lease, Box::new(move |how| tell.send(how).unwrap()));
+        cache.watch(flight, Box::new(move |how| tell.send(how).unwrap()));
         told
     };
     let soon = |told: mpsc::Receiver<Revoked>| told.recv_timeout(Duration::from_secs(20));
@@ -510,7 +510,7 @@ fn a_leader_learns_that_its_value_will_not_be_stored_and_why() {
 }
 
 #[test]
-fn void_leases_of_leaders_that_hang_do_not_pile_up() {
+fn void_flights_of_leaders_that_hang_do_not_pile_up() {
     let (store, cache) = cache();
     let brief = ClaimOptions {
         lease_ms: 1.0,
@@ -529,14 +529,14 @@ fn void_leases_of_leaders_that_hang_do_not_pile_up() {
 #[test]
 fn clear_leaves_followers_waiting_and_destroy_ends_their_wait() {
     let (store, cache) = cache();
-    let lease = lead(&cache, &ClaimOptions::default());
+    let flight = lead(&cache, &ClaimOptions::default());
     let told = follow(&cache);
     cache.clear().unwrap();
     store.validate().unwrap();
     assert!(told.recv_timeout(Duration::from_millis(30)).is_err());
     cache.destroy().unwrap();
     assert_eq!(soon(&told), Outcome::Lost);
-    assert!(!cache.finish(&lease, value(b"late"), Cache::NOW, &set()).unwrap());
+    assert!(!cache.finish(&flight, value(b"late"), Cache::NOW, &set()).unwrap());
     assert_eq!(stored(&cache), None);
     store.validate().unwrap();
 }
@@ -546,7 +546,7 @@ fn a_thousand_keys_in_flight_at_once() {
     let (store, cache) = cache();
     let names: Vec<String> = (0..1000).map(|index| index.to_string()).collect();
     let key = |name: &'_ str| -> Vec<u8> { name.as_bytes().to_vec() };
-    let mut leases = Vec::new();
+    let mut flights = Vec::new();
     for name in &names {
         let bytes = key(name);
         let claimed = cache.claim(
@@ -558,14 +558,14 @@ fn a_thousand_keys_in_flight_at_once() {
             &ClaimOptions::default(),
             &mut Vec::new(),
         );
-        let Claim::Leader(lease) = claimed.unwrap() else {
+        let Claim::Leader(flight) = claimed.unwrap() else {
             panic!("not the leader")
         };
-        leases.push(lease);
+        flights.push(flight);
     }
     store.validate().unwrap();
-    for lease in &leases {
-        assert!(cache.finish(lease, value(b"v"), Cache::NOW, &set()).unwrap());
+    for flight in &flights {
+        assert!(cache.finish(flight, value(b"v"), Cache::NOW, &set()).unwrap());
     }
     assert_eq!(cache.size(Cache::NOW).unwrap(), 10);
     store.validate().unwrap();
@@ -636,9 +636,9 @@ fn who_does_not_want_to_wait_is_told_that_someone_leads() {
         join: false,
         ..ClaimOptions::default()
     };
-    let lease = lead(&cache, &apart);
+    let flight = lead(&cache, &apart);
     assert!(matches!(claim_with(&cache, &apart), Claim::Busy));
-    assert!(finish(&cache, &lease, b"brought"));
+    assert!(finish(&cache, &flight, b"brought"));
     assert!(matches!(claim_with(&cache, &apart), Claim::Hit(3)));
     let refresh = ClaimOptions { look: false, ..apart };
     lead(&cache, &refresh);
@@ -649,7 +649,7 @@ fn who_does_not_want_to_wait_is_told_that_someone_leads() {
 #[test]
 fn that_there_is_nothing_is_remembered_and_told_to_followers() {
     let (store, cache) = cache();
-    let lease = lead(&cache, &ClaimOptions::default());
+    let flight = lead(&cache, &ClaimOptions::default());
     let told = follow(&cache);
     let extras = Extras {
         negative: true,
@@ -660,7 +660,7 @@ fn that_there_is_nothing_is_remembered_and_told_to_followers() {
         extras: Some(&extras),
         ..set()
     };
-    assert!(cache.finish(&lease, value(b""), Cache::NOW, &options).unwrap());
+    assert!(cache.finish(&flight, value(b""), Cache::NOW, &options).unwrap());
     let nothing = Outcome::Value {
         tag: Value::NOTHING.tag,
         bytes: Vec::new(),
@@ -697,9 +697,9 @@ fn a_refresh_is_the_likelier_the_dearer_the_value_and_the_nearer_its_end() {
 #[test]
 fn an_invalidated_tag_voids_the_flights_of_its_namespace() {
     let (store, cache) = cache();
-    let lease = lead(&cache, &ClaimOptions::default());
+    let flight = lead(&cache, &ClaimOptions::default());
     cache.invalidate_tags(&["news".to_string()]).unwrap();
     lead(&cache, &ClaimOptions::default());
-    assert!(!finish(&cache, &lease, b"old"));
+    assert!(!finish(&cache, &flight, b"old"));
     store.validate().unwrap();
 }

@@ -188,9 +188,9 @@ fn act(dice: &mut Dice, desk: &mut Desk, out: &mut Vec<u8>) {
                 force: dice.roll(4) == 0,
                 ..ClaimOptions::default()
             };
-            if let Claim::Leader(lease) = cache.claim(key(&name), now, &options, out).unwrap() {
+            if let Claim::Leader(flight) = cache.claim(key(&name), now, &options, out).unwrap() {
                 cache
-                    .finish(&lease, value(&sealed(dice, 300)), now, &set)
+                    .finish(&flight, value(&sealed(dice, 300)), now, &set)
                     .unwrap();
             }
         }

@@ -1,5 +1,5 @@
 //! Two processes on one segment: what one stores the other sees, no update is lost, a lock's dead owner is replaced at
-//! once, and leases work across both.
+//! once, and flights work across both.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use flotilla::store::{
-    Cache, Claim, ClaimOptions, GetOptions, Lease, Outcome, SegmentOptions, SetOptions, Store,
+    Cache, Claim, ClaimOptions, Flight, GetOptions, Outcome, SegmentOptions, SetOptions, Store,
 };
 use flotilla::sys::clock::monotonic_ms;
 use support::{Worker, bounded, key, role, value};
@@ -32,19 +32,19 @@ fn claim(cache: &Cache, name: &str, options: &ClaimOptions) -> Claim {
         .unwrap()
 }
 
-fn lead(cache: &Cache, name: &str) -> Lease {
+fn lead(cache: &Cache, name: &str) -> Flight {
     match claim(cache, name, &ClaimOptions::default()) {
-        Claim::Leader(lease) => lease,
+        Claim::Leader(flight) => flight,
         other => panic!("{other:?} instead of the lead"),
     }
 }
 
 /// The outcome, and when it came.
-fn follow(cache: &Cache, lease: &Lease) -> mpsc::Receiver<(Outcome, Instant)> {
+fn follow(cache: &Cache, flight: &Flight) -> mpsc::Receiver<(Outcome, Instant)> {
     let (tell, told) = mpsc::channel();
     cache
         .follow(
-            lease,
+            flight,
             Box::new(move |outcome| tell.send((outcome, Instant::now())).unwrap()),
         )
         .unwrap();
@@ -88,9 +88,9 @@ fn worker() {
             println!("\nready");
             for round in 0..500 {
                 let name = format!("round {round}");
-                let lease = loop {
+                let flight = loop {
                     match claim(&cache, &name, &ClaimOptions::default()) {
-                        Claim::Leader(lease) => break lease,
+                        Claim::Leader(flight) => break flight,
                         _ => std::thread::yield_now(),
                     }
                 };
@@ -104,7 +104,12 @@ fn worker() {
                 }
                 std::thread::sleep(Duration::from_micros(300));
                 cache
-                    .finish(&lease, value(&monotonic_ms().to_le_bytes()), monotonic_ms(), &SET)
+                    .finish(
+                        &flight,
+                        value(&monotonic_ms().to_le_bytes()),
+                        monotonic_ms(),
+                        &SET,
+                    )
                     .unwrap();
             }
         }
@@ -147,15 +152,15 @@ fn no_increment_of_two_contending_processes_is_lost() {
 }
 
 #[test]
-fn a_leader_that_is_killed_frees_its_lease_at_once() {
+fn a_leader_that_is_killed_frees_its_flight_at_once() {
     let store = segment();
     let cache = store.open("shared", &bounded(100)).unwrap();
     let mut worker = Worker::start(&store, "lead");
     worker.expect("leading");
-    let Claim::Follower(lease) = claim(&cache, "computed", &ClaimOptions::default()) else {
+    let Claim::Follower(flight) = claim(&cache, "computed", &ClaimOptions::default()) else {
         panic!("not a follower")
     };
-    let told = follow(&cache, &lease);
+    let told = follow(&cache, &flight);
     assert!(
         told.recv_timeout(Duration::from_millis(50)).is_err(),
         "told before anything happened"
@@ -170,7 +175,7 @@ fn a_leader_that_is_killed_frees_its_lease_at_once() {
 }
 
 #[test]
-fn a_dead_leader_that_nobody_followed_does_not_keep_its_lease() {
+fn a_dead_leader_that_nobody_followed_does_not_keep_its_flight() {
     let store = segment();
     let cache = store.open("shared", &bounded(100)).unwrap();
     let mut worker = Worker::start(&store, "lead");
@@ -188,11 +193,11 @@ fn followers_get_the_value_of_another_process_within_milliseconds() {
     let mut waits = Vec::new();
     for round in 0..500 {
         worker.expect(&format!("leading {round}"));
-        let Claim::Follower(lease) = claim(&cache, &format!("round {round}"), &ClaimOptions::default())
+        let Claim::Follower(flight) = claim(&cache, &format!("round {round}"), &ClaimOptions::default())
         else {
             panic!("not a follower in round {round}")
         };
-        let told = follow(&cache, &lease);
+        let told = follow(&cache, &flight);
         cache
             .set(
                 key(&format!("following {round}")),

@@ -7,8 +7,8 @@ import { inCluster } from '../fixtures/cache.mjs';
 
 /** What every program here begins with. */
 const copying = `
-const near = require('../cache/near.js');
-Object.assign(near.tuning, { readsBefore: 1, sample: 1 });
+const keeping = require('../cache/copy-keeping.js');
+Object.assign(keeping.tuning, { readsBefore: 1, sample: 1 });
 let copied = 0;
 // Copies are a module that is loaded where the shared memory is there.
 new LRUCacheClustered({ namespace: 'first' });
@@ -199,34 +199,34 @@ describe('a copy of what lies in shared memory', () => {
     const { before } = await reading(`
       export async function primary() {
         const { sync } = new LRUCacheClustered({ namespace: 'ages', max: 10, ttl: 100 });
-        near.setClock(1000);
+        keeping.setClock(1000);
         sync.set('key', 'value');
         sync.set('for ever', 'value', { ttl: 0 });
         const read = () => { sync.get('key'); sync.get('for ever'); const from = copied; return [sync.get('key'), sync.get('for ever'), copied - from]; };
         read();
         const seen = [read()];
-        near.setClock(1099);
+        keeping.setClock(1099);
         seen.push(read());
-        near.setClock(1101);
+        keeping.setClock(1101);
         sync.get('key', { allowStale: true, noDeleteOnStaleGet: true });
         seen.push(read());
         sync.set('key', 'second');
-        near.setClock(1190);
+        keeping.setClock(1190);
         seen.push(read());
         sync.get('key', { updateAgeOnGet: true });
-        near.setClock(1280);
+        keeping.setClock(1280);
         seen.push(read());
-        near.setClock(1295);
+        keeping.setClock(1295);
         seen.push(read());
         sync.set('key', 'touched');
         read();
         sync.touch('key', { ttl: 10 });
-        near.setClock(1300);
+        keeping.setClock(1300);
         read();
         seen.push(read());
-        near.setClock(1306);
+        keeping.setClock(1306);
         seen.push(read());
-        near.setClock();
+        keeping.setClock();
         return seen;
       }
       export const worker = () => null;`);
@@ -426,7 +426,7 @@ describe('copies of what lies in shared memory', () => {
         const from = copied;
         sync.get('a');
         sync.get('b');
-        return [copied - from, new Int32Array(near.sharedMemory())[mine.usedAt], [...sync.keys()], addon.segmentValidate() ?? 'sound'];
+        return [copied - from, new Int32Array(keeping.sharedMemory())[mine.usedAt], [...sync.keys()], addon.segmentValidate() ?? 'sound'];
       }`,
       { workers: 2 },
     );

@@ -20,7 +20,7 @@ import {
 const require = createRequire(import.meta.url);
 const { LRUCacheClustered } = require('flotilla');
 const addon = require('../../lib/native/loader.js');
-const { setClock, tuning } = require('../../lib/cache/near.js');
+const { setClock, tuning } = require('../../lib/cache/copy-keeping.js');
 const program = new URL('../fixtures/cache-differential.mjs', import.meta.url).href;
 
 const SEEDS = Number(process.env.FLOTILLA_TEST_SEEDS ?? 60);

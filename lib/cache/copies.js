@@ -8,7 +8,7 @@
  * takes the namespace's lock carries over (`src/store/copies/mod.rs` has the whole protocol); hits are counted there, too.
  *
  * Copies are few, small and primitive (or JSON text, parsed anew for each reader), so they are no second cache: of
- * `MOST_NAMESPACES` at most (`near.js`), `MOST` of each, and `MOST_CHARACTERS`. Where they do not pay, because keys are
+ * `MOST_NAMESPACES` at most (`copy-keeping.js`), `MOST` of each, and `MOST_CHARACTERS`. Where they do not pay, because keys are
  * too many or change too often, they rest for a while. If the process dies, its rings are taken back.
  *
  * This module is loaded when the shared memory is there: `words` and `numbers` are constants to V8 then, whose places
@@ -17,7 +17,7 @@
 
 const { decode } = require('./codec.js');
 const { addon, constants, memo, memoExpires } = require('./native.js');
-const { clock, sharedMemory, tuning } = require('./near.js');
+const { clock, sharedMemory, tuning } = require('./copy-keeping.js');
 
 const MOST = 4096;
 const MOST_CHARACTERS = 1 << 19;

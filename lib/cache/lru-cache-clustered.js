@@ -444,7 +444,7 @@ class SharedCache extends LocalL1 {
 
   async destroy() {
     if (this.#remote) return this.#ask('destroy');
-    this.#namespace.leaveNear();
+    this.#namespace.leaveCopies();
     const destroyed = await here(this.#namespace, whole.destroy);
     tell?.(destroyed ? 'removed' : 'did not find', brief(this.#namespace.name));
     return destroyed;

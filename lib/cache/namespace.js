@@ -10,7 +10,7 @@
 const { brief, debug } = require('../base/debug.js');
 const { createError } = require('../errors.js');
 const { addon } = require('./native.js');
-const { closeNear, openNear, tuning } = require('./near.js');
+const { closeCopies, openCopies, tuning } = require('./copy-keeping.js');
 const { isHeld } = require('./held.js');
 const { LOCK_TIMEOUT, purgesItself } = require('./options.js');
 const { Purger } = require('./purger.js');
@@ -18,13 +18,13 @@ const segment = require('./segment.js');
 
 const tell = debug('lru-cache-clustered-primary');
 
-/** @typedef {NonNullable<ReturnType<typeof openNear>>} Near */
-/** What is this thread's own of an open namespace, and goes with it. @typedef {{ id: number, purger?: InstanceType<typeof Purger>, near?: Near }} Holdings */
+/** @typedef {NonNullable<ReturnType<typeof openCopies>>} Copies */
+/** What is this thread's own of an open namespace, and goes with it. @typedef {{ id: number, purger?: InstanceType<typeof Purger>, copies?: Copies }} Holdings */
 
 /** @type {FinalizationRegistry<Holdings>} */
-const closing = new FinalizationRegistry(({ id, purger, near }) => {
+const closing = new FinalizationRegistry(({ id, purger, copies }) => {
   purger?.stop();
-  closeNear(near);
+  closeCopies(copies);
   addon.cacheClose(id);
 });
 
@@ -40,9 +40,9 @@ class Namespace {
     /** What it has, or had when it was last looked at. */
     this.declared = declared;
     this.purger = purgesItself(declared) ? new Purger(id) : undefined;
-    /** @type {Near | undefined} */
-    this.near = undefined;
-    this.readsUntilNear = tuning.readsBefore;
+    /** @type {Copies | undefined} */
+    this.copies = undefined;
+    this.readsUntilCopies = tuning.readsBefore;
     /** How long a call waits for the lock, in milliseconds. */
     this.lockTimeout = LOCK_TIMEOUT;
     /** While calls wait for the lock: the end of the last of them. @type {Promise<void> | undefined} */
@@ -66,19 +66,19 @@ class Namespace {
    * @param {number} tag
    */
   wasRead(key, value, tag) {
-    if (this.near !== undefined) {
-      if (this.near.isOutdated()) this.leaveNear();
-      else this.near.offer(key, value, tag);
-    } else if (--this.readsUntilNear === 0) {
-      this.near = this.holdings.near = openNear(this.id);
+    if (this.copies !== undefined) {
+      if (this.copies.isOutdated()) this.leaveCopies();
+      else this.copies.offer(key, value, tag);
+    } else if (--this.readsUntilCopies === 0) {
+      this.copies = this.holdings.copies = openCopies(this.id);
     }
   }
 
   /** The namespace is destroyed, or was and is made again: copies begin anew. */
-  leaveNear() {
-    closeNear(this.near);
-    this.near = this.holdings.near = undefined;
-    this.readsUntilNear = tuning.readsBefore;
+  leaveCopies() {
+    closeCopies(this.copies);
+    this.copies = this.holdings.copies = undefined;
+    this.readsUntilCopies = tuning.readsBefore;
   }
 }
 

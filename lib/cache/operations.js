@@ -49,10 +49,10 @@ function get(namespace, key, options) {
  * @param {any} key
  */
 function getPlainly(namespace, key) {
-  const near = namespace.near;
-  if (near !== undefined) {
-    const copy = near.read(key);
-    if (copy !== undefined) return near.give(copy);
+  const copies = namespace.copies;
+  if (copies !== undefined) {
+    const copy = copies.read(key);
+    if (copy !== undefined) return copies.give(copy);
   }
   const found = cacheGet(namespace.id, key);
   const tag = reply[0];

@@ -332,9 +332,9 @@ async function flyOrGiveStale(namespace, key, fetcher, how) {
 function fetchOnce(namespace, key, fetcher, how) {
   if (how.signal?.aborted) return Promise.reject(how.signal.reason);
   // Whether a refresh is due, the entry itself says.
-  const near = how.forceRefresh || how.refreshAhead > 0 ? undefined : namespace.near;
-  const copy = near?.read(key);
-  if (near !== undefined && copy !== undefined) return near.give(copy);
+  const copies = how.forceRefresh || how.refreshAhead > 0 ? undefined : namespace.copies;
+  const copy = copies?.read(key);
+  if (copies !== undefined && copy !== undefined) return copies.give(copy);
   const fly = how.staleIfError > 0 ? flyOrGiveStale : flyOnce;
   const flight = fly(namespace, key, fetcher, how);
   if (isPatient(how)) return flight;

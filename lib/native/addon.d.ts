@@ -247,7 +247,7 @@ export declare function cacheConnect(
   reply: Uint8Array,
 ): [reply: Uint8Array, functions?: typeof import('./addon.js')];
 /** For the first thread of a process that asks: what it needs to tell by itself whether a copy is still true. */
-export declare function cacheNearMemory(): ArrayBuffer | undefined;
+export declare function cacheCopyMemory(): ArrayBuffer | undefined;
 /** A ring to leave touches in, and the places of ring and area in words of that memory. */
 export declare function cacheClaimRing(
   id: CacheId,

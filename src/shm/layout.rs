@@ -16,7 +16,7 @@ pub const BLOCK: u64 = 128;
 /// What a block that is not the first of its chain holds, after its link.
 pub const BLOCK_PAYLOAD: usize = 124;
 pub const ENTRY_PAYLOAD: usize = 72;
-pub const LEASE_PAYLOAD: usize = 32;
+pub const FLIGHT_PAYLOAD: usize = 32;
 /// What a run of blocks holds beside its payload: the link to the next run, and how many blocks it has.
 pub const RUN_HEADER: usize = 8;
 /// What the first block of something long gives up of its payload.
@@ -75,13 +75,13 @@ pub struct Header {
     pub maker_started: Word64,
     pub maker_pid: Word32,
     /// 1 once the marks are there to be counted.
-    pub near: Word32,
+    pub copied: Word32,
     pub hash_seed: Word64,
     pub committed_bytes: Word64,
     pub recoveries: Word64,
     pub repairs: Word64,
     pub memory_evictions: Word64,
-    pub lease_tokens: Word64,
+    pub flight_tokens: Word64,
     /// The next version; the first is a random one.
     pub versions: Word64,
     pub wake: [Word32; WAKE_WORDS],
@@ -135,7 +135,7 @@ pub struct NamespaceRecord {
     pub name: [Word64; 2],
     pub state: Word32,
     pub generation: Word32,
-    /// Blocks that belong to the namespace: entries, leases, table, name and stash.
+    /// Blocks that belong to the namespace: entries, flights, table, name and stash.
     pub owned: Word32,
     reserved: Word32,
 }
@@ -198,15 +198,15 @@ pub struct Namespace {
     pub purge_after: Word64,
     pub stash_head: Word32,
     pub stash_count: Word32,
-    pub lease_head: Word32,
-    pub lease_tail: Word32,
-    pub lease_count: Word32,
+    pub flight_head: Word32,
+    pub flight_tail: Word32,
+    pub flight_count: Word32,
     pub ttl_tracked: Word32,
     pub name_first: Word32,
     pub name_last: Word32,
     pub name_len: Word32,
     /// The area of those who read by way of copies, plus one.
-    pub near: Word32,
+    pub copy_area: Word32,
     pub declared: Limits,
     pub sets: Word64,
     pub deletes: Word64,
@@ -219,7 +219,7 @@ pub struct Namespace {
     /// What was cleared and is not taken apart yet, the latest first.
     pub remains: Word32,
     pub journal: Journal,
-    /// Leases with a smaller token than this are void, whatever their state.
+    /// Flights with a smaller token than this are void, whatever their state.
     pub void_before: Word64,
     /// Runs that were drawn from the pool for what is being written.
     pub drawn: Word32,
@@ -340,7 +340,7 @@ pub struct EntryWords {
 
 #[derive(Debug)]
 #[repr(C, align(64))]
-pub struct Lease {
+pub struct Flight {
     pub next: Word32,
     pub chain: Word32,
     pub before: Word32,
@@ -359,12 +359,12 @@ pub struct Lease {
     pub outcome_last: Word32,
     /// The byte count in all but the low byte, which is the value's tag.
     pub outcome: Word64,
-    /// What followers know the lease by: it stays when the lease is taken over.
-    pub flight: Word64,
+    /// What followers know the flight by: it stays when the flight is taken over.
+    pub number: Word64,
     /// The bits of the tags that what the leader brings may bear.
     pub tags: Word32,
     reserved: Word32,
-    payload: Payload<LEASE_PAYLOAD>,
+    payload: Payload<FLIGHT_PAYLOAD>,
 }
 
 #[derive(Debug)]
@@ -433,7 +433,7 @@ pub struct Long {
 }
 
 pub const ENTRY_PAYLOAD_AT: u64 = BLOCK - ENTRY_PAYLOAD as u64;
-pub const LEASE_PAYLOAD_AT: u64 = BLOCK - LEASE_PAYLOAD as u64;
+pub const FLIGHT_PAYLOAD_AT: u64 = BLOCK - FLIGHT_PAYLOAD as u64;
 pub const CHAIN_PAYLOAD_AT: u64 = BLOCK - BLOCK_PAYLOAD as u64;
 pub const RUN_PAYLOAD_AT: u64 = RUN_HEADER as u64;
 
@@ -444,7 +444,7 @@ const _: () = {
     assert!(size_of::<ProcessSlot>() == 128);
     assert!(size_of::<NamespaceRecord>() == 32);
     assert!(size_of::<Namespace>() == 2048);
-    assert!(size_of::<Entry>() == BLOCK as usize && size_of::<Lease>() == BLOCK as usize);
+    assert!(size_of::<Entry>() == BLOCK as usize && size_of::<Flight>() == BLOCK as usize);
     assert!(size_of::<Node>() == BLOCK as usize && size_of::<EntryWords>() == BLOCK as usize);
     assert!(size_of::<TagLeaf>() == BLOCK as usize && size_of::<Remains>() == BLOCK as usize);
     assert!(size_of::<Run>() == BLOCK as usize && size_of::<Long>() == BLOCK as usize);
@@ -456,12 +456,12 @@ const _: () = {
     assert!(NEAR_AT.is_multiple_of(PAGE) && AREAS_AT.is_multiple_of(64) && RINGS_AT.is_multiple_of(64));
     assert!(std::mem::offset_of!(Entry, payload) == ENTRY_PAYLOAD_AT as usize);
     assert!(std::mem::offset_of!(EntryWords, payload) == ENTRY_PAYLOAD_AT as usize);
-    assert!(std::mem::offset_of!(Lease, payload) == LEASE_PAYLOAD_AT as usize);
-    assert!(std::mem::offset_of!(Entry, key) == std::mem::offset_of!(Lease, key));
-    assert!(std::mem::offset_of!(Entry, chain) == std::mem::offset_of!(Lease, chain));
-    assert!(std::mem::offset_of!(Entry, hash) == std::mem::offset_of!(Lease, hash));
-    assert!(std::mem::offset_of!(Entry, last) == std::mem::offset_of!(Lease, last));
-    assert!(std::mem::offset_of!(Entry, next) == 0 && std::mem::offset_of!(Lease, next) == 0);
+    assert!(std::mem::offset_of!(Flight, payload) == FLIGHT_PAYLOAD_AT as usize);
+    assert!(std::mem::offset_of!(Entry, key) == std::mem::offset_of!(Flight, key));
+    assert!(std::mem::offset_of!(Entry, chain) == std::mem::offset_of!(Flight, chain));
+    assert!(std::mem::offset_of!(Entry, hash) == std::mem::offset_of!(Flight, hash));
+    assert!(std::mem::offset_of!(Entry, last) == std::mem::offset_of!(Flight, last));
+    assert!(std::mem::offset_of!(Entry, next) == 0 && std::mem::offset_of!(Flight, next) == 0);
     assert!(
         RECORDS_AT.is_multiple_of(PAGE)
             && NAMESPACES_AT.is_multiple_of(PAGE)
@@ -489,7 +489,7 @@ unsafe impl Shared for Entry {}
 // SAFETY: words.
 unsafe impl Shared for EntryWords {}
 // SAFETY: words and payload.
-unsafe impl Shared for Lease {}
+unsafe impl Shared for Flight {}
 // SAFETY: words.
 unsafe impl Shared for Node {}
 // SAFETY: words.

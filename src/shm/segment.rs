@@ -67,7 +67,7 @@ impl Segment {
         header.maker_pid.put(maker.pid);
         header.maker_started.put(maker.started);
         header.committed_bytes.put(FIXED_COMMIT);
-        header.lease_tokens.put(1);
+        header.flight_tokens.put(1);
         header
             .versions
             .put((identity >> 17) as u64 ^ 0xc2b2_ae3d_27d4_eb4f);

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::error::Code;
 use crate::shm::failpoint;
-use crate::shm::layout::{Entry, Lease as LeaseBlock};
+use crate::shm::layout::{Entry, Flight as FlightBlock};
 use crate::shm::lock::{self, Locked};
 use crate::sys::memory::refusal::while_refused;
 use crate::sys::process::in_forked_child;
@@ -173,7 +173,7 @@ fn a_wild_length_of_an_outcome_ends_in_an_answer() {
     };
     cache.fail(&leader, b"why", NOW).unwrap();
     let ns = store.segment().namespace(cache.place().slot).unwrap();
-    let block: &LeaseBlock = store.segment().block(ns.lease_head.get()).unwrap();
+    let block: &FlightBlock = store.segment().block(ns.flight_head.get()).unwrap();
     block.outcome.put(u64::MAX);
     let (tell, told) = channel();
     let done = move |outcome| tell.send(outcome).unwrap();

@@ -1,6 +1,6 @@
 //! The shared cache: namespaces of entries in a segment that every process of a server maps.
 //!
-//! What it guards: the surface of lru-cache 11 (limits, TTLs, recency, sizes), counters, claims and leases, with one
+//! What it guards: the surface of lru-cache 11 (limits, TTLs, recency, sizes), counters, claims and flights, with one
 //! copy of the data for all processes. Every operation takes the lock of its namespace, does its work on the mapped
 //! memory, and lets go; none calls back into its caller meanwhile. The clock is passed in.
 //!
@@ -46,7 +46,7 @@ pub use facade::copy_reader::NearReader;
 pub use facade::figures::NamespaceFigures;
 pub use facade::inspection::FlightSeen;
 pub use facade::store::{MIN_CAPACITY, SegmentOptions, Store};
-pub use flights::flight::{Claim, Lease, Outcome, Revoked};
+pub use flights::flight::{Claim, Flight, Outcome, Revoked};
 pub use ground::extras::{Extras, MAX_TAG_LENGTH, MAX_TAGS};
 pub use ground::options::{ClaimOptions, GetOptions, HasOptions, LeftOut, Options, PeekOptions, SetOptions};
 pub use ground::values::{

@@ -217,12 +217,12 @@ fn who_follows_without_a_thread_is_told_to_claim_again() {
         panic!("nobody led before")
     };
     let follow = || {
-        let Ok(Claim::Follower(lease)) = claim() else {
+        let Ok(Claim::Follower(flight)) = claim() else {
             panic!("somebody leads already")
         };
         let (tell, told) = channel();
         let done = move |outcome| tell.send(outcome).unwrap();
-        cache.follow(&lease, Box::new(done)).unwrap();
+        cache.follow(&flight, Box::new(done)).unwrap();
         told
     };
     assert!(matches!(follow().recv(), Ok(Outcome::Lost)));
@@ -258,7 +258,7 @@ fn what_a_dead_process_led_is_freed_when_the_lock_is_to_be_had() {
         .segment()
         .namespace(cache.place().slot)
         .unwrap()
-        .lease_count
+        .flight_count
         .get()
         > 0
     {

@@ -1,7 +1,7 @@
 //! Flights, and what voids them, once more as plainly as can be: the part of the model that `claim`, `finish`, `fail` and
 //! `release` are judged by. All flights are led by this process, and their times are those of the test's clock.
 
-use flotilla::store::{Claim, ClaimOptions, Lease, LoadEntry, SetOptions};
+use flotilla::store::{Claim, ClaimOptions, Flight, LoadEntry, SetOptions};
 
 use super::{
     Bytes, GetOptions, Model, Pair, Refusal, borrow, lend, read_key, read_set_options, read_value, refusal,
@@ -13,8 +13,8 @@ pub(super) type Name = (u8, Vec<u8>);
 const MOST_RUNNING: usize = 8;
 
 /// A flight whose leader has yet to say how it ends. The latest of a key comes first.
-struct Flight {
-    lease: Lease,
+struct Running {
+    flight: Flight,
     key: Name,
     /// Grows with every claim that leads; a flight that was taken over has its new leader's.
     order: u64,
@@ -26,10 +26,10 @@ struct Flight {
 /// All flights of the namespace.
 #[derive(Default)]
 pub(super) struct Flights {
-    flights: Vec<Flight>,
+    flights: Vec<Running>,
     last: u64,
     /// Leaders in whose place others lead, or whose flights nobody waited for.
-    replaced: Vec<Lease>,
+    replaced: Vec<Flight>,
     /// While a flight is being finished: it voids those before it alone.
     below: Option<u64>,
 }
@@ -69,7 +69,7 @@ impl Flights {
                 flight.key == *key && (!flight.runs || !std::mem::take(&mut latest)) && now > flight.deadline
             });
             let Some(passed) = passed else { return };
-            self.replaced.push(self.flights.remove(passed).lease);
+            self.replaced.push(self.flights.remove(passed).flight);
         }
     }
 
@@ -144,7 +144,7 @@ impl Pair {
         }
         let expected = self.expect_flight(&key, &o);
         match (claimed, expected) {
-            (Claim::Leader(lease), Expected::Leader) => self.lead(lease, key, &o),
+            (Claim::Leader(flight), Expected::Leader) => self.lead(flight, key, &o),
             (Claim::Busy, Expected::Busy) | (Claim::Follower(_), Expected::Follower) => {}
             (other, expected) => panic!("{other:?} instead of {expected:?}"),
         }
@@ -160,7 +160,7 @@ impl Pair {
         };
         if self.now > flights.flights[at].deadline {
             // The new leader's takes this one's place.
-            let late = flights.flights[at].lease.clone();
+            let late = flights.flights[at].flight.clone();
             flights.replaced.push(late);
             return Expected::Leader;
         }
@@ -174,11 +174,11 @@ impl Pair {
         }
     }
 
-    fn lead(&mut self, lease: Lease, key: Name, o: &ClaimOptions) {
+    fn lead(&mut self, flight: Flight, key: Name, o: &ClaimOptions) {
         let flights = &mut self.model.flights;
         flights.last += 1;
-        let flight = Flight {
-            lease,
+        let flight = Running {
+            flight,
             order: flights.last,
             runs: true,
             deadline: self.now + o.lease_ms,
@@ -205,7 +205,7 @@ impl Pair {
         let flight = &flights.flights[at];
         let (key, runs, late) = (flight.key.clone(), flight.runs, now > flight.deadline);
         let foreseen = flight.tagged || o.extras.is_none_or(|extras| extras.tags.is_empty());
-        let got = cache.finish(&flight.lease, lend(&value), now, &o);
+        let got = cache.finish(&flight.flight, lend(&value), now, &o);
         flights.below = Some(flight.order);
         let there = self
             .model
@@ -247,13 +247,13 @@ impl Pair {
         let Some(at) = which.checked_rem(flights.len()) else {
             return Some(());
         };
-        let lease = flights.remove(at).lease;
+        let flight = flights.remove(at).flight;
         if fails {
-            self.cache.fail(&lease, b"no luck", self.now).unwrap();
+            self.cache.fail(&flight, b"no luck", self.now).unwrap();
         } else {
-            self.cache.release(&lease).unwrap();
+            self.cache.release(&flight).unwrap();
         }
-        self.model.flights.replaced.push(lease);
+        self.model.flights.replaced.push(flight);
         Some(())
     }
 

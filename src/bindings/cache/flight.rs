@@ -5,7 +5,7 @@
 //! it is told is dropped. While a flight is followed the bell keeps the process alive; otherwise it does not. A leader
 //! that asks for it is told by the same bell when its flight is void.
 //!
-//! If the thread ends, its leases are released as its table is dropped; if the process dies, the store frees them.
+//! If the thread ends, its flights are released as its table is dropped; if the process dies, the store frees them.
 
 use super::super::constants::Numbers;
 use super::super::js::{Arguments, Failure, Js, Outcome, Value, called_back, internal};
@@ -16,7 +16,7 @@ use super::operations::{read_tags, read_texts, write_options};
 use super::reply::{current, note, outcome_taker, reply};
 use super::{keys, values};
 use crate::error::{Code, Error};
-use crate::store::{self, Cache, Claim, ClaimOptions, Extras, Far, Lease, Memo, SetOptions};
+use crate::store::{self, Cache, Claim, ClaimOptions, Extras, Far, Flight, Memo, SetOptions};
 use napi::sys;
 use parking_lot::{Mutex, MutexGuard};
 use std::cell::{Cell, RefCell};
@@ -66,22 +66,23 @@ pub(in super::super) const ENDS: Numbers = &[
     ("LATE", LATE as i32),
 ];
 
+/// What a thread has to do with a flight.
 #[derive(Debug)]
-struct Flight {
+struct Part {
     cache: Cache,
-    lease: Lease,
+    flight: Flight,
     leading: bool,
     watched: bool,
 }
 
-impl Drop for Flight {
+impl Drop for Part {
     fn drop(&mut self) {
         if self.watched {
-            self.cache.unwatch(&self.lease);
+            self.cache.unwatch(&self.flight);
         }
         if self.leading {
-            // An error would mean that the namespace is gone, and the lease with it.
-            let _ = self.cache.release(&self.lease);
+            // An error would mean that the namespace is gone, and the flight with it.
+            let _ = self.cache.release(&self.flight);
         }
     }
 }
@@ -89,7 +90,7 @@ impl Drop for Flight {
 /// The flights that a thread takes part in, each by a number.
 #[derive(Debug)]
 struct Flights {
-    open: RefCell<BTreeMap<u32, Flight>>,
+    open: RefCell<BTreeMap<u32, Part>>,
     last: Cell<u32>,
     bell: RefCell<Option<Arc<Bell>>>,
     followed: Cell<u32>,
@@ -111,18 +112,18 @@ fn with_flights<T>(operation: impl FnOnce(&Flights) -> T) -> T {
 }
 
 impl Flights {
-    fn add(&self, flight: Flight) -> u32 {
+    fn add(&self, part: Part) -> u32 {
         let mut open = self.open.borrow_mut();
         let mut number = self.last.get().wrapping_add(1);
         while open.contains_key(&number) {
             number = number.wrapping_add(1);
         }
         self.last.set(number);
-        open.insert(number, flight);
+        open.insert(number, part);
         number
     }
 
-    fn take(&self, number: u32) -> Option<Flight> {
+    fn take(&self, number: u32) -> Option<Part> {
         self.open.borrow_mut().remove(&number)
     }
 }
@@ -164,7 +165,7 @@ fn try_claim<'call>(
             Ok((cache.clone(), claim))
         })?;
         note(memo)?;
-        let (lease, leading) = match claim {
+        let (flight, leading) = match claim {
             Claim::Hit(tag) => return values::answer_seen(js, (id, key), tag, &far, found),
             Claim::Nothing => {
                 reply(NOTHING)?;
@@ -174,13 +175,13 @@ fn try_claim<'call>(
                 reply(BUSY)?;
                 return js.undefined().map(Some);
             }
-            Claim::Leader(lease) => (lease, true),
-            Claim::Follower(lease) => (lease, false),
+            Claim::Leader(flight) => (flight, true),
+            Claim::Follower(flight) => (flight, false),
         };
         let number = with_flights(|flights| {
-            flights.add(Flight {
+            flights.add(Part {
                 cache,
-                lease,
+                flight,
                 leading,
                 watched: false,
             })
@@ -196,18 +197,18 @@ fn ended() -> Failure {
 }
 
 /// Takes a flight whose end the caller tells.
-fn led<'call>(js: Js<'call>, number: Value<'call>) -> Outcome<Flight> {
+fn led<'call>(js: Js<'call>, number: Value<'call>) -> Outcome<Part> {
     let number = js.index(number)?;
-    let mut flight = with_flights(|flights| flights.take(number)).ok_or_else(ended)?;
-    flight.leading = false;
-    Ok(flight)
+    let mut part = with_flights(|flights| flights.take(number)).ok_or_else(ended)?;
+    part.leading = false;
+    Ok(part)
 }
 
 /// Tells the end of a flight, which goes on only where a lock is in the way of telling it.
 fn end<'call>(
     js: Js<'call>,
     number: Value<'call>,
-    tell: impl FnOnce(&Flight) -> Result<(), Error>,
+    tell: impl FnOnce(&Part) -> Result<(), Error>,
 ) -> Outcome<()> {
     let index = js.index(number)?;
     let told = with_flights(|flights| {
@@ -257,10 +258,9 @@ pub(super) fn finish<'call>(js: Js<'call>, arguments: &Arguments<'call, 9>) -> O
         let read = values::read(js, arguments.at(1), arguments.given(2), units, value)?;
         let stored = with_flights(|flights| {
             let open = flights.open.borrow();
-            let flight = open.get(&number).ok_or_else(ended)?;
-            flight
-                .cache
-                .finish(&flight.lease, read.value(value), now(), &options)
+            let part = open.get(&number).ok_or_else(ended)?;
+            part.cache
+                .finish(&part.flight, read.value(value), now(), &options)
                 .map_err(Failure::from)
         })?;
         drop(led(js, arguments.at(0))?);
@@ -274,8 +274,8 @@ pub(super) fn bear<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Out
     let tags = read_texts(js, arguments.at(1))?;
     with_flights(|flights| {
         let open = flights.open.borrow();
-        let flight = open.get(&number).ok_or_else(ended)?;
-        flight.cache.bear(&flight.lease, &tags).map_err(Failure::from)
+        let part = open.get(&number).ok_or_else(ended)?;
+        part.cache.bear(&part.flight, &tags).map_err(Failure::from)
     })?;
     js.undefined()
 }
@@ -283,15 +283,15 @@ pub(super) fn bear<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Out
 /// `cacheFail(flight, error)`: the followers get the error's text.
 pub(super) fn fail<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> Outcome<Value<'call>> {
     let error = js.text(arguments.at(1))?;
-    end(js, arguments.at(0), |flight| {
-        flight.cache.fail(&flight.lease, error.as_bytes(), now())
+    end(js, arguments.at(0), |part| {
+        part.cache.fail(&part.flight, error.as_bytes(), now())
     })?;
     js.undefined()
 }
 
-/// `cacheRelease(flight)`: gives the lease up; one of the followers may lead.
+/// `cacheRelease(flight)`: gives the flight up; one of the followers may lead.
 pub(super) fn release<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
-    end(js, arguments.at(0), |flight| flight.cache.release(&flight.lease))?;
+    end(js, arguments.at(0), |part| part.cache.release(&part.flight))?;
     js.undefined()
 }
 
@@ -299,7 +299,7 @@ pub(super) fn release<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> 
 pub(super) fn follow<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
     let number = js.index(arguments.at(0))?;
     let bell = bell(js)?;
-    let flight = with_flights(|flights| flights.take(number))
+    let part = with_flights(|flights| flights.take(number))
         .ok_or_else(|| internal("A flight was followed after its end"))?;
     bell.hold(js)?;
     let ring = {
@@ -313,7 +313,7 @@ pub(super) fn follow<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> O
             }));
         })
     };
-    if let Err(error) = flight.cache.follow(&flight.lease, ring) {
+    if let Err(error) = part.cache.follow(&part.flight, ring) {
         let_go(js, &bell)?;
         return Err(error.into());
     }
@@ -326,10 +326,10 @@ pub(super) fn watch<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Ou
     let number = js.index(arguments.at(0))?;
     let (bell, connection) = (bell(js)?, current());
     with_flights(|flights| {
-        if let Some(flight) = flights.open.borrow_mut().get_mut(&number)
-            && !flight.watched
+        if let Some(part) = flights.open.borrow_mut().get_mut(&number)
+            && !part.watched
         {
-            flight.watched = true;
+            part.watched = true;
             let ring = move |how| {
                 let told = Told::Revoked(how);
                 bell.ring(Box::new(Message {
@@ -338,7 +338,7 @@ pub(super) fn watch<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Ou
                     told,
                 }));
             };
-            flight.cache.watch(&flight.lease, Box::new(ring));
+            part.cache.watch(&part.flight, Box::new(ring));
         }
     });
     js.undefined()

@@ -5,15 +5,15 @@
 //! once, and only then is a JavaScript value made: no lock of the store is held while Node-API is called.
 //!
 //! What a thread held when it ends, also by `terminate()`, goes with it: its table is dropped, and with it the
-//! leases it was leading, whose followers are woken. What a process held when it dies is the store's to repair.
+//! flights it was leading, whose followers are woken. What a process held when it dies is the store's to repair.
 
 mod buffers;
 mod caches;
 mod clock;
+mod copies;
 pub(super) mod flight;
 mod inspection;
 mod keys;
-mod near;
 mod one_step;
 mod operations;
 pub(super) mod reply;
@@ -86,9 +86,9 @@ fn add_functions<'call>(js: Js<'call>, exports: Value<'call>, connection: usize)
         c"cacheClose" 1 segment::close;
         c"cacheDeclared" 1 segment::declared;
 
-        c"cacheNearMemory" 0 near::memory;
-        c"cacheClaimRing" 1 near::claim;
-        c"cacheGiveBack" 2 near::give_back;
+        c"cacheCopyMemory" 0 copies::memory;
+        c"cacheClaimRing" 1 copies::claim;
+        c"cacheGiveBack" 2 copies::give_back;
 
         c"cacheGet" 5 operations::get;
         c"cachePeek" 3 operations::peek;

@@ -100,7 +100,7 @@ impl Held<'_> {
     /// Carries the touches of all rings into the recency list. Gives what is the most recent entry after that.
     #[inline(always)]
     pub(in crate::store) fn catch_up(&mut self) -> Step<u32> {
-        if self.ns.near.get() != 0
+        if self.ns.copy_area.get() != 0
             && let Some(area) = self.area()
             && area.has_touches()
         {
@@ -220,7 +220,7 @@ impl Held<'_> {
         let ours = self.segment.owner(base).map(|word| u32::from(word.get())) == Some(self.slot);
         let entry = self.segment.block::<Entry>(base).filter(|_| ours && base != NIL);
         let known = match entry {
-            Some(entry) => !entry.is_lease() && self.is_in_bucket(base, entry.hash.get())?,
+            Some(entry) => !entry.is_flight() && self.is_in_bucket(base, entry.hash.get())?,
             None => false,
         };
         Ok(if known { base } else { head })
@@ -253,7 +253,7 @@ impl Held<'_> {
         let Some(entry) = self.segment.block::<Entry>(touch.entry).filter(|_| ours) else {
             return Ok(false);
         };
-        if entry.hash.get() != touch.hash || entry.is_lease() {
+        if entry.hash.get() != touch.hash || entry.is_flight() {
             return Ok(false);
         }
         let mark = self.segment.mark(mark_at(touch.hash, self.slot));
@@ -267,7 +267,7 @@ impl Held<'_> {
         let Some(mut link) = self.bucket(hash)? else {
             return Ok(false);
         };
-        for _ in 0..=self.ns.count.get().saturating_add(self.ns.lease_count.get()) {
+        for _ in 0..=self.ns.count.get().saturating_add(self.ns.flight_count.get()) {
             match link.get() {
                 NIL => return Ok(false),
                 here if here == id => return Ok(true),
@@ -280,7 +280,7 @@ impl Held<'_> {
     /// Tells readers of copies that something else is the most recent entry now.
     #[inline(always)]
     pub(in crate::store) fn show_front(&self, before: u32) {
-        if self.ns.near.get() != 0 && self.ns.head.get() != before {
+        if self.ns.copy_area.get() != 0 && self.ns.head.get() != before {
             self.publish_front();
         }
     }

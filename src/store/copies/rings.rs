@@ -40,16 +40,16 @@ impl Ground {
     /// Pays for the marks and begins to count them. False where there is no memory for them.
     pub(in crate::store) fn lay_out_near(&self) -> Result<bool> {
         let header = self.segment().header();
-        if header.near.observe() != 0 {
+        if header.copied.observe() != 0 {
             return Ok(true);
         }
         let _listing = self.listing()?;
-        if header.near.observe() == 0 {
+        if header.copied.observe() == 0 {
             if self.segment().commit(NEAR_AT, NEAR_LEN).is_err() {
                 return Ok(false);
             }
             header.committed_bytes.add(NEAR_LEN);
-            header.near.publish(1);
+            header.copied.publish(1);
         }
         Ok(true)
     }
@@ -120,7 +120,7 @@ impl Ground {
     /// Frees the rings of processes that are gone, and the areas that nobody uses. Waits for nobody: false where a lock
     /// was not to be had.
     pub(in crate::store) fn take_back_rings(&self) -> Result<bool> {
-        if self.segment().header().near.observe() == 0 {
+        if self.segment().header().copied.observe() == 0 {
             return Ok(true);
         }
         let _listing = match self.listing_within(Duration::ZERO) {
@@ -153,8 +153,8 @@ impl Ground {
             return Ok(());
         };
         let held = self.hold(slot, Duration::ZERO)?;
-        if held.ns.near.get() == index + 1 {
-            held.ns.near.put(0);
+        if held.ns.copy_area.get() == index + 1 {
+            held.ns.copy_area.put(0);
         }
         area.slot.put(0);
         Ok(())
@@ -180,7 +180,7 @@ impl Held<'_> {
             };
             let ring = self.segment.ring(number);
             let knows = ring.is_some_and(|ring| {
-                ring.area.get() == self.ns.near.get() && ring.reader.get() == reader as u32
+                ring.area.get() == self.ns.copy_area.get() && ring.reader.get() == reader as u32
             });
             if !knows || reader == 0 || reader >= area.used() {
                 return Err(format!("reader {reader} has ring {number}, which is not its own"));
@@ -192,7 +192,7 @@ impl Held<'_> {
     /// The namespace's area, or a free one made its own. The directory's lock is held.
     fn area_or_new(&self) -> Option<(u32, &'static Area)> {
         if let Some(area) = self.area() {
-            return Some((self.ns.near.get() - 1, area));
+            return Some((self.ns.copy_area.get() - 1, area));
         }
         let mut areas = (0..AREAS).filter_map(|index| Some((index, self.segment.area(index)?)));
         let (index, area) = areas.find(|(_, area)| area.slot.get() == 0)?;
@@ -207,7 +207,7 @@ impl Held<'_> {
         area.carrying.put(0);
         area.readers[0].show(self.ns.head.get(), 1.0);
         area.slot.put(self.slot + 1);
-        self.ns.near.put(index + 1);
+        self.ns.copy_area.put(index + 1);
         Some((index, area))
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::flights::watcher::Outlook;
-use crate::store::{Claim, ClaimOptions, Lease, PeekOptions};
+use crate::store::{Claim, ClaimOptions, Flight, PeekOptions};
 
 fn claim(cache: &Cache, name: &str, force: bool) -> Claim {
     let options = ClaimOptions {
@@ -12,9 +12,9 @@ fn claim(cache: &Cache, name: &str, force: bool) -> Claim {
     cache.claim(key(name), NOW, &options, &mut Vec::new()).unwrap()
 }
 
-pub(super) fn lead(cache: &Cache, name: &str, force: bool) -> Lease {
+pub(super) fn lead(cache: &Cache, name: &str, force: bool) -> Flight {
     match claim(cache, name, force) {
-        Claim::Leader(lease) => lease,
+        Claim::Leader(flight) => flight,
         other => panic!("{other:?} instead of the lead"),
     }
 }
@@ -48,25 +48,25 @@ fn finishing_failing_and_releasing_with_and_without_followers() {
         };
         // A forced claim by the operation itself gives it the token that its finish needs.
         die_everywhere(&bounded(100), Between::Nothing, led, |cache| {
-            let lease = lead(cache, "computed", true);
+            let flight = lead(cache, "computed", true);
             cache
-                .finish(&lease, value(&[7; 500]), NOW, &SetOptions::default())
+                .finish(&flight, value(&[7; 500]), NOW, &SetOptions::default())
                 .unwrap();
         });
         die_everywhere(&bounded(100), Between::Nothing, led, |cache| {
-            let lease = lead(cache, "computed", true);
-            cache.fail(&lease, b"no luck", NOW).unwrap();
+            let flight = lead(cache, "computed", true);
+            cache.fail(&flight, b"no luck", NOW).unwrap();
         });
         die_everywhere(&bounded(100), Between::Nothing, led, |cache| {
-            let lease = lead(cache, "computed", true);
-            cache.release(&lease).unwrap();
+            let flight = lead(cache, "computed", true);
+            cache.release(&flight).unwrap();
         });
     }
 }
 
 /// Whether what its leader brings would still be stored.
-pub(super) fn is_current(cache: &Cache, lease: &Lease) -> bool {
-    cache.look_at_own(lease, NOW).unwrap().is_ok()
+pub(super) fn is_current(cache: &Cache, flight: &Flight) -> bool {
+    cache.look_at_own(flight, NOW).unwrap().is_ok()
 }
 
 /// A change and the end of the flights on its key are there together, or neither of them.
@@ -131,11 +131,11 @@ fn voiding_with_every_change() {
 fn finishing_a_void_flight_and_one_that_voids_another() {
     let void = |_: &Arc<Store>, cache: &Cache| fill(cache, 12);
     die_everywhere(&bounded(100), Between::Anything, void, |cache| {
-        let lease = lead(cache, "computed", false);
+        let flight = lead(cache, "computed", false);
         claim(cache, "computed", false);
         cache.delete(key("computed"), NOW).unwrap();
         cache
-            .finish(&lease, value(&[7; 500]), NOW, &SetOptions::default())
+            .finish(&flight, value(&[7; 500]), NOW, &SetOptions::default())
             .unwrap();
     });
     let passed = |_: &Arc<Store>, cache: &Cache| {
@@ -143,9 +143,9 @@ fn finishing_a_void_flight_and_one_that_voids_another() {
         lead(cache, "computed", false);
     };
     die_everywhere(&bounded(100), Between::Nothing, passed, |cache| {
-        let lease = lead(cache, "computed", true);
+        let flight = lead(cache, "computed", true);
         cache
-            .finish(&lease, value(&[7; 500]), NOW, &SetOptions::default())
+            .finish(&flight, value(&[7; 500]), NOW, &SetOptions::default())
             .unwrap();
     });
 }

@@ -25,7 +25,7 @@ fn clearing_many_voids_their_flights_with_them() {
     for n in 1.. {
         let cache = store.open("victim", &bounded(1000)).unwrap();
         many(&store, &cache);
-        let leases: Vec<_> = (0..100)
+        let flights: Vec<_> = (0..100)
             .map(|key| lead(&cache, &format!("flight {key}"), true))
             .collect();
         let status = in_forked_child(|| {
@@ -40,9 +40,9 @@ fn clearing_many_voids_their_flights_with_them() {
             left == 0 || left == MANY + 1,
             "{left} entries are left after store {n}"
         );
-        for lease in &leases {
-            assert_eq!(is_current(&cache, lease), left > 0, "store {n}");
-            cache.release(lease).unwrap();
+        for flight in &flights {
+            assert_eq!(is_current(&cache, flight), left > 0, "store {n}");
+            cache.release(flight).unwrap();
         }
         cache.destroy().unwrap();
         while store.reap().unwrap() {}

@@ -31,7 +31,7 @@ impl Held<'_> {
             self.remove_rarely(&found)?;
         }
         self.expect_no_expiry();
-        if self.ns.lease_count.get() == 0 {
+        if self.ns.flight_count.get() == 0 {
             self.fell()?;
             self.fell_tags()?;
         }
@@ -52,7 +52,7 @@ impl Held<'_> {
         self.reserve_blocks(2)?;
         let id = ns.stash_head.get();
         let remains: &Remains = self.segment.block(id).ok_or(Stop::Damaged)?;
-        let has_flights = ns.lease_count.get() > 0;
+        let has_flights = ns.flight_count.get() > 0;
         remains.head.put(ns.head.get());
         remains.count.put(ns.count.get());
         remains.table_root.put(ns.table_root.get());
@@ -81,7 +81,7 @@ impl Held<'_> {
         } else {
             change.set32(&ns.tags_root, NIL);
         }
-        change.commit_rarely(self.segment.header().near.get() != 0)?;
+        change.commit_rarely(self.segment.header().copied.get() != 0)?;
         self.expect_no_expiry();
         if has_flights {
             self.fill_new_table()
@@ -94,7 +94,7 @@ impl Held<'_> {
     #[inline(never)]
     pub(in crate::store) fn shrink(&mut self) -> Step<()> {
         let ns = self.ns;
-        let left = ns.count.get().saturating_add(ns.lease_count.get());
+        let left = ns.count.get().saturating_add(ns.flight_count.get());
         if left > FEW || ns.buckets.get() < 8 * FEW {
             return Ok(());
         }
@@ -160,7 +160,7 @@ impl Held<'_> {
     fn fill_table(&self) -> Step<()> {
         let ns = self.ns;
         self.empty_table()?;
-        for (last, count) in [(&ns.tail, &ns.count), (&ns.lease_tail, &ns.lease_count)] {
+        for (last, count) in [(&ns.tail, &ns.count), (&ns.flight_tail, &ns.flight_count)] {
             let mut id = last.get();
             for _ in 0..count.get() {
                 let entry = self.entry(id)?;

@@ -28,9 +28,9 @@ impl Held<'_> {
         for word in [
             &ns.stash_head,
             &ns.stash_count,
-            &ns.lease_head,
-            &ns.lease_tail,
-            &ns.lease_count,
+            &ns.flight_head,
+            &ns.flight_tail,
+            &ns.flight_count,
         ] {
             word.put(NIL);
         }

@@ -77,14 +77,14 @@ impl Held<'_> {
     fn search_bucket(&mut self, now: f64, search: &mut Search) -> Step<()> {
         let ns = self.ns;
         let mut link = self.bucket_at(ns.table_root.get(), search.bucket)?;
-        let most = ns.count.get().saturating_add(ns.lease_count.get());
+        let most = ns.count.get().saturating_add(ns.flight_count.get());
         for _ in 0..=most {
             let id = link.get();
             if id == NIL {
                 return Ok(());
             }
             let entry = self.entry(id)?;
-            if entry.is_lease() {
+            if entry.is_flight() {
                 link = &entry.chain;
                 continue;
             }

@@ -259,7 +259,7 @@ impl Glimpse<'_> {
     fn has_touches(&self) -> bool {
         let area = self
             .ns
-            .near
+            .copy_area
             .get()
             .checked_sub(1)
             .and_then(|at| self.segment.area(at));

@@ -29,7 +29,7 @@ impl Held<'_> {
     #[inline(always)]
     fn was_there(&self, found: Option<&Found>) -> Step<Option<bool>> {
         match found {
-            None if self.ns.lease_count.get() == 0 => Ok(None),
+            None if self.ns.flight_count.get() == 0 => Ok(None),
             None => Ok(Some(false)),
             Some(found) => Ok(Some(!self.is_felled(found)?)),
         }

@@ -226,10 +226,10 @@ impl Held<'_> {
         let Some(mut link) = self.bucket(entry.hash.get())? else {
             return Ok(false);
         };
-        for _ in 0..=self.ns.count.get().saturating_add(self.ns.lease_count.get()) {
+        for _ in 0..=self.ns.count.get().saturating_add(self.ns.flight_count.get()) {
             let here = link.get();
             if here == id || here == NIL {
-                return Ok(here == id && !entry.is_lease());
+                return Ok(here == id && !entry.is_flight());
             }
             link = &self.entry(here)?.chain;
         }
@@ -252,12 +252,12 @@ impl Held<'_> {
     }
 
     fn walk_bucket(&mut self, walk: &mut Walk, mut id: u32) -> Step<()> {
-        for _ in 0..=self.ns.count.get().saturating_add(self.ns.lease_count.get()) {
+        for _ in 0..=self.ns.count.get().saturating_add(self.ns.flight_count.get()) {
             if id == NIL {
                 return Ok(());
             }
             let entry = self.entry(id)?;
-            if !entry.is_lease() {
+            if !entry.is_flight() {
                 walk.add(self, id, entry)?;
             }
             id = entry.chain.get();

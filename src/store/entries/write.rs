@@ -274,7 +274,7 @@ impl Held<'_> {
     }
 
     pub(in crate::store) fn check_fits(&self, kind: First, len: usize) -> Step<()> {
-        // What cannot be evicted (tables, names, leases) is less than this, and parts the rest into no more runs.
+        // What cannot be evicted (tables, names, flights) is less than this, and parts the rest into no more runs.
         let capacity = self.segment.geometry().block_capacity;
         let kept = capacity / 16;
         let blocks = kind.blocks_in(len, kept);

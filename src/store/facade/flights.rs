@@ -8,7 +8,7 @@ use crate::error::{Code, Result};
 use crate::store::entries::far::Far;
 use crate::store::facade::cache::Cache;
 use crate::store::facade::store::Store;
-use crate::store::flights::flight::{Claim, Lease, Named, Outcome, Revoked, Sight, Taken};
+use crate::store::flights::flight::{Claim, Flight, Named, Outcome, Revoked, Sight, Taken};
 use crate::store::flights::watcher::{Outlook, Watched, Watcher};
 use crate::store::ground::base::Ground;
 use crate::store::ground::extras::check_tag;
@@ -70,11 +70,11 @@ impl Cache {
             }
             held.claim(store, &sought, now, options, me)
         })?;
-        let lease = |Named { token, flight }| Lease {
+        let flight = |Named { token, number }| Flight {
             key: key.bytes.into(),
             tag: key.tag,
             token,
-            flight,
+            number,
         };
         Ok(match taken {
             Taken::Hit(tag) => Claim::Hit(tag),
@@ -82,11 +82,11 @@ impl Cache {
             Taken::Busy => Claim::Busy,
             Taken::Leader(named) => {
                 self.count_flight(true);
-                Claim::Leader(lease(named))
+                Claim::Leader(flight(named))
             }
             Taken::Follower(named) => {
                 self.count_flight(false);
-                Claim::Follower(lease(named))
+                Claim::Follower(flight(named))
             }
         })
     }
@@ -105,16 +105,16 @@ impl Cache {
     }
 
     /// Stores the value, unless the flight is void or was taken over, and tells the followers. True if it was stored.
-    /// After the lease ran out the value is stored only where there is none. An error leaves the lease as it was.
-    pub fn finish(&self, lease: &Lease, value: Value, now: f64, options: &SetOptions) -> Result<bool> {
-        let sought = self.sought(lease.key())?;
+    /// After the lease ran out the value is stored only where there is none. An error leaves the flight as it was.
+    pub fn finish(&self, flight: &Flight, value: Value, now: f64, options: &SetOptions) -> Result<bool> {
+        let sought = self.sought(flight.key())?;
         let now = given_or_now(now);
         let (stored, waiters) = self.with(|held| {
-            let Some(found) = held.own_lease(&sought, lease.token)? else {
+            let Some(found) = held.own_flight(&sought, flight.token)? else {
                 return Ok((false, 0));
             };
-            let own = held.lease_block(found.id)?;
-            held.voids_below = lease.token;
+            let own = held.flight_block(found.id)?;
+            held.voids_below = flight.token;
             let tags = options.extras.map_or(&[][..], |extras| extras.tags);
             // Of a tag that it was not begun with, nobody knows whether it was invalidated meanwhile.
             let unforeseen = held.bits_of(tags) & !own.tags.get() != 0;
@@ -127,43 +127,43 @@ impl Cache {
             };
             let nothing = options.extras.is_some_and(|extras| extras.negative);
             let told = if nothing { Value::NOTHING } else { value };
-            Ok((stored, held.settle(&sought, lease.token, DONE, told, now)?))
+            Ok((stored, held.settle(&sought, flight.token, DONE, told, now)?))
         })?;
         self.store().wake(waiters);
         Ok(stored)
     }
 
     /// Says which tags what the leader brings will bear, so that the invalidation of others does not void its flight.
-    pub fn bear(&self, lease: &Lease, tags: &[String]) -> Result<()> {
+    pub fn bear(&self, flight: &Flight, tags: &[String]) -> Result<()> {
         tags.iter().try_for_each(|tag| check_tag(tag))?;
-        let sought = self.sought(lease.key())?;
+        let sought = self.sought(flight.key())?;
         self.with(|held| {
-            if let Some(found) = held.own_lease(&sought, lease.token)? {
-                held.lease_block(found.id)?.tags.put(held.bits_of(tags));
+            if let Some(found) = held.own_flight(&sought, flight.token)? {
+                held.flight_block(found.id)?.tags.put(held.bits_of(tags));
             }
             Ok(())
         })
     }
 
     /// Tells the followers that there will be no value, and why.
-    pub fn fail(&self, lease: &Lease, error: &[u8], now: f64) -> Result<()> {
-        let sought = self.sought(lease.key())?;
+    pub fn fail(&self, flight: &Flight, error: &[u8], now: f64) -> Result<()> {
+        let sought = self.sought(flight.key())?;
         let now = given_or_now(now);
         let value = Value { tag: 0, bytes: error };
-        let waiters = self.with(|held| held.settle(&sought, lease.token, FAILED, value, now))?;
+        let waiters = self.with(|held| held.settle(&sought, flight.token, FAILED, value, now))?;
         self.store().wake(waiters);
         Ok(())
     }
 
-    /// Gives the lease up: whoever follows may lead.
-    pub fn release(&self, lease: &Lease) -> Result<()> {
-        let sought = self.sought(lease.key())?;
+    /// Gives the flight up: whoever follows may lead.
+    pub fn release(&self, flight: &Flight) -> Result<()> {
+        let sought = self.sought(flight.key())?;
         let waiters = self.with(|held| {
-            let Some(found) = held.own_lease(&sought, lease.token)? else {
+            let Some(found) = held.own_flight(&sought, flight.token)? else {
                 return Ok(0);
             };
-            let waiters = held.lease_block(found.id)?.waiters.get();
-            held.remove_lease(&found)?;
+            let waiters = held.flight_block(found.id)?.waiters.get();
+            held.remove_flight(&found)?;
             held.trim()?;
             Ok(waiters)
         })?;
@@ -171,22 +171,22 @@ impl Cache {
         Ok(())
     }
 
-    /// Has `done` called once, on the store's own thread, when the lease is over.
-    pub fn follow(&self, lease: &Lease, done: Box<dyn FnOnce(Outcome) + Send>) -> Result<()> {
+    /// Has `done` called once, on the store's own thread, when the flight is over.
+    pub fn follow(&self, flight: &Flight, done: Box<dyn FnOnce(Outcome) + Send>) -> Result<()> {
         let store = self.store();
-        store.watcher.add(store, self, lease, done);
+        store.watcher.add(store, self, flight, done);
         Ok(())
     }
 
     /// Has `done` called once, on the store's own thread, when what the leader brings will not be stored any more.
-    pub fn watch(&self, lease: &Lease, done: Box<dyn FnOnce(Revoked) + Send>) {
+    pub fn watch(&self, flight: &Flight, done: Box<dyn FnOnce(Revoked) + Send>) {
         let store = self.store();
-        store.watcher.watch(store, self, lease, done);
+        store.watcher.watch(store, self, flight, done);
     }
 
     /// The leader has said how its flight ends: nobody is told of anything.
-    pub fn unwatch(&self, lease: &Lease) {
-        self.store().watcher.unwatch(lease);
+    pub fn unwatch(&self, flight: &Flight) {
+        self.store().watcher.unwatch(flight);
     }
 }
 
@@ -195,9 +195,9 @@ impl Outlook for Cache {
         self.name()
     }
 
-    /// What has become of a lease that this process leads: how it was revoked, or until when it may run.
-    fn look_at_own(&self, lease: &Lease, now: f64) -> Result<std::result::Result<f64, Revoked>> {
-        let sought = self.sought(lease.key())?;
+    /// What has become of a flight that this process leads: how it was revoked, or until when it may run.
+    fn look_at_own(&self, flight: &Flight, now: f64) -> Result<std::result::Result<f64, Revoked>> {
+        let sought = self.sought(flight.key())?;
         let place = self.place();
         let store = self.store();
         let held = store.hold(place.slot, store.segment().patience())?;
@@ -205,15 +205,15 @@ impl Outlook for Cache {
         if held.ns.generation.get() != place.generation {
             return Ok(Err(Revoked::Void));
         }
-        let found = held.lease_where(&sought, |block| block.flight.get() == lease.flight);
+        let found = held.flight_where(&sought, |block| block.number.get() == flight.number);
         let Ok(Some(found)) = found else {
             return Ok(Err(Revoked::Void));
         };
-        let Ok(block) = held.lease_block(found.id) else {
+        let Ok(block) = held.flight_block(found.id) else {
             return Ok(Err(Revoked::Void));
         };
         let deadline = block.deadline.get_f64();
-        Ok(if block.token.get() != lease.token {
+        Ok(if block.token.get() != flight.token {
             Err(Revoked::Replaced)
         } else if !held.runs(block) {
             Err(Revoked::Void)
@@ -224,11 +224,11 @@ impl Outlook for Cache {
         })
     }
 
-    /// What has become of a lease that this process follows.
-    fn look(&self, key: Key, flight: u64, now: f64, me: Registration) -> Result<Sight> {
+    /// What has become of a flight that this process follows.
+    fn look(&self, key: Key, number: u64, now: f64, me: Registration) -> Result<Sight> {
         let sought = self.sought(key)?;
         let store = self.store();
-        self.with(|held| held.look(store, &sought, flight, now, me))
+        self.with(|held| held.look(store, &sought, number, now, me))
     }
 }
 
@@ -253,7 +253,7 @@ impl Store {
             let leads = self
                 .segment()
                 .namespace(slot)
-                .is_some_and(|ns| ns.lease_count.get() > 0);
+                .is_some_and(|ns| ns.flight_count.get() > 0);
             if !leads {
                 continue;
             }
@@ -264,7 +264,7 @@ impl Store {
                 }
                 held => held?,
             };
-            match held.drop_dead_leases(self) {
+            match held.drop_dead_flights(self) {
                 Ok(dropped) => any |= dropped,
                 Err(Stop::Busy(_)) => all = false,
                 Err(_) => held.condemn()?,

@@ -8,7 +8,7 @@ use crate::store::ground::held::Held;
 use crate::store::ground::registration::Registration;
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::table::chain::{First, append_part};
-use crate::store::table::entry::LEASE_TAG;
+use crate::store::table::entry::FLIGHT_TAG;
 use crate::store::table::flight::{is_led, leader_of};
 use crate::sys::clock::monotonic_ms;
 
@@ -44,24 +44,24 @@ impl Cache {
 impl Held<'_> {
     fn see_flights(&self, keys: &mut Vec<u8>, seen: &mut Vec<FlightSeen>) -> Step<()> {
         let now = monotonic_ms();
-        let mut id = self.ns.lease_head.get();
-        for _ in 0..=self.ns.lease_count.get() {
+        let mut id = self.ns.flight_head.get();
+        for _ in 0..=self.ns.flight_count.get() {
             if id == NIL {
                 return Ok(());
             }
-            let (lease, entry) = (self.lease_block(id)?, self.entry(id)?);
-            if is_led(lease) {
+            let (flight, entry) = (self.flight_block(id)?, self.entry(id)?);
+            if is_led(flight) {
                 let len = entry.key_len();
-                append_part(self.segment, id, First::Lease, len, len.min(SEEN_KEY), keys)?;
+                append_part(self.segment, id, First::Flight, len, len.min(SEEN_KEY), keys)?;
                 seen.push(FlightSeen {
-                    key_tag: entry.key_tag() & !LEASE_TAG,
+                    key_tag: entry.key_tag() & !FLIGHT_TAG,
                     key_end: keys.len(),
-                    leader: self.process_of(leader_of(lease)),
-                    left_ms: lease.deadline.get_f64() - now,
-                    followers: lease.waiters.get().count_ones(),
+                    leader: self.process_of(leader_of(flight)),
+                    left_ms: flight.deadline.get_f64() - now,
+                    followers: flight.waiters.get().count_ones(),
                 });
             }
-            id = lease.after.get();
+            id = flight.after.get();
         }
         Err(Stop::Damaged)
     }

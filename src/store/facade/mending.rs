@@ -60,7 +60,7 @@ impl Held<'_> {
         };
         let table = (ns.table_root.get() == NIL) == (ns.table_depth.get() == 0);
         let sound = list(ns.head.get(), ns.tail.get(), ns.count.get())
-            && list(ns.lease_head.get(), ns.lease_tail.get(), ns.lease_count.get())
+            && list(ns.flight_head.get(), ns.flight_tail.get(), ns.flight_count.get())
             && (ns.stash_head.get() == NIL) == (ns.stash_count.get() == 0)
             && (ns.drawn.get() == NIL) == (ns.drawn_blocks.get() == 0)
             && (ns.spent.get() == NIL) == (ns.spent_blocks.get() == 0)

@@ -180,7 +180,7 @@ impl Listing<'_> {
         }
     }
 
-    /// The slot that it had, if it was there. Its leases go, too, and whoever follows one is told. Its lock is not waited
+    /// The slot that it had, if it was there. Its flights go, too, and whoever follows one is told. Its lock is not waited
     /// for here, and what many entries leave stays in the slot, to be taken apart later.
     pub(in crate::store) fn destroy(&self, name: &str) -> Result<Option<u32>> {
         let Some((slot, record)) = self.find(self.ground.name_hash(name)) else {
@@ -254,7 +254,7 @@ impl Held<'_> {
 
     /// Gives every block back, or makes it one of the remains.
     fn empty(&mut self) -> Step<()> {
-        self.drop_leases()?;
+        self.drop_flights()?;
         self.clear()?;
         if let Some(chain) = self.name_chain() {
             let mut change = self.begin();

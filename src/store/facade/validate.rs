@@ -3,7 +3,7 @@
 //! It reads everything and changes nothing. With up to a thousand namespaces it holds all locks at once, so that the
 //! sum over all blocks is exact even while others wait to go on; beyond that each namespace is checked by itself.
 
-use crate::shm::layout::{FANOUT, Lease, NIL, Node, Remains, Run};
+use crate::shm::layout::{FANOUT, Flight, NIL, Node, Remains, Run};
 use crate::shm::runs::{IN_RUN, run_room};
 use crate::shm::segment::Segment;
 use crate::store::facade::store::Store;
@@ -11,7 +11,7 @@ use crate::store::ground::held::Held;
 use crate::store::ground::stop::Stop;
 use crate::store::table::buckets::bucket_of;
 use crate::store::table::chain::{Chain, First, is_long, tail_of};
-use crate::store::table::entry::LEASE_TAG;
+use crate::store::table::entry::FLIGHT_TAG;
 use crate::store::table::flight::outcome_of;
 use std::time::Duration;
 
@@ -184,7 +184,7 @@ struct Runs {
 #[derive(Default)]
 struct Tally {
     entries: u32,
-    leases: u32,
+    flights: u32,
     size: u64,
     bytes: u64,
 }
@@ -202,10 +202,10 @@ impl Held<'_> {
         }
         self.validate_list("recency", self.ns.head.get(), self.ns.tail.get(), tally.entries)?;
         self.validate_list(
-            "lease",
-            self.ns.lease_head.get(),
-            self.ns.lease_tail.get(),
-            tally.leases,
+            "flight",
+            self.ns.flight_head.get(),
+            self.ns.flight_tail.get(),
+            tally.flights,
         )?;
         if let Some(name) = self.name_chain() {
             self.validate_chain(&name, census, "the name")?;
@@ -216,9 +216,9 @@ impl Held<'_> {
         let ns = self.ns;
         expect("count", u64::from(ns.count.get()), u64::from(tally.entries))?;
         expect(
-            "lease count",
-            u64::from(ns.lease_count.get()),
-            u64::from(tally.leases),
+            "flight count",
+            u64::from(ns.flight_count.get()),
+            u64::from(tally.flights),
         )?;
         expect("calculated size", ns.calculated_size.get(), tally.size)?;
         expect("bytes", ns.bytes.get(), tally.bytes)?;
@@ -295,14 +295,14 @@ impl Held<'_> {
             if bucket_of(entry.hash.get(), buckets) != index {
                 return Err(format!("entry {id} is in bucket {index}, which is not its own"));
             }
-            let chain = if entry.key_tag() & LEASE_TAG != 0 {
-                tally.leases += 1;
-                let lease: &Lease = self.segment.block(id).ok_or("a lease does not exist")?;
-                if let Some(outcome) = outcome_of(lease) {
+            let chain = if entry.key_tag() & FLIGHT_TAG != 0 {
+                tally.flights += 1;
+                let flight: &Flight = self.segment.block(id).ok_or("a flight does not exist")?;
+                if let Some(outcome) = outcome_of(flight) {
                     self.validate_chain(&outcome, census, "an outcome")?;
                 }
                 Chain {
-                    kind: First::Lease,
+                    kind: First::Flight,
                     len: entry.key_len(),
                     ..entry.chain_from(id)
                 }
@@ -385,7 +385,7 @@ impl Held<'_> {
         let (mut id, mut before, mut met) = (front, NIL, 0);
         while id != NIL {
             let entry = self.entry(id).map_err(gone)?;
-            if entry.before.get() != before || entry.is_lease() != (what == "lease") {
+            if entry.before.get() != before || entry.is_flight() != (what == "flight") {
                 return Err(format!("the {what} list is broken at {id}"));
             }
             met += 1;

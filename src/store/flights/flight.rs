@@ -1,19 +1,19 @@
 //! Single flight: one process computes a value, the others wait for it.
 //!
-//! A lease lies in the hash table beside the entry of its key and names its leader. A leader that finishes leaves its
-//! outcome in the lease for those who follow; the last of them takes the lease away.
+//! A flight lies in the hash table beside the entry of its key and names its leader. A leader that finishes leaves its
+//! outcome in the flight for those who follow; the last of them takes the flight away.
 //!
-//! Invariants: of the leases of a key that run, the latest is the one that others follow; the others are of those whom
+//! Invariants: of the flights of a key that run, the latest is the one that others follow; the others are of those whom
 //! a forced claim has passed, and whatever is stored voids those before it (`voiding.rs`). One that is void or over
-//! stays for as long as its leader or followers need it. Only the holder of its token can finish a lease, and taking
+//! stays for as long as its leader or followers need it. Only the holder of its token can finish a flight, and taking
 //! it over gives it a new token, so what a replaced leader brings is not stored. A leader that dies is noticed by the
 //! lock it held (`processes.rs`), one that hangs by its deadline. Every change is one transaction; a death in the middle
-//! leaves a lease whose leader is dead, or none.
+//! leaves a flight whose leader is dead, or none.
 
 use std::sync::Arc;
 
 use crate::lru::{Slot, push_front, unlink};
-use crate::shm::layout::{Entry, Lease as LeaseBlock, NIL};
+use crate::shm::layout::{Entry, Flight as FlightBlock, NIL};
 use crate::store::ground::base::Ground;
 use crate::store::ground::held::Held;
 use crate::store::ground::options::ClaimOptions;
@@ -32,14 +32,14 @@ const KEEP_OUTCOME_MS: f64 = 5000.0;
 
 /// One claim on a key.
 #[derive(Clone, Debug)]
-pub struct Lease {
+pub struct Flight {
     pub(in crate::store) key: Arc<[u8]>,
     pub(in crate::store) tag: u8,
     pub(in crate::store) token: u64,
-    pub(in crate::store) flight: u64,
+    pub(in crate::store) number: u64,
 }
 
-impl Lease {
+impl Flight {
     pub(in crate::store) fn key(&self) -> Key<'_> {
         Key {
             tag: self.tag,
@@ -52,7 +52,7 @@ impl Lease {
     }
 
     pub(in crate::store) fn name(&self) -> (u8, Arc<[u8]>, u64) {
-        (self.tag, Arc::clone(&self.key), self.flight)
+        (self.tag, Arc::clone(&self.key), self.number)
     }
 }
 
@@ -65,9 +65,9 @@ pub enum Claim {
     /// Someone else computes the value, and the caller did not want to wait.
     Busy,
     /// The caller computes the value, then calls `finish`, `fail` or `release`.
-    Leader(Lease),
+    Leader(Flight),
     /// Someone else does; `follow` tells when.
-    Follower(Lease),
+    Follower(Flight),
 }
 
 /// What a follower is told.
@@ -93,11 +93,11 @@ pub enum Revoked {
     Late,
 }
 
-/// What a look at a followed lease shows.
+/// What a look at a followed flight shows.
 #[derive(Debug)]
 pub(in crate::store) enum Sight {
     Over(Outcome),
-    /// The leader died; others who follow its leases may not know yet.
+    /// The leader died; others who follow its flights may not know yet.
     LeaderDied,
     Running {
         leader: Registration,
@@ -114,17 +114,17 @@ pub(in crate::store) enum Taken {
     Follower(Named),
 }
 
-/// What a lease is known by: to its leader by the token, to its followers by the flight.
+/// What a flight is known by: to its leader by the token, to its followers by the flight.
 #[derive(Debug)]
 pub(in crate::store) struct Named {
     pub(in crate::store) token: u64,
-    pub(in crate::store) flight: u64,
+    pub(in crate::store) number: u64,
 }
 
 impl Held<'_> {
-    /// The latest of a key's leases that run: new ones come first in the chain.
-    fn running_lease(&self, sought: &Sought) -> Step<Option<Found>> {
-        self.lease_where(sought, |lease| self.runs(lease))
+    /// The latest of a key's flights that run: new ones come first in the chain.
+    fn running_flight(&self, sought: &Sought) -> Step<Option<Found>> {
+        self.flight_where(sought, |flight| self.runs(flight))
     }
 
     pub(in crate::store) fn claim(
@@ -135,95 +135,98 @@ impl Held<'_> {
         o: &ClaimOptions,
         me: Registration,
     ) -> Step<Taken> {
-        self.sweep_leases(ground, now)?;
-        self.retire_leases(sought, now)?;
-        let Some(found) = self.running_lease(sought)? else {
-            return self.new_lease(sought, now, o, me);
+        self.sweep_flights(ground, now)?;
+        self.retire_flights(sought, now)?;
+        let Some(found) = self.running_flight(sought)? else {
+            return self.new_flight(sought, now, o, me);
         };
-        let lease = self.lease_block(found.id)?;
-        if ground.lives(leader_of(lease)) && now <= lease.deadline.get_f64() {
+        let flight = self.flight_block(found.id)?;
+        if ground.lives(leader_of(flight)) && now <= flight.deadline.get_f64() {
             if o.force {
-                return self.new_lease(sought, now, o, me);
+                return self.new_flight(sought, now, o, me);
             }
             if !o.join {
                 return Ok(Taken::Busy);
             }
-            lease.waiters.put(lease.waiters.get() | (1 << me.bit()));
-            return Ok(Taken::Follower(named(lease)));
+            flight.waiters.put(flight.waiters.get() | (1 << me.bit()));
+            return Ok(Taken::Follower(named(flight)));
         }
-        self.wakes |= 1 << leader_of(lease).bit();
-        let token = self.segment.header().lease_tokens.add(1);
+        self.wakes |= 1 << leader_of(flight).bit();
+        let token = self.segment.header().flight_tokens.add(1);
         let mut change = self.begin();
-        change.set64(&lease.token, token);
-        change.set64(&lease.deadline, (now + o.lease_ms).to_bits());
-        change.set32(&lease.owner, me.slot);
-        change.set32(&lease.owner_generation, me.generation);
-        change.set32(&lease.tags, tags_of(o));
+        change.set64(&flight.token, token);
+        change.set64(&flight.deadline, (now + o.lease_ms).to_bits());
+        change.set32(&flight.owner, me.slot);
+        change.set32(&flight.owner_generation, me.generation);
+        change.set32(&flight.tags, tags_of(o));
         change.commit_rarely(false)?;
-        Ok(Taken::Leader(named(lease)))
+        Ok(Taken::Leader(named(flight)))
     }
 
-    fn new_lease(&mut self, sought: &Sought, now: f64, o: &ClaimOptions, me: Registration) -> Step<Taken> {
+    fn new_flight(&mut self, sought: &Sought, now: f64, o: &ClaimOptions, me: Registration) -> Step<Taken> {
         self.ensure_table()?;
-        self.check_fits(First::Lease, sought.key.bytes.len())?;
-        self.reserve(First::Lease, sought.key.bytes.len())?;
-        let token = self.segment.header().lease_tokens.add(1);
+        self.check_fits(First::Flight, sought.key.bytes.len())?;
+        self.reserve(First::Flight, sought.key.bytes.len())?;
+        let token = self.segment.header().flight_tokens.add(1);
         let passed = self.one_too_many(sought)?;
-        let chain = self.write_chain(First::Lease, [sought.key.bytes, &[], &[]])?;
+        let chain = self.write_chain(First::Flight, [sought.key.bytes, &[], &[]])?;
         let id = chain.first;
-        let lease = self.lease_block(id)?;
+        let flight = self.flight_block(id)?;
         let link = self.bucket(sought.hash)?.ok_or(Stop::Damaged)?;
-        lease.chain.put(link.get());
-        lease.last.put(chain.last);
-        lease.hash.put(sought.hash);
-        lease
+        flight.chain.put(link.get());
+        flight.last.put(chain.last);
+        flight.hash.put(sought.hash);
+        flight
             .key
-            .put(Entry::key_word(sought.lease().key.tag, sought.key.bytes.len()));
-        lease.state.put(RUNNING);
-        lease.deadline.put_f64(now + o.lease_ms);
-        lease.token.put(token);
-        lease.flight.put(token);
-        lease.waiters.put(0);
-        lease.tags.put(tags_of(o));
-        lease.owner.put(me.slot);
-        lease.owner_generation.put(me.generation);
-        lease.outcome_first.put(NIL);
-        lease.outcome_last.put(NIL);
-        lease.outcome.put(0);
+            .put(Entry::key_word(sought.flight().key.tag, sought.key.bytes.len()));
+        flight.state.put(RUNNING);
+        flight.deadline.put_f64(now + o.lease_ms);
+        flight.token.put(token);
+        flight.number.put(token);
+        flight.waiters.put(0);
+        flight.tags.put(tags_of(o));
+        flight.owner.put(me.slot);
+        flight.owner_generation.put(me.generation);
+        flight.outcome_first.put(NIL);
+        flight.outcome_last.put(NIL);
+        flight.outcome.put(0);
         let mut change = self.begin();
         let mut stock = self.stock();
         if let Some(passed) = passed {
-            self.void_lease(&mut change, passed);
+            self.void_flight(&mut change, passed);
         }
         change.set32(link, id);
         self.use_up(&mut change, &chain, &mut stock)?;
         self.store_stock(&mut change, &stock);
-        push_front(&mut self.leases(&mut change), Slot::new(id).ok_or(Stop::Damaged)?)?;
-        change.set32(&self.ns.lease_count, self.ns.lease_count.get().wrapping_add(1));
+        push_front(
+            &mut self.flights(&mut change),
+            Slot::new(id).ok_or(Stop::Damaged)?,
+        )?;
+        change.set32(&self.ns.flight_count, self.ns.flight_count.get().wrapping_add(1));
         change.commit_rarely(false)?;
         self.grow()?;
-        Ok(Taken::Leader(named(lease)))
+        Ok(Taken::Leader(named(flight)))
     }
 
-    /// The oldest of a key's leases that run, if there are as many as there may be.
-    fn one_too_many(&self, sought: &Sought) -> Step<Option<&'static LeaseBlock>> {
+    /// The oldest of a key's flights that run, if there are as many as there may be.
+    fn one_too_many(&self, sought: &Sought) -> Step<Option<&'static FlightBlock>> {
         let (mut running, mut oldest) = (0, None);
-        self.lease_where(sought, |lease| {
-            running += usize::from(self.runs(lease));
+        self.flight_where(sought, |flight| {
+            running += usize::from(self.runs(flight));
             if running == MOST_RUNNING {
-                oldest = Some(lease);
+                oldest = Some(flight);
             }
             false
         })?;
         Ok(oldest)
     }
 
-    /// The lease of a key that its leader knows by this token, also if it is void.
-    pub(in crate::store) fn own_lease(&self, sought: &Sought, token: u64) -> Step<Option<Found>> {
-        self.lease_where(sought, |lease| lease.token.get() == token && is_led(lease))
+    /// The flight of a key that its leader knows by this token, also if it is void.
+    pub(in crate::store) fn own_flight(&self, sought: &Sought, token: u64) -> Step<Option<Found>> {
+        self.flight_where(sought, |flight| flight.token.get() == token && is_led(flight))
     }
 
-    /// Ends a lease. With followers, the outcome stays for them; what has no room is left out, and they claim again.
+    /// Ends a flight. With followers, the outcome stays for them; what has no room is left out, and they claim again.
     /// Gives the bits of those to wake.
     pub(in crate::store) fn settle(
         &mut self,
@@ -233,31 +236,31 @@ impl Held<'_> {
         value: Value,
         now: f64,
     ) -> Step<u64> {
-        let Some(found) = self.own_lease(sought, token)? else {
+        let Some(found) = self.own_flight(sought, token)? else {
             return Ok(0);
         };
-        let waiters = self.lease_block(found.id)?.waiters.get();
+        let waiters = self.flight_block(found.id)?.waiters.get();
         let len = value.bytes.len();
         if waiters == 0
             || self.check_fits(First::Plain, len).is_err()
             || self.reserve(First::Plain, len).is_err()
         {
             let found = self.locate(found.id)?;
-            self.remove_lease(&found)?;
+            self.remove_flight(&found)?;
             self.trim()?;
             return Ok(waiters);
         }
-        let lease = self.lease_block(found.id)?;
+        let flight = self.flight_block(found.id)?;
         let chain = self.write_chain(First::Plain, [value.bytes, &[], &[]])?;
         let mut change = self.begin();
         let mut stock = self.stock();
         self.use_up(&mut change, &chain, &mut stock)?;
         self.store_stock(&mut change, &stock);
-        change.set32(&lease.outcome_first, chain.first);
-        change.set32(&lease.outcome_last, chain.last);
-        change.set64(&lease.outcome, ((len as u64) << 8) | u64::from(value.tag));
-        change.set64(&lease.deadline, (now + KEEP_OUTCOME_MS).to_bits());
-        change.set32(&lease.state, state);
+        change.set32(&flight.outcome_first, chain.first);
+        change.set32(&flight.outcome_last, chain.last);
+        change.set64(&flight.outcome, ((len as u64) << 8) | u64::from(value.tag));
+        change.set64(&flight.deadline, (now + KEEP_OUTCOME_MS).to_bits());
+        change.set32(&flight.state, state);
         change.commit_rarely(false)?;
         Ok(waiters)
     }
@@ -266,16 +269,16 @@ impl Held<'_> {
         &mut self,
         ground: &Ground,
         sought: &Sought,
-        flight: u64,
+        number: u64,
         now: f64,
         me: Registration,
     ) -> Step<Sight> {
-        let Some(found) = self.lease_where(sought, |lease| lease.flight.get() == flight)? else {
+        let Some(found) = self.flight_where(sought, |flight| flight.number.get() == number)? else {
             return Ok(Sight::Over(Outcome::Lost));
         };
-        let lease = self.lease_block(found.id)?;
-        if is_led(lease) {
-            let (leader, deadline) = (leader_of(lease), lease.deadline.get_f64());
+        let flight = self.flight_block(found.id)?;
+        if is_led(flight) {
+            let (leader, deadline) = (leader_of(flight), flight.deadline.get_f64());
             if !ground.lives(leader) {
                 return Ok(Sight::LeaderDied);
             }
@@ -286,22 +289,22 @@ impl Held<'_> {
                 Sight::Over(Outcome::Lost)
             });
         }
-        let word = lease.outcome.get();
+        let word = flight.outcome.get();
         let mut bytes = Vec::new();
         let len = (word >> 8) as usize;
         append_part(
             self.segment,
-            lease.outcome_first.get(),
+            flight.outcome_first.get(),
             First::Plain,
             len,
             len,
             &mut bytes,
         )?;
-        let failed = lease.state.get() == FAILED;
-        let left = lease.waiters.get() & !(1 << me.bit());
-        lease.waiters.put(left);
+        let failed = flight.state.get() == FAILED;
+        let left = flight.waiters.get() & !(1 << me.bit());
+        flight.waiters.put(left);
         if left == 0 {
-            self.remove_lease(&found)?;
+            self.remove_flight(&found)?;
             self.trim()?;
         }
         Ok(Sight::Over(if failed {
@@ -314,69 +317,69 @@ impl Held<'_> {
         }))
     }
 
-    pub(in crate::store) fn remove_lease(&mut self, found: &Found) -> Step<()> {
-        let (ns, lease) = (self.ns, self.lease_block(found.id)?);
+    pub(in crate::store) fn remove_flight(&mut self, found: &Found) -> Step<()> {
+        let (ns, flight) = (self.ns, self.flight_block(found.id)?);
         let mut change = self.begin();
         let mut stock = self.stock();
-        if let Some(outcome) = outcome_of(lease) {
+        if let Some(outcome) = outcome_of(flight) {
             self.give_up(&mut change, &outcome, &mut stock)?;
         }
-        self.give_up(&mut change, &chain_of(found, lease), &mut stock)?;
+        self.give_up(&mut change, &chain_of(found, flight), &mut stock)?;
         self.store_stock(&mut change, &stock);
-        change.set32(found.link, lease.chain.get());
+        change.set32(found.link, flight.chain.get());
         unlink(
-            &mut self.leases(&mut change),
+            &mut self.flights(&mut change),
             Slot::new(found.id).ok_or(Stop::Damaged)?,
         )?;
-        change.set32(&ns.lease_count, ns.lease_count.get().wrapping_sub(1));
+        change.set32(&ns.flight_count, ns.flight_count.get().wrapping_sub(1));
         Ok(change.commit_rarely(false)?)
     }
 
-    /// Takes away the oldest leases that nobody will: outcomes nobody came for, leaders that died.
-    fn sweep_leases(&mut self, ground: &Ground, now: f64) -> Step<()> {
+    /// Takes away the oldest flights that nobody will: outcomes nobody came for, leaders that died.
+    fn sweep_flights(&mut self, ground: &Ground, now: f64) -> Step<()> {
         for _ in 0..2 {
-            let id = self.ns.lease_tail.get();
+            let id = self.ns.flight_tail.get();
             if id == NIL {
                 return Ok(());
             }
-            let lease = self.lease_block(id)?;
-            let late = now > lease.deadline.get_f64();
-            let over = (is_led(lease) && !ground.lives(leader_of(lease))) || (late && !self.runs(lease));
+            let flight = self.flight_block(id)?;
+            let late = now > flight.deadline.get_f64();
+            let over = (is_led(flight) && !ground.lives(leader_of(flight))) || (late && !self.runs(flight));
             if !over {
                 return Ok(());
             }
             let found = self.locate(id)?;
-            self.remove_lease(&found)?;
+            self.remove_flight(&found)?;
         }
         Ok(())
     }
 
-    /// Takes away leases of a key whose leaders hang and whom nobody waits for any more: void ones, and such as a
+    /// Takes away flights of a key whose leaders hang and whom nobody waits for any more: void ones, and such as a
     /// forced claim has passed. At most two, which is more than a claim adds.
-    fn retire_leases(&mut self, sought: &Sought, now: f64) -> Step<()> {
+    fn retire_flights(&mut self, sought: &Sought, now: f64) -> Step<()> {
         for _ in 0..2 {
             let mut latest = true;
-            let found = self.lease_where(sought, |lease| {
-                let passed = !self.runs(lease) || !std::mem::take(&mut latest);
-                passed && is_led(lease) && now > lease.deadline.get_f64()
+            let found = self.flight_where(sought, |flight| {
+                let passed = !self.runs(flight) || !std::mem::take(&mut latest);
+                passed && is_led(flight) && now > flight.deadline.get_f64()
             })?;
             let Some(found) = found else { return Ok(()) };
-            self.wakes |= 1 << leader_of(self.lease_block(found.id)?).bit();
-            self.remove_lease(&found)?;
+            self.wakes |= 1 << leader_of(self.flight_block(found.id)?).bit();
+            self.remove_flight(&found)?;
         }
         Ok(())
     }
 
-    /// Takes away every lease whose leader died. True if there was one.
-    pub(in crate::store) fn drop_dead_leases(&mut self, ground: &Ground) -> Step<bool> {
-        let mut id = self.ns.lease_head.get();
+    /// Takes away every flight whose leader died. True if there was one.
+    pub(in crate::store) fn drop_dead_flights(&mut self, ground: &Ground) -> Step<bool> {
+        let mut id = self.ns.flight_head.get();
         let mut any = false;
-        for _ in 0..self.ns.lease_count.get() {
-            let lease = self.lease_block(id)?;
-            let next = lease.after.get();
-            if is_led(lease) && !ground.lives(leader_of(lease)) {
+        for _ in 0..self.ns.flight_count.get() {
+            let flight = self.flight_block(id)?;
+            let next = flight.after.get();
+            if is_led(flight) && !ground.lives(leader_of(flight)) {
                 let found = self.locate(id)?;
-                self.remove_lease(&found)?;
+                self.remove_flight(&found)?;
                 any = true;
             }
             id = next;
@@ -385,10 +388,10 @@ impl Held<'_> {
         Ok(any)
     }
 
-    pub(in crate::store) fn drop_leases(&mut self) -> Step<()> {
-        while self.ns.lease_tail.get() != NIL {
-            let found = self.locate(self.ns.lease_tail.get())?;
-            self.remove_lease(&found)?;
+    pub(in crate::store) fn drop_flights(&mut self) -> Step<()> {
+        while self.ns.flight_tail.get() != NIL {
+            let found = self.locate(self.ns.flight_tail.get())?;
+            self.remove_flight(&found)?;
             self.trim()?;
         }
         Ok(())
@@ -400,9 +403,9 @@ fn tags_of(o: &ClaimOptions) -> u32 {
     if o.tagged { u32::MAX } else { 0 }
 }
 
-fn named(lease: &LeaseBlock) -> Named {
+fn named(flight: &FlightBlock) -> Named {
     Named {
-        token: lease.token.get(),
-        flight: lease.flight.get(),
+        token: flight.token.get(),
+        number: flight.number.get(),
     }
 }

@@ -1,4 +1,4 @@
-//! The processes that lead or follow leases, each in a slot whose lock it holds for as long as it lives.
+//! The processes that lead or follow flights, each in a slot whose lock it holds for as long as it lives.
 //!
 //! Invariant: a slot's `generation` changes whenever another process takes it, so that slot and generation together
 //! name one process for ever. The kernel marks the lock when its holder dies, whatever the process id is used for
@@ -53,7 +53,7 @@ impl Ground {
         Ok(Some((registration, guard)))
     }
 
-    /// Whether a lease's leader still lives. One without a slot counts as living until its lease runs out.
+    /// Whether a flight's leader still lives. One without a slot counts as living until its lease runs out.
     pub(in crate::store) fn lives(&self, leader: Registration) -> bool {
         if leader.slot == NO_SLOT {
             return true;

@@ -1,4 +1,4 @@
-//! The one thread of a process that waits for leases to end, started when the process first leads or follows one.
+//! The one thread of a process that waits for flights to end, started when the process first leads or follows one.
 //!
 //! It sleeps on the process's wake word and on the locks of the leaders it waits for, so that a leader's `finish` and
 //! a leader's death both wake it. It holds this process's slot: when the process dies, the kernel marks the slot's
@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 
 use crate::error::{Code, Result};
 use crate::shm::word::Word32;
-use crate::store::flights::flight::{Lease, Outcome, Revoked, Sight};
+use crate::store::flights::flight::{Flight, Outcome, Revoked, Sight};
 use crate::store::ground::base::Ground;
 use crate::store::ground::registration::Registration;
 use crate::store::ground::values::Key;
@@ -32,7 +32,7 @@ const LOCKED_FOR_MS: f64 = 50.0;
 
 type Done = Box<dyn FnOnce(Outcome) + Send>;
 /// Namespace, the key's tag, the key, and the flight.
-type LeaseName = (String, u8, Arc<[u8]>, u64);
+type FlightName = (String, u8, Arc<[u8]>, u64);
 
 struct Followers<W> {
     cache: W,
@@ -42,7 +42,7 @@ struct Followers<W> {
 /// A leader of this process that wants to know when its flight is void.
 struct Led<W> {
     cache: W,
-    lease: Lease,
+    flight: Flight,
     done: Box<dyn FnOnce(Revoked) + Send>,
 }
 
@@ -50,9 +50,9 @@ struct Led<W> {
 pub(in crate::store) trait Outlook: Clone + Send + 'static {
     fn name(&self) -> &str;
     /// What has become of a flight that this process follows.
-    fn look(&self, key: Key, flight: u64, now: f64, me: Registration) -> Result<Sight>;
+    fn look(&self, key: Key, number: u64, now: f64, me: Registration) -> Result<Sight>;
     /// What has become of a flight that this process leads: how it was revoked, or until when it may run.
-    fn look_at_own(&self, lease: &Lease, now: f64) -> Result<std::result::Result<f64, Revoked>>;
+    fn look_at_own(&self, flight: &Flight, now: f64) -> Result<std::result::Result<f64, Revoked>>;
 }
 
 /// Who has a watcher. Its thread ends when that one is dropped.
@@ -65,8 +65,8 @@ pub(in crate::store) trait Watched: Send + Sync + 'static {
 pub(in crate::store) struct Watcher<W> {
     started: OnceLock<Registration>,
     starting: Mutex<()>,
-    followed: Mutex<HashMap<LeaseName, Followers<W>>>,
-    /// By the lease's token.
+    followed: Mutex<HashMap<FlightName, Followers<W>>>,
+    /// By the flight's token.
     led: Mutex<BTreeMap<u64, Led<W>>>,
 }
 
@@ -132,15 +132,15 @@ impl<W: Outlook> Watcher<W> {
         &self,
         store: &Arc<S>,
         cache: &W,
-        lease: &Lease,
+        flight: &Flight,
         done: Done,
     ) {
         let Some(me) = self.start(store) else {
             // Nobody would ever look: the caller does, by claiming once more.
             return done(Outcome::Lost);
         };
-        let (tag, key, flight) = lease.name();
-        let name = (cache.name().to_string(), tag, key, flight);
+        let (tag, key, number) = flight.name();
+        let name = (cache.name().to_string(), tag, key, number);
         let mut followed = self.followed();
         followed
             .entry(name)
@@ -158,21 +158,21 @@ impl<W: Outlook> Watcher<W> {
         &self,
         store: &Arc<S>,
         cache: &W,
-        lease: &Lease,
+        flight: &Flight,
         done: Box<dyn FnOnce(Revoked) + Send>,
     ) {
         let me = self.registration(store);
         let led = Led {
             cache: cache.clone(),
-            lease: lease.clone(),
+            flight: flight.clone(),
             done,
         };
-        self.led().insert(lease.token(), led);
+        self.led().insert(flight.token(), led);
         store.ground().wake(1 << me.bit());
     }
 
-    pub(in crate::store) fn unwatch(&self, lease: &Lease) {
-        self.led().remove(&lease.token());
+    pub(in crate::store) fn unwatch(&self, flight: &Flight) {
+        self.led().remove(&flight.token());
     }
 
     fn led(&self) -> MutexGuard<'_, BTreeMap<u64, Led<W>>> {
@@ -186,32 +186,32 @@ impl<W: Outlook> Watcher<W> {
         }
     }
 
-    /// Looks at every lease that a leader of this process wants to hear of.
+    /// Looks at every flight that a leader of this process wants to hear of.
     fn look_at_led(&self, round: &mut Round<W>) {
-        let watched: Vec<(W, Lease)> = self
+        let watched: Vec<(W, Flight)> = self
             .led()
             .values()
-            .map(|led| (led.cache.clone(), led.lease.clone()))
+            .map(|led| (led.cache.clone(), led.flight.clone()))
             .collect();
-        for (cache, lease) in watched {
-            match cache.look_at_own(&lease, monotonic_ms()) {
+        for (cache, flight) in watched {
+            match cache.look_at_own(&flight, monotonic_ms()) {
                 Ok(Ok(deadline)) => round.deadline = round.deadline.min(deadline + 1.0),
                 Ok(Err(how)) => {
-                    if let Some(led) = self.led().remove(&lease.token()) {
+                    if let Some(led) = self.led().remove(&flight.token()) {
                         round.revoked.push((led, how));
                     }
                 }
                 Err(error) if error.code == Code::LockHeld => round.look_again_soon(),
-                Err(_) => self.unwatch(&lease),
+                Err(_) => self.unwatch(&flight),
             }
         }
     }
 
-    fn followed(&self) -> MutexGuard<'_, HashMap<LeaseName, Followers<W>>> {
+    fn followed(&self) -> MutexGuard<'_, HashMap<FlightName, Followers<W>>> {
         self.followed.lock()
     }
 
-    /// Looks at every lease that is followed. The ones that are over leave the list.
+    /// Looks at every flight that is followed. The ones that are over leave the list.
     fn look_around(&self, me: Registration) -> Round<W> {
         let mut round = Round {
             calls: Vec::new(),
@@ -220,7 +220,7 @@ impl<W: Outlook> Watcher<W> {
             deadline: FOREVER,
             a_leader_died: false,
         };
-        let names: Vec<LeaseName> = self.followed().keys().cloned().collect();
+        let names: Vec<FlightName> = self.followed().keys().cloned().collect();
         for name in names {
             let Some(cache) = self
                 .followed()
@@ -265,7 +265,7 @@ fn spawn(body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
         return Err(io::ErrorKind::WouldBlock.into());
     }
     std::thread::Builder::new()
-        .name("flotilla-leases".into())
+        .name("flotilla-flights".into())
         .stack_size(256 << 10)
         .spawn(body)
 }
@@ -304,7 +304,7 @@ fn run<S: Watched>(weak: &Weak<S>, tell: &mpsc::Sender<Registration>) {
             trace(
                 Thread::Flights,
                 "tells a fetcher that its flight is void; token",
-                led.lease.token() as usize,
+                led.flight.token() as usize,
             );
             (led.done)(how);
         }

@@ -26,7 +26,7 @@ pub(in crate::store) struct Held<'s> {
     pub(in crate::store) ns: &'static Namespace,
     pub(in crate::store) record: &'static NamespaceRecord,
     pub(in crate::store) slot: u32,
-    /// A change voids the flights on its key whose leases have a smaller token than this: all, but for a leader's own.
+    /// A change voids the flights on its key whose flights have a smaller token than this: all, but for a leader's own.
     pub(in crate::store) voids_below: u64,
     /// Bits of the processes that are to be woken when the lock is free again.
     pub(in crate::store) wakes: u64,
@@ -101,12 +101,12 @@ impl<'s> Held<'s> {
         }
     }
 
-    /// The list of leases, the latest first.
-    pub(in crate::store) fn leases<'t>(&self, change: &'t mut Transaction) -> ListLinks<'s, 't> {
+    /// The list of flights, the latest first.
+    pub(in crate::store) fn flights<'t>(&self, change: &'t mut Transaction) -> ListLinks<'s, 't> {
         ListLinks {
             segment: self.segment,
-            front: &self.ns.lease_head,
-            back: &self.ns.lease_tail,
+            front: &self.ns.flight_head,
+            back: &self.ns.flight_tail,
             change,
         }
     }

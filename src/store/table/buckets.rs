@@ -101,7 +101,7 @@ impl Held<'_> {
     /// Adds a bucket if the table has become too full for its entries. A table that finds no memory stays as it is.
     #[inline(always)]
     pub(in crate::store) fn grow(&mut self) -> Step<()> {
-        let held = u64::from(self.ns.count.get()) + u64::from(self.ns.lease_count.get());
+        let held = u64::from(self.ns.count.get()) + u64::from(self.ns.flight_count.get());
         if held * 4 <= u64::from(self.ns.buckets.get()) * 5 {
             Ok(())
         } else {

@@ -8,8 +8,8 @@
 use std::mem::MaybeUninit;
 
 use crate::shm::layout::{
-    BLOCK, BLOCK_PAYLOAD, CHAIN_PAYLOAD_AT, ENTRY_PAYLOAD, ENTRY_PAYLOAD_AT, LEASE_PAYLOAD, LEASE_PAYLOAD_AT,
-    LONG_TAIL, Long, NIL, RUN_HEADER, RUN_PAYLOAD_AT, Run,
+    BLOCK, BLOCK_PAYLOAD, CHAIN_PAYLOAD_AT, ENTRY_PAYLOAD, ENTRY_PAYLOAD_AT, FLIGHT_PAYLOAD,
+    FLIGHT_PAYLOAD_AT, LONG_TAIL, Long, NIL, RUN_HEADER, RUN_PAYLOAD_AT, Run,
 };
 use crate::shm::region::Offset;
 use crate::shm::runs::{run_blocks, run_room};
@@ -23,7 +23,7 @@ pub(in crate::store) const LONGEST_CHAIN: usize = 2048;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum First {
     Entry,
-    Lease,
+    Flight,
     Plain,
 }
 
@@ -32,7 +32,7 @@ impl First {
     const fn payload(self) -> (u64, usize) {
         match self {
             Self::Entry => (ENTRY_PAYLOAD_AT, ENTRY_PAYLOAD),
-            Self::Lease => (LEASE_PAYLOAD_AT, LEASE_PAYLOAD),
+            Self::Flight => (FLIGHT_PAYLOAD_AT, FLIGHT_PAYLOAD),
             Self::Plain => (CHAIN_PAYLOAD_AT, BLOCK_PAYLOAD),
         }
     }
@@ -311,9 +311,9 @@ mod tests {
         assert_eq!(First::Entry.blocks(ENTRY_PAYLOAD + 1), 2);
         assert_eq!(First::Entry.blocks(ENTRY_PAYLOAD + BLOCK_PAYLOAD), 2);
         assert_eq!(First::Plain.blocks(BLOCK_PAYLOAD + 1), 2);
-        assert_eq!(First::Lease.blocks(LEASE_PAYLOAD), 1);
-        assert!(First::Lease.blocks(LONGEST_CHAIN) > 16);
-        assert_eq!(First::Lease.blocks(LONGEST_CHAIN + 1), 1);
+        assert_eq!(First::Flight.blocks(FLIGHT_PAYLOAD), 1);
+        assert!(First::Flight.blocks(LONGEST_CHAIN) > 16);
+        assert_eq!(First::Flight.blocks(LONGEST_CHAIN + 1), 1);
         assert_eq!(First::Entry.in_runs(LONGEST_CHAIN), 0);
         assert_eq!(First::Entry.in_runs(5000), 5000 - ENTRY_PAYLOAD + LONG_TAIL);
         let bytes = ENTRY_PAYLOAD - LONG_TAIL + 120 * 30;

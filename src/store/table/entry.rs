@@ -9,8 +9,8 @@ use crate::store::ground::values::{Key, Value};
 use crate::store::table::chain::{Chain, Cursor, First, append_part};
 use crate::store::table::record::record_len;
 
-/// Set in the key's tag of a lease, so that the lease of a key is never taken for its entry.
-pub(in crate::store) const LEASE_TAG: u8 = 0x80;
+/// Set in the key's tag of a flight, so that the flight of a key is never taken for its entry.
+pub(in crate::store) const FLIGHT_TAG: u8 = 0x80;
 
 /// Set in the value's tag of an entry that bears a record of extras.
 pub(in crate::store) const EXTRAS_TAG: u8 = 0x80;
@@ -35,8 +35,8 @@ impl Entry {
     }
 
     #[inline(always)]
-    pub(in crate::store) fn is_lease(&self) -> bool {
-        self.key_tag() & LEASE_TAG != 0
+    pub(in crate::store) fn is_flight(&self) -> bool {
+        self.key_tag() & FLIGHT_TAG != 0
     }
 
     pub(in crate::store) fn size_word(tag: u8, size: u64) -> u64 {
@@ -100,24 +100,24 @@ pub(in crate::store) struct Sought<'k> {
 }
 
 impl Sought<'_> {
-    /// The lease of the same key.
-    pub(in crate::store) fn lease(self) -> Self {
+    /// The flight of the same key.
+    pub(in crate::store) fn flight(self) -> Self {
         Self {
             key: Key {
-                tag: self.key.tag | LEASE_TAG,
+                tag: self.key.tag | FLIGHT_TAG,
                 bytes: self.key.bytes,
             },
             hash: self.hash,
         }
     }
 
-    /// At the key of what was found under the right hash: an entry's, or a lease's.
+    /// At the key of what was found under the right hash: an entry's, or a flight's.
     #[inline(always)]
     fn key_of<'s>(&self, segment: &'s Segment, id: u32, entry: &Entry) -> Step<Cursor<'s>> {
-        if self.key.tag & LEASE_TAG == 0 {
+        if self.key.tag & FLIGHT_TAG == 0 {
             Cursor::at_start(segment, id, First::Entry, entry.payload_len())
         } else {
-            Cursor::at_start(segment, id, First::Lease, self.key.bytes.len())
+            Cursor::at_start(segment, id, First::Flight, self.key.bytes.len())
         }
     }
 }
@@ -132,14 +132,14 @@ impl Held<'_> {
         self.find_from(link, sought)
     }
 
-    /// The same, from a word of the chain on: for leases, of which a key may have several.
+    /// The same, from a word of the chain on: for flights, of which a key may have several.
     pub(in crate::store) fn find_from(
         &self,
         mut link: &'static Word32,
         sought: &Sought,
     ) -> Step<Option<Found>> {
         let word = Entry::key_word(sought.key.tag, sought.key.bytes.len());
-        let mut left = self.ns.count.get().saturating_add(self.ns.lease_count.get());
+        let mut left = self.ns.count.get().saturating_add(self.ns.flight_count.get());
         loop {
             let id = link.get();
             if id == NIL {
@@ -164,7 +164,7 @@ impl Held<'_> {
     pub(in crate::store) fn locate(&self, id: u32) -> Step<Found> {
         let entry = self.entry(id)?;
         let mut link = self.bucket(entry.hash.get())?.ok_or(Stop::Damaged)?;
-        for _ in 0..=self.ns.count.get().saturating_add(self.ns.lease_count.get()) {
+        for _ in 0..=self.ns.count.get().saturating_add(self.ns.flight_count.get()) {
             let here = link.get();
             if here == id {
                 return Ok(Found { link, id, entry });

@@ -1,6 +1,6 @@
 //! The block of a flight: its states, its leader, and finding it beside the entry of its key.
 
-use crate::shm::layout::{Lease as LeaseBlock, NIL};
+use crate::shm::layout::{Flight as FlightBlock, NIL};
 use crate::store::ground::held::Held;
 use crate::store::ground::registration::Registration;
 use crate::store::ground::stop::{Step, Stop};
@@ -14,59 +14,59 @@ pub(in crate::store) const FAILED: u32 = 3;
 pub(in crate::store) const VOID: u32 = 4;
 
 /// Whether its leader has yet to say how it ends.
-pub(in crate::store) fn is_led(lease: &LeaseBlock) -> bool {
-    matches!(lease.state.get(), RUNNING | VOID)
+pub(in crate::store) fn is_led(flight: &FlightBlock) -> bool {
+    matches!(flight.state.get(), RUNNING | VOID)
 }
 
-/// The chain of a lease and its key.
-pub(in crate::store) fn chain_of(found: &Found, lease: &LeaseBlock) -> Chain {
+/// The chain of a flight and its key.
+pub(in crate::store) fn chain_of(found: &Found, flight: &FlightBlock) -> Chain {
     Chain {
-        kind: First::Lease,
+        kind: First::Flight,
         len: found.entry.key_len(),
         first: found.id,
-        last: lease.last.get(),
+        last: flight.last.get(),
     }
 }
 
 /// The chain of what the leader left, if it did.
-pub(in crate::store) fn outcome_of(lease: &LeaseBlock) -> Option<Chain> {
-    let first = lease.outcome_first.get();
+pub(in crate::store) fn outcome_of(flight: &FlightBlock) -> Option<Chain> {
+    let first = flight.outcome_first.get();
     (first != NIL).then(|| Chain {
         kind: First::Plain,
-        len: (lease.outcome.get() >> 8) as usize,
+        len: (flight.outcome.get() >> 8) as usize,
         first,
-        last: lease.outcome_last.get(),
+        last: flight.outcome_last.get(),
     })
 }
 
-pub(in crate::store) fn leader_of(lease: &LeaseBlock) -> Registration {
+pub(in crate::store) fn leader_of(flight: &FlightBlock) -> Registration {
     Registration {
-        slot: lease.owner.get(),
-        generation: lease.owner_generation.get(),
+        slot: flight.owner.get(),
+        generation: flight.owner_generation.get(),
     }
 }
 
 impl Held<'_> {
-    pub(in crate::store) fn lease_block(&self, id: u32) -> Step<&'static LeaseBlock> {
+    pub(in crate::store) fn flight_block(&self, id: u32) -> Step<&'static FlightBlock> {
         self.segment.block(id).ok_or(Stop::Damaged)
     }
 
-    /// The first lease of a key that is as wanted.
-    pub(in crate::store) fn lease_where(
+    /// The first flight of a key that is as wanted.
+    pub(in crate::store) fn flight_where(
         &self,
         sought: &Sought,
-        mut wanted: impl FnMut(&'static LeaseBlock) -> bool,
+        mut wanted: impl FnMut(&'static FlightBlock) -> bool,
     ) -> Step<Option<Found>> {
-        let sought = sought.lease();
+        let sought = sought.flight();
         let mut next = self.find(&sought)?;
-        for _ in 0..=self.ns.lease_count.get() {
+        for _ in 0..=self.ns.flight_count.get() {
             let Some(found) = next else { return Ok(None) };
-            if wanted(self.lease_block(found.id)?) {
+            if wanted(self.flight_block(found.id)?) {
                 return Ok(Some(found));
             }
             next = self.find_from(&found.entry.chain, &sought)?;
         }
-        // More leases of one key than there are leases: the chain runs in a circle.
+        // More flights of one key than there are flights: the chain runs in a circle.
         Err(Stop::Damaged)
     }
 }

@@ -36,7 +36,7 @@ impl Memo {
         entry: &Entry,
     ) {
         let mark_at = mark_at(entry.hash.get(), slot);
-        let barred = ns.limits.flags.get() & BARRED != 0 || segment.header().near.observe() == 0;
+        let barred = ns.limits.flags.get() & BARRED != 0 || segment.header().copied.observe() == 0;
         let Some(mark) = segment.mark(mark_at).filter(|_| !barred) else {
             *self = Self::default();
             return;
@@ -78,7 +78,7 @@ impl Memo {
 /// The area of a namespace, if it is read by way of copies.
 #[inline(always)]
 fn area_of(segment: &Segment, ns: &Namespace, slot: u32) -> Option<&'static Area> {
-    let area = segment.area(ns.near.get().checked_sub(1)?)?;
+    let area = segment.area(ns.copy_area.get().checked_sub(1)?)?;
     (area.slot.get() == slot + 1).then_some(area)
 }
 
@@ -98,7 +98,7 @@ impl Held<'_> {
     /// Has a change of an entry count the mark of its key.
     #[inline(always)]
     pub(in crate::store) fn count_change(&self, change: &mut Transaction, hash: u32) {
-        if self.segment.header().near.get() != 0
+        if self.segment.header().copied.get() != 0
             && let Some(mark) = self.segment.mark(mark_at(hash, self.slot))
         {
             change.count(mark);
@@ -107,7 +107,7 @@ impl Held<'_> {
 
     /// Counts all marks: for what changes entries without going through them.
     pub(in crate::store) fn count_all_changes(&self) {
-        if self.segment.header().near.get() == 0 {
+        if self.segment.header().copied.get() == 0 {
             return;
         }
         for mark in (0..MARKS).filter_map(|index| self.segment.mark(index)) {

@@ -136,7 +136,7 @@ impl<'s> Held<'s> {
         }
     }
 
-    /// Forgets all invalidations: for a namespace without entries and leases.
+    /// Forgets all invalidations: for a namespace without entries and flights.
     pub(in crate::store) fn fell_tags(&mut self) -> Step<()> {
         while self.ns.tags_root.get() != NIL {
             self.prune_tags(&self.ns.tags_root)?;

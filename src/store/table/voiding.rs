@@ -1,7 +1,7 @@
 //! Voiding: a change of a key makes old what the flights on it will bring.
 //!
 //! Whatever changes a key on purpose writes the end of its flights down in its own transaction, so that neither is there
-//! without the other. A lease that is void stays for its leader and for those who follow: they get what it brings,
+//! without the other. A flight that is void stays for its leader and for those who follow: they get what it brings,
 //! and nothing of it is stored. Eviction, expiry and `touch` change nothing that a leader could have read.
 //!
 //! An invalidated tag voids the flights that may bring what bears it. A flight knows its tags by a bit each: none where it
@@ -10,11 +10,11 @@
 //! bit, so that voiding is one store, and
 //! `void_tagged` the latest of them.
 //!
-//! `clear` voids the flights of a whole namespace by one store: leases with a smaller token than `void_before` are
+//! `clear` voids the flights of a whole namespace by one store: flights with a smaller token than `void_before` are
 //! void, whatever their state says.
 
 use crate::shm::journal::Transaction;
-use crate::shm::layout::{Lease, TAG_BITS};
+use crate::shm::layout::{Flight, TAG_BITS};
 use crate::store::ground::held::Held;
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::table::entry::Sought;
@@ -23,16 +23,16 @@ use crate::store::table::life::tag_hash;
 
 impl Held<'_> {
     /// Whether what the leader brings may be stored.
-    pub(in crate::store) fn runs(&self, lease: &Lease) -> bool {
-        let token = lease.token.get();
-        lease.state.get() == RUNNING
+    pub(in crate::store) fn runs(&self, flight: &Flight) -> bool {
+        let token = flight.token.get();
+        flight.state.get() == RUNNING
             && token >= self.ns.void_before.get()
-            && (token >= self.ns.void_tagged.get() || !self.is_void_by_tag(lease, token))
+            && (token >= self.ns.void_tagged.get() || !self.is_void_by_tag(flight, token))
     }
 
     #[cold]
-    fn is_void_by_tag(&self, lease: &Lease, token: u64) -> bool {
-        let tags = lease.tags.get();
+    fn is_void_by_tag(&self, flight: &Flight, token: u64) -> bool {
+        let tags = flight.tags.get();
         let mut bits = self.ns.void_tags.iter().enumerate();
         bits.any(|(bit, before)| tags & (1 << bit) != 0 && token < before.get())
     }
@@ -40,40 +40,40 @@ impl Held<'_> {
     /// Voids the flights on a key, as part of the change that makes them old.
     #[inline(always)]
     pub(in crate::store) fn void_flights(&mut self, change: &mut Transaction, sought: &Sought) -> Step<()> {
-        if self.ns.lease_count.get() == 0 {
+        if self.ns.flight_count.get() == 0 {
             Ok(())
         } else {
-            self.void_leases(change, sought)
+            self.void_those_there(change, sought)
         }
     }
 
     #[cold]
-    fn void_leases(&mut self, change: &mut Transaction, sought: &Sought) -> Step<()> {
-        let sought = sought.lease();
+    fn void_those_there(&mut self, change: &mut Transaction, sought: &Sought) -> Step<()> {
+        let sought = sought.flight();
         let mut next = self.find(&sought)?;
-        for _ in 0..=self.ns.lease_count.get() {
+        for _ in 0..=self.ns.flight_count.get() {
             let Some(found) = next else { return Ok(()) };
-            let lease = self.lease_block(found.id)?;
-            if self.runs(lease) && lease.token.get() < self.voids_below {
-                self.void_lease(change, lease);
+            let flight = self.flight_block(found.id)?;
+            if self.runs(flight) && flight.token.get() < self.voids_below {
+                self.void_flight(change, flight);
             }
             next = self.find_from(&found.entry.chain, &sought)?;
         }
         Err(Stop::Damaged)
     }
 
-    pub(in crate::store) fn void_lease(&mut self, change: &mut Transaction, lease: &'static Lease) {
-        change.set32(&lease.state, VOID);
-        self.wakes |= 1 << leader_of(lease).bit();
+    pub(in crate::store) fn void_flight(&mut self, change: &mut Transaction, flight: &'static Flight) {
+        change.set32(&flight.state, VOID);
+        self.wakes |= 1 << leader_of(flight).bit();
     }
 
     /// Voids the flights that may bring what bears a tag.
     pub(in crate::store) fn void_flights_with(&mut self, change: &mut Transaction, tag: u64) {
-        if self.ns.lease_count.get() == 0 {
+        if self.ns.flight_count.get() == 0 {
             return;
         }
         let word = &self.ns.void_tags[tag_bit(tag) as usize];
-        let token = self.segment.header().lease_tokens.add(1);
+        let token = self.segment.header().flight_tokens.add(1);
         change.set64(word, token);
         change.set64(&self.ns.void_tagged, token);
         self.wakes = u64::MAX;
@@ -87,10 +87,10 @@ impl Held<'_> {
 
     /// Voids every flight of the namespace, however many there are.
     pub(in crate::store) fn void_all_flights(&mut self, change: &mut Transaction) {
-        if self.ns.lease_count.get() == 0 {
+        if self.ns.flight_count.get() == 0 {
             return;
         }
-        change.set64(&self.ns.void_before, self.segment.header().lease_tokens.add(1));
+        change.set64(&self.ns.void_before, self.segment.header().flight_tokens.add(1));
         self.wakes = u64::MAX;
     }
 }

@@ -38,7 +38,7 @@ let open = 0;
 
 /** The shared words: for the main thread, as V8 takes the same memory but once. */
 function sharedMemory() {
-  if (memory === undefined) memory = (isMainThread && addon.cacheNearMemory()) || null;
+  if (memory === undefined) memory = (isMainThread && addon.cacheCopyMemory()) || null;
   return memory;
 }
 
@@ -47,7 +47,7 @@ function sharedMemory() {
  *
  * @param {number} id of the cache
  */
-function openNear(id) {
+function openCopies(id) {
   if (open >= MOST_NAMESPACES || sharedMemory() === null) return undefined;
   const ring = addon.cacheClaimRing(id);
   if (ring === undefined) return undefined;
@@ -57,11 +57,11 @@ function openNear(id) {
   return new Copies(id, ring);
 }
 
-/** @param {ReturnType<typeof openNear>} near */
-function closeNear(near) {
-  if (near === undefined) return;
+/** @param {ReturnType<typeof openCopies>} copies */
+function closeCopies(copies) {
+  if (copies === undefined) return;
   open -= 1;
-  near.giveBack();
+  copies.giveBack();
 }
 
-module.exports = { clock, closeNear, openNear, setClock, sharedMemory, tuning };
+module.exports = { clock, closeCopies, openCopies, setClock, sharedMemory, tuning };

@@ -19,7 +19,7 @@ thread_local! {
     static IS_MINE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// `cacheNearMemory()`: marks, areas and rings, for the first thread that asks; `undefined` for the others, and where
+/// `cacheCopyMemory()`: marks, areas and rings, for the first thread that asks; `undefined` for the others, and where
 /// Node takes no memory that is not its own.
 pub(super) fn memory<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Value<'call>> {
     let Some((start, len)) = store()?.near_memory() else {
