@@ -386,6 +386,33 @@ fn connections_are_spread_in_a_circle_and_none_goes_to_a_worker_that_was_withdra
 }
 
 #[test]
+fn connections_of_a_worker_that_is_about_to_end_do_so_once_they_are_answered_and_silent() {
+    let _guard = beside_others();
+    let options = Options {
+        header: Header::V2,
+        ..options()
+    };
+    let worker = listener();
+    let proxy = proxy_with(options, &[address_of(&worker)]);
+    let (mut asking, mut asked) = joined(&proxy, &worker);
+    let (mut answered, mut answering) = joined(&proxy, &worker);
+    let (mut silent, _unasked) = joined(&proxy, &worker);
+    asking.write_all(b"question").unwrap();
+    asked.read_exact(&mut [0; 28 + 8]).unwrap();
+    answered.write_all(b"question").unwrap();
+    answering.read_exact(&mut [0; 28 + 8]).unwrap();
+    answering.write_all(b"answer").unwrap();
+    answered.read_exact(&mut [0; 6]).unwrap();
+    proxy.part(0);
+    assert_eq!(read_all(&mut answered), b"");
+    assert_eq!(read_all(&mut silent), b"");
+    assert_eq!(proxy.board().connections(0), 1);
+    asked.write_all(b"late").unwrap();
+    assert_eq!(read_all(&mut asking), b"late");
+    wait_until("none is left", || proxy.board().connections(0) == 0);
+}
+
+#[test]
 fn the_worker_with_the_fewest_connections_gets_the_next() {
     let _guard = beside_others();
     let workers = [listener(), listener()];

@@ -91,6 +91,18 @@ describe('an application that can only listen', () => {
     expect(logged).toEqual([]);
   });
 
+  it('has what it does not answer in time cut, which the stop tells', async () => {
+    const arrived = gate();
+    const { server, url, logged } = await startedServer(() => listener(() => arrived.open()), {
+      gracefulShutdownTimeoutMs: 700,
+    });
+    const cut = request(url(), { agent: keptConnection() }).catch(({ code }) => code);
+    await arrived.opened;
+    await server.stop();
+    expect(await cut).toBe('ECONNRESET');
+    expect(String(logged)).toMatch(/Gave up after 700 ms: no answer yet to what came over 1 connection/);
+  });
+
   it.each([
     ['calls back with an error', (callback) => callback(new Error('no such device'))],
     [

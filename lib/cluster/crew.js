@@ -33,6 +33,7 @@ const tellDebug = debug('flotilla:server');
 /**
  * @typedef {object} Customs how workers are dealt with
  * @property {number} readyMs how long one may take to get ready
+ * @property {boolean} [blind] whether they see nothing of their own connections, which end here before a worker is told to
  * @property {boolean} polite whether also one that never served is told to leave, for it may hold something; and those
  *   that end for good take connections until then, to refuse them
  */
@@ -306,7 +307,7 @@ class Crew {
       await this.#untilLeft(post, moves);
     }
     await post.ended;
-    return post.answered;
+    return post.answered && !post.cut;
   }
 
   /**
@@ -318,19 +319,36 @@ class Crew {
    */
   async #untilLeft(post, moves) {
     const grace = this.config.gracefulShutdownTimeoutMs;
+    const { blind, polite } = this.customs;
     const killAfter = (/** @type {number} */ ms) => () => {
       post.overdueMs = ms;
       post.kill();
     };
     const begun = performance.now();
     // A worker that is blocked takes nothing, and where no other is left nobody does.
-    if (moves || !this.customs.polite) await within(grace, this.front.drain(post.seat), () => {});
+    if (moves || !polite) await within(grace, this.front.drain(post.seat), () => {});
+    if (blind) await this.#untilQuiet(post, grace);
     const told = performance.now();
     this.#tellToLeave(post, moves);
     const deafMs = grace + spareMs;
     await within(begun + deafMs - told, Promise.race([post.heard, post.ended]), killAfter(deafMs));
     const endMs = grace + Math.min(grace, CLOSING_MS) + spareMs;
-    await within(told + endMs - performance.now(), post.ended, killAfter(post.overdueMs ?? endMs));
+    const from = blind ? begun : told;
+    await within(from + endMs - performance.now(), post.ended, killAfter(post.overdueMs ?? endMs));
+  }
+
+  /**
+   * Waits until what a worker has under way is answered. What is not in time ends with the worker, and is told of.
+   *
+   * @param {Post} post
+   * @param {number} grace
+   */
+  async #untilQuiet(post, grace) {
+    const left = await Promise.race([this.front.part?.(post.seat, grace), post.ended]);
+    if (typeof left !== 'number' || left === 0 || post.state === 'ended') return;
+    post.cut = true;
+    const culprit = `${left} connection${left > 1 ? 's' : ''} of ${post.seat.id} not quiet yet`;
+    this.events.failed(createError('FLOTILLA_ERR_SHUTDOWN_TIMEOUT', [`${grace}`, culprit]));
   }
 
   /**

@@ -29,6 +29,8 @@
  * @property {(seat: Seat, pid: number) => void} forked
  * @property {(seat: Seat) => void | Promise<void>} ready connections may go to it from now on
  * @property {(seat: Seat) => Promise<void>} drain none go to it any more
+ * @property {(seat: Seat, withinMs: number) => Promise<number>} [part] where connections are forwarded: those of this seat end as
+ * they fall quiet. Brings how many were left when the time was over
  * @property {(seat: Seat) => void} gone its process has ended
  * @property {() => void} open begins to accept
  * @property {(probes: Probe[]) => void} [setProbes] what is answered without a worker, to those whom no worker takes or

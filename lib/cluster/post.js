@@ -16,6 +16,8 @@ class Post {
   /** Whether it has said how it left. */
   left = false;
   answered = true;
+  /** Whether it was told to end with something under way that it knows nothing of. */
+  cut = false;
   stale = false;
   /** What its end means to those who count on it. @type {Error | undefined} */
   failure;

@@ -233,6 +233,8 @@ class Reception {
     const responses = this.#responsesOf(application);
     const names = responses.map(({ req }) => nameOf(req));
     const upgrades = this.#upgradesOf(application);
+    const busy = upgrades.filter(({ socket, upgrade }) => upgrade?.isQuiet?.(socket) === false).length;
+    if (busy > 0) names.push(`what came over ${busy} connection${busy > 1 ? 's' : ''}`);
     for (const response of responses) {
       response.destroy();
       response.req.destroy();

@@ -145,7 +145,8 @@ class ClusteredService extends Life {
           this.#showing.countEnd(why);
         },
       },
-      customs: { readyMs, polite: refuses },
+      // Sockets that are not Node's are nobody's to look at but the front's.
+      customs: { readyMs, polite: refuses, blind: !takesSockets },
       makeFront: this.makeFront,
     });
   }
@@ -467,9 +468,7 @@ class ClusteredService extends Life {
     for (const { ended } of balance.pool.serving) ended.then(() => this.#balance && this.#letQuietGo());
     const answered = await balance.pool.stop();
     await this.#close();
-    // What an application reads from sockets of its own is not known here, nor whether it was answered.
-    if (this.options.manner.takesSockets) this.logStop(answered);
-    else this.log('stopped; connections ended with the application, which reads its requests itself');
+    this.logStop(answered);
     this.tell('stopped');
     return answered;
   }

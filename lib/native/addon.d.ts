@@ -107,6 +107,8 @@ export declare class NativeFront {
   /** Whether the address is one that connections can be forwarded to. */
   ready(seat: number, host: string, port: number): boolean;
   withdraw(seat: number): void;
+  /** Connections of that seat that are forwarded end as they fall silent, and no more go there. */
+  part(seat: number): void;
   gone(seat: number): void;
   assign(id: number, seat: number): void;
   report(seat: number, lagMs: number, cpuPercent: number, heapUsed: number, heapTotal: number): void;

@@ -220,6 +220,11 @@ impl NativeFront {
     }
 
     #[napi(catch_unwind)]
+    pub fn part(&self, seat: u32) {
+        self.tell(|front| front.part(seat as usize));
+    }
+
+    #[napi(catch_unwind)]
     pub fn gone(&self, seat: u32) {
         self.tell(|front| front.gone(seat as usize));
     }

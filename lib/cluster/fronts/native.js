@@ -23,6 +23,8 @@ const EXCHANGE_MS = 250;
 const NOBODY = -1;
 /** How soon it is looked again whether the thread has done what it was told. */
 const LOOK_MS = 1;
+/** The same, where connections end one by one. */
+const PART_LOOK_MS = 20;
 /** For how long a worker that is to be drained is waited for. */
 const DRAIN_MS = 1000;
 
@@ -160,6 +162,21 @@ class NativeFront {
     // A worker that is blocked takes nothing, and is not waited for: what it has not taken goes to others at its end.
     const until = performance.now() + DRAIN_MS;
     while (this.#thread.serves(seat.seat) && performance.now() < until) await pause(LOOK_MS);
+  }
+
+  /**
+   * Lets the connections of a worker end as they fall quiet, that does not see to them itself.
+   *
+   * @param {Seat} seat
+   * @param {number} withinMs
+   */
+  async part(seat, withinMs) {
+    this.#withdraw(seat);
+    this.#thread.part(seat.seat);
+    const until = performance.now() + withinMs;
+    const left = () => this.load(seat).connections;
+    while (left() > 0 && performance.now() < until) await pause(PART_LOOK_MS);
+    return left();
   }
 
   /** The worker's process has ended. @param {Seat} seat */

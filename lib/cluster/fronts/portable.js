@@ -11,14 +11,18 @@
 /** @import { FrontOptions, Seat } from '../front.js' */
 
 const net = require('node:net');
+const { setTimeout: pause } = require('node:timers/promises');
 const { Choice } = require('../custom-strategy.js');
 const { defaultLoadBalancer, headMs, needsHead } = require('../strategies.js');
 const { lookAtHead } = require('../request-head.js');
 const { Listener, publicAddress } = require('../../http/listener.js');
 const { proxyHeader } = require('../../http/proxy-header.js');
+const { isQuiet, watchTraffic } = require('../../http/traffic.js');
 
 /** How long a worker may take to accept. */
 const connectMs = 5000;
+/** How often it is looked which connections are quiet. */
+const LOOK_MS = 20;
 
 /** Waits for the first bytes, as many as make a head, and keeps them. */
 class Prelude {
@@ -156,6 +160,23 @@ class PortableFront {
     if (this.#ready.get(seat.id) === seat) this.#ready.delete(seat.id);
   }
 
+  /**
+   * Lets the connections of a worker end as they fall quiet, that does not see to them itself.
+   *
+   * @param {Seat} seat
+   * @param {number} withinMs
+   */
+  async part(seat, withinMs) {
+    await this.drain(seat);
+    const until = performance.now() + withinMs;
+    const connections = this.#connections.get(seat.seat) ?? new Set();
+    while (connections.size > 0 && performance.now() < until) {
+      for (const socket of connections) if (isQuiet(socket)) socket.destroySoon();
+      await pause(LOOK_MS);
+    }
+    return connections.size;
+  }
+
   /** @param {Seat} seat */
   gone(seat) {
     if (this.#ready.get(seat.id) === seat) this.#ready.delete(seat.id);
@@ -239,6 +260,7 @@ class PortableFront {
     if (config.proxyProtocol) worker.write(proxyHeader(config.proxyProtocol, socket));
     if (head.length > 0) worker.write(head);
     join(socket, worker, config.allowHalfOpen);
+    watchTraffic(socket, worker);
     if (socket.destroyed) worker.destroy();
   }
 }

@@ -64,6 +64,12 @@ pub(in crate::balance) trait Carrier: Send + Sized + 'static {
     /// No connection goes to that seat any more.
     fn withdraw(&mut self, tools: &mut Tools, seat: usize);
 
+    /// The worker of that seat is about to end, and does not see to its connections itself: no more go there, and those that
+    /// are there end as they fall silent.
+    fn part(&mut self, tools: &mut Tools, seat: usize) {
+        self.withdraw(tools, seat);
+    }
+
     /// The process that sat there has ended.
     fn gone(&mut self, tools: &mut Tools, seat: usize);
 

@@ -64,6 +64,7 @@ enum Command {
     /// The worker that sits there listens at that address, if it needs one.
     Ready(usize, Option<Address>),
     Withdraw(usize),
+    Part(usize),
     Gone(usize),
     Open,
     Probes(Vec<Probe>),
@@ -180,6 +181,11 @@ impl Front {
     /// From now on no connection goes to this seat.
     pub fn withdraw(&self, seat: usize) {
         self.tell_of(seat, Command::Withdraw(seat));
+    }
+
+    /// The same, and its connections end as they fall silent, where they are the front's.
+    pub fn part(&self, seat: usize) {
+        self.tell_of(seat, Command::Part(seat));
     }
 
     /// The process that sat there has ended.

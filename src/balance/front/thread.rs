@@ -113,6 +113,10 @@ impl<C: Carrier> Thread<C> {
                     trace(C::TRACED, "gives no more to seat", seat);
                     carrier.withdraw(tools, seat);
                 }
+                Command::Part(seat) => {
+                    trace(C::TRACED, "lets the connections end of seat", seat);
+                    carrier.part(tools, seat);
+                }
                 Command::Gone(seat) => {
                     trace(C::TRACED, "has lost the process at seat", seat);
                     carrier.gone(tools, seat);

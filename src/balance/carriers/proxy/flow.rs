@@ -105,6 +105,11 @@ impl Flow {
         self.moved
     }
 
+    /// Whether there are bytes that the sink has not taken yet.
+    pub(super) fn keeps_any(&self) -> bool {
+        self.sent < self.kept.len() || self.pipe.as_ref().is_some_and(|pipe| pipe.held() > 0)
+    }
+
     pub(super) fn has_ended(&self) -> bool {
         self.state != State::Open
     }

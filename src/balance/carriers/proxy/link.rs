@@ -5,6 +5,7 @@ use super::header::Header;
 use crate::balance::front::Wish;
 use crate::sys::socket::{Address, Socket};
 use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
 
 /// What becomes of a link after something has happened to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,12 @@ pub(super) struct Link {
     pub(super) is_begun: bool,
     /// How much the client had sent when it began to linger.
     lingers: Option<u64>,
+    /// How much of what goes to the worker is the header, and not the client's.
+    header_length: u64,
+    /// Whether the last bytes went to the worker, which then has something to answer.
+    waits: bool,
+    /// When bytes were moved last.
+    moved_at: Instant,
 }
 
 impl Link {
@@ -73,6 +80,9 @@ impl Link {
             asks_for: None,
             is_begun: false,
             lingers: None,
+            header_length: 0,
+            waits: false,
+            moved_at: Instant::now(),
         }
     }
 
@@ -101,7 +111,9 @@ impl Link {
         // What was kept for a worker that then refused begins with the header already.
         if !self.begun && header != Header::None {
             let client = self.client();
-            self.up = Flow::beginning_with(header.bytes(client.peer(), client.local()));
+            let bytes = header.bytes(client.peer(), client.local());
+            self.header_length = bytes.len() as u64;
+            self.up = Flow::beginning_with(bytes);
         }
         self.begun = true;
         self.seat = Some(seat);
@@ -133,8 +145,25 @@ impl Link {
         Outcome::Goes
     }
 
-    /// Moves what can be moved, both ways.
+    /// Moves what can be moved, both ways, and takes note of which way that was.
     pub(super) fn pump(&mut self, room: &mut Room, half_open: bool) -> Outcome {
+        let before = (self.up.moved(), self.down.moved());
+        let outcome = self.forward(room, half_open);
+        let (up, down) = (self.up.moved(), self.down.moved());
+        if (up, down) != before {
+            self.waits = up > before.0 && up > self.header_length;
+            self.moved_at = Instant::now();
+        }
+        outcome
+    }
+
+    /// Whether the worker has nothing to answer, and no bytes were moved for so long.
+    pub(super) fn is_silent(&self, now: Instant, silence: Duration) -> bool {
+        let is_under_way = self.waits || self.up.keeps_any() || self.down.keeps_any();
+        !is_under_way && now.saturating_duration_since(self.moved_at) >= silence
+    }
+
+    fn forward(&mut self, room: &mut Room, half_open: bool) -> Outcome {
         let Some(worker) = &mut self.worker else {
             return Outcome::Goes;
         };

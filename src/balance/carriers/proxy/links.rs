@@ -56,6 +56,12 @@ impl Links {
         self.free.push(place(id) as u32);
     }
 
+    /// The ids of those that are like that.
+    pub(super) fn which(&self, is_one: impl Fn(&Link) -> bool) -> Vec<u64> {
+        let links = self.slots.iter().filter_map(|slot| slot.link.as_deref());
+        links.filter(|link| is_one(link)).map(|link| link.id).collect()
+    }
+
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Box<Link>> {
         self.slots.iter_mut().filter_map(|slot| slot.link.take())
     }

@@ -9,6 +9,7 @@ mod header;
 mod late;
 mod link;
 mod links;
+mod parting;
 mod pipes;
 
 pub use header::Header;
@@ -20,6 +21,7 @@ use crate::sys::trace;
 use flow::Room;
 use link::{Link, Outcome, Stage};
 use links::Links;
+use parting::Parting;
 use std::time::{Duration, Instant};
 
 /// In the lowest bit of a token: which side of the link it stands for.
@@ -42,6 +44,8 @@ pub(super) struct Proxy {
     lingering: Deadlines,
     /// Those who have asked for a probe, until they have had the time to be answered by their worker.
     probing: Deadlines,
+    /// Those whose workers are about to end.
+    parting: Parting,
 }
 
 impl Carrier for Proxy {
@@ -96,7 +100,8 @@ impl Carrier for Proxy {
             return Some(Instant::now());
         }
         let rows = [&self.stranded, &self.lingering, &self.probing];
-        rows.iter().filter_map(|row| row.next()).min()
+        let rows = rows.iter().filter_map(|row| row.next());
+        rows.chain(self.parting.next()).min()
     }
 
     fn turn(&mut self, tools: &mut Tools) {
@@ -120,6 +125,7 @@ impl Carrier for Proxy {
             self.addresses.resize(seat + 1, None);
         }
         self.addresses[seat] = address;
+        self.parting.end(seat);
         tools.seats.add(seat);
         tools.board.set_serves(seat, true);
         self.retry(tools);
@@ -131,8 +137,14 @@ impl Carrier for Proxy {
         tools.board.set_serves(seat, false);
     }
 
+    fn part(&mut self, tools: &mut Tools, seat: usize) {
+        self.withdraw(tools, seat);
+        self.parting.begin(seat);
+    }
+
     fn gone(&mut self, tools: &mut Tools, seat: usize) {
         self.withdraw(tools, seat);
+        self.parting.end(seat);
     }
 
     fn end(mut self) {
@@ -154,6 +166,7 @@ impl Proxy {
             stranded: Deadlines::after(PATIENCE),
             lingering: Deadlines::after(LINGER),
             probing: Deadlines::after(late::PATIENCE),
+            parting: Parting::default(),
         }
     }
 
@@ -235,6 +248,7 @@ impl Proxy {
                 _ => Outcome::Goes,
             });
         }
+        self.close_silent(tools, now);
         while let Some(id) = self.probing.due(now) {
             self.with_link(tools, id, Self::answer_late);
         }
