@@ -24,9 +24,9 @@ describe('a program is refused that', () => {
     ['throws', "throw new Error('no such thing');", /ended with code 1 before it listened/],
     ['exits at once', 'process.exit(7);', /ended with code 7 before it listened/],
     ['has nothing to do', "console.log('done');", /ended with code 0 before it listened/],
-    ['listens on nothing', 'setInterval(() => {}, 1000);', /listened on nothing within 1000 ms/],
-  ])('%s', async (_, text, message) => {
-    const app = anyApp(program(text), { readyTimeout: 1000 });
+    ['listens on nothing', 'setInterval(() => {}, 1000);', /listened on nothing within 1000 ms/, 1000],
+  ])('%s', async (_, text, message, readyTimeout = 30_000) => {
+    const app = anyApp(program(text), { readyTimeout });
     await expect(app.start()).rejects.toMatchObject({
       code: 'FLOTILLA_ERR_NOT_LISTENING',
       message: expect.stringMatching(message),
@@ -77,7 +77,7 @@ describe('a port that is taken', () => {
 describe('new code', () => {
   it('that cannot take the place of the old does not, and nobody notices', async () => {
     const file = program(listening(0));
-    const app = await serving(file, { readyTimeout: 1500, env: { KEPT: 'yes' } });
+    const app = await serving(file, { readyTimeout: 4000, env: { KEPT: 'yes' } });
     const before = await whole(app);
     const clients = load(app.url());
     const refused = async (text, code, message) => {
