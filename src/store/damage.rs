@@ -12,6 +12,7 @@ use crate::error::Code;
 use crate::shm::failpoint;
 use crate::shm::layout::{Entry, Flight as FlightBlock};
 use crate::shm::lock::{self, Locked};
+use crate::store::ground::held::Held;
 use crate::sys::memory::refusal::while_refused;
 use crate::sys::process::in_forked_child;
 
@@ -138,7 +139,7 @@ fn a_namespace_whose_lock_is_lost_begins_anew() {
     fill(&bystander);
     fill(&victim);
     in_forked_child(|| {
-        let _held = store.hold(1, Duration::from_secs(5)).unwrap();
+        let _held: Held = store.hold(1, Duration::from_secs(5)).unwrap();
         std::mem::forget(_held);
     })
     .unwrap();

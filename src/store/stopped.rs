@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::flights::watcher::refusal::REFUSED;
 use super::*;
 use crate::error::{Code, Error};
+use crate::store::ground::held::Held;
 
 const NOW: f64 = 1000.0;
 
@@ -67,7 +68,7 @@ fn while_held<G>(take: impl FnOnce() -> G + Send, body: impl FnOnce()) {
 
 fn while_locked(store: &Arc<Store>, cache: &Cache, body: impl FnOnce()) {
     let slot = cache.place().slot;
-    while_held(|| store.hold(slot, Duration::from_secs(5)).unwrap(), body);
+    while_held(|| store.hold::<Held>(slot, Duration::from_secs(5)).unwrap(), body);
 }
 
 fn refused<R: std::fmt::Debug>(answer: Result<R, Error>) {

@@ -28,13 +28,21 @@ pub(in crate::store) mod rings;
 
 pub use rings::RingPlace;
 
+use crate::store::flights::Flights;
+use crate::store::ground::layer::layer;
+
+layer! {
+    /// A held namespace: what those are told who keep copies of its entries.
+    Copies over Flights
+}
+
 use std::mem::offset_of;
 use std::sync::atomic::{Ordering, fence};
 
 use crate::lru::{Batch, MOST_WRITES, Slot, move_all_to_front};
 use crate::shm::journal::CAPACITY;
 use crate::shm::layout::{Area, Entry, NIL, READERS, RING_TOUCHES, Reader, Ring, Touch};
-use crate::store::ground::held::Held;
+
 use crate::store::ground::stop::Step;
 use crate::store::table::marks::mark_at;
 
@@ -85,7 +93,7 @@ impl Touched {
 const CARRYING: u32 = 1;
 const CARRIED: u32 = 2;
 
-impl Held<'_> {
+impl Copies<'_> {
     /// Reads that were answered from copies.
     pub(in crate::store) fn near_hits(&self) -> u64 {
         let Some(area) = self.area() else { return 0 };

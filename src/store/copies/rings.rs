@@ -10,10 +10,10 @@ use parking_lot::Mutex;
 use crate::error::{Code, Result};
 use crate::shm::layout::{AREAS, Area, NEAR_AT, NEAR_LEN, NIL, READERS, RINGS, Ring};
 use crate::shm::word::Word32;
+use crate::store::copies::Copies;
 use crate::store::copies::hits_of;
 use crate::store::ground::base::Ground;
 use crate::store::ground::directory::Place;
-use crate::store::ground::held::Held;
 use crate::store::ground::refusals::unrecoverable;
 use crate::store::table::marks::BARRED;
 use crate::sys::process::Identity;
@@ -57,7 +57,7 @@ impl Ground {
     /// Taking the namespace's lock here also waits for whoever began a change before marks were counted.
     pub(in crate::store) fn claim_ring(&self, place: Place) -> Result<Option<RingPlace>> {
         let _listing = self.listing()?;
-        let held = self.hold(place.slot, Duration::ZERO)?;
+        let held: Copies = self.hold(place.slot, Duration::ZERO)?;
         if held.ns.generation.get() != place.generation || held.ns.limits.flags.get() & BARRED != 0 {
             return Ok(None);
         }
@@ -107,7 +107,7 @@ impl Ground {
         if let Some(area) = area
             && let Some(slot) = area.slot.get().checked_sub(1)
         {
-            let mut held = self.hold(slot, Duration::ZERO)?;
+            let mut held: Copies = self.hold(slot, Duration::ZERO)?;
             if held.catch_up().is_err() {
                 held.condemn()?;
             }
@@ -152,7 +152,7 @@ impl Ground {
         let Some(slot) = area.slot.get().checked_sub(1) else {
             return Ok(());
         };
-        let held = self.hold(slot, Duration::ZERO)?;
+        let held: Copies = self.hold(slot, Duration::ZERO)?;
         if held.ns.copy_area.get() == index + 1 {
             held.ns.copy_area.put(0);
         }
@@ -170,7 +170,7 @@ fn unless_held(done: Result<()>) -> Result<bool> {
     }
 }
 
-impl Held<'_> {
+impl Copies<'_> {
     /// Every ring of the namespace's area knows that it is one. The directory's lock is held.
     pub(in crate::store) fn validate_rings(&self) -> std::result::Result<(), String> {
         let Some(area) = self.area() else { return Ok(()) };

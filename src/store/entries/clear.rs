@@ -5,13 +5,14 @@
 //! Their flights are void and stay, for their leaders and followers: they are put into the new table, also after a note.
 
 use crate::shm::layout::{FANOUT, NIL, Remains};
-use crate::store::ground::held::{Held, PENDING_CLEAR, PENDING_NOTHING, PENDING_TABLE};
+use crate::store::entries::Entries;
+use crate::store::ground::held::{PENDING_CLEAR, PENDING_NOTHING, PENDING_TABLE};
 use crate::store::ground::stop::{Step, Stop};
 
 /// Entries that are removed one by one, with the lock held.
 const FEW: u32 = 256;
 
-impl Held<'_> {
+impl Entries<'_> {
     /// Removes every entry, and voids every flight: its leader goes on, for those who wait for it.
     pub(in crate::store) fn clear(&mut self) -> Step<()> {
         let tags = self.ns.tags_root.get() != NIL && self.ns.tag_clock.get() > u64::from(FEW);

@@ -2,10 +2,11 @@
 
 use crate::error::Result;
 use crate::shm::layout::NIL;
-use crate::store::ground::held::{Held, PENDING_CONDEMNED, PENDING_NOTHING};
+use crate::store::entries::Entries;
+use crate::store::ground::held::{PENDING_CONDEMNED, PENDING_NOTHING};
 use crate::store::ground::refusals::unrecoverable;
 
-impl Held<'_> {
+impl Entries<'_> {
     /// Empties the namespace without believing anything in it.
     pub(in crate::store) fn condemn(&mut self) -> Result<()> {
         let ns = self.ns;

@@ -9,7 +9,7 @@
 //! what is not there costs little, however many entries there are.
 
 use crate::shm::layout::{Entry, NIL};
-use crate::store::ground::held::Held;
+use crate::store::entries::Entries;
 use crate::store::ground::slice::Slice;
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::table::entry::Found;
@@ -51,7 +51,7 @@ pub struct Due {
     pub worked: bool,
 }
 
-impl Held<'_> {
+impl Entries<'_> {
     /// Removes every entry that it comes upon and that is stale and not kept. True at the end of the table.
     pub(in crate::store) fn search(
         &mut self,

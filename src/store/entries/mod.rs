@@ -13,3 +13,11 @@ pub(in crate::store) mod remove;
 pub(in crate::store) mod unheld;
 pub(in crate::store) mod walk;
 pub(in crate::store) mod write;
+
+use crate::store::ground::layer::layer;
+use crate::store::table::Table;
+
+layer! {
+    /// A held namespace: its entries.
+    Entries over Table
+}

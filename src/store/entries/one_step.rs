@@ -6,8 +6,8 @@
 //! and deleting and storing again proves nothing. The segment's numbers start at random: those of another
 //! segment, which came with a dump, are none that it gave.
 
+use crate::store::entries::Entries;
 use crate::store::ground::extras::Extras;
-use crate::store::ground::held::Held;
 use crate::store::ground::options::{GetOptions, SetOptions};
 use crate::store::ground::stop::Step;
 use crate::store::ground::values::Value;
@@ -15,7 +15,7 @@ use crate::store::table::entry::{Found, Sought};
 use crate::store::table::life::Life;
 use crate::store::table::marks::Memo;
 
-impl Held<'_> {
+impl Entries<'_> {
     pub(in crate::store) fn take(
         &mut self,
         sought: &Sought,

@@ -2,8 +2,9 @@
 //! met by `get` goes.
 
 use crate::lru::{Slot, move_to_front};
+use crate::store::entries::Entries;
 use crate::store::entries::far::Far;
-use crate::store::ground::held::{Held, remaining};
+use crate::store::ground::held::remaining;
 use crate::store::ground::options::{
     ALLOW_STALE, GetOptions, HasOptions, PeekOptions, UPDATE_AGE_ON_GET, UPDATE_AGE_ON_HAS,
 };
@@ -16,7 +17,7 @@ use crate::store::table::marks::Memo;
 use crate::store::table::record::record_len;
 use crate::sys::clock::monotonic_ms;
 
-impl Held<'_> {
+impl Entries<'_> {
     /// The value's tag, and the value in `out`; a long one is left where it is, if `far` can take where that is.
     #[inline(always)]
     pub(in crate::store) fn get(

@@ -1,12 +1,13 @@
 //! What a loader asks of an entry: whether it says that there is nothing, and whether its value is worth computing again
 //! before it expires. Nothing is changed by either.
 
-use crate::store::ground::held::{Held, remaining};
+use crate::store::entries::Entries;
+use crate::store::ground::held::remaining;
 use crate::store::ground::stop::Step;
 use crate::store::table::entry::Sought;
 use crate::store::table::life::Life;
 
-impl Held<'_> {
+impl Entries<'_> {
     pub(in crate::store) fn is_refresh_due(
         &self,
         sought: &Sought,

@@ -1,12 +1,12 @@
 //! Taking entries out: delete, eviction, pop, a lower `max`. Removing one is one transaction.
 
 use crate::shm::layout::NIL;
-use crate::store::ground::held::Held;
+use crate::store::entries::Entries;
 use crate::store::ground::slice::Slice;
 use crate::store::ground::stop::Step;
 use crate::store::table::entry::{Found, Sought};
 
-impl Held<'_> {
+impl Entries<'_> {
     /// Takes out what is under a key, because somebody wants it gone: flights on it are void, also where there is
     /// nothing. True if there was something that no tag had made gone.
     #[inline(always)]

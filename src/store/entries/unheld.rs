@@ -6,7 +6,7 @@
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::store::ground::held::Held;
+use crate::store::entries::Entries;
 use crate::store::ground::stop::Step;
 use crate::store::ground::values::Key;
 use crate::store::table::entry::Sought;
@@ -43,7 +43,7 @@ impl Unmoved {
 
     /// Makes them the most recent, those that are still there.
     #[inline(always)]
-    pub(in crate::store) fn move_in(&self, held: &mut Held) -> Step<()> {
+    pub(in crate::store) fn move_in(&self, held: &mut Entries) -> Step<()> {
         if self.any.load(Ordering::Relaxed) {
             self.move_all(held)
         } else {
@@ -52,7 +52,7 @@ impl Unmoved {
     }
 
     #[cold]
-    fn move_all(&self, held: &mut Held) -> Step<()> {
+    fn move_all(&self, held: &mut Entries) -> Step<()> {
         self.any.store(false, Ordering::Release);
         let keys = std::mem::take(&mut *self.keys.lock());
         for OwnedKey { tag, bytes, hash } in keys {

@@ -6,8 +6,8 @@
 //! which it goes through at the end. So what was there all the time is copied, and no key twice.
 
 use crate::shm::layout::{Entry, NIL};
+use crate::store::entries::Entries;
 use crate::store::entries::known::Known;
-use crate::store::ground::held::Held;
 use crate::store::ground::options::ALLOW_STALE;
 use crate::store::ground::slice::Slice;
 use crate::store::ground::stop::{Step, Stop};
@@ -86,7 +86,7 @@ impl Walk {
     }
 
     /// Copies an entry, unless its key was copied before.
-    fn add(&mut self, held: &Held, id: u32, entry: &Entry) -> Step<()> {
+    fn add(&mut self, held: &Entries, id: u32, entry: &Entry) -> Step<()> {
         let with_stale = match self.want.stale {
             Stale::Include => true,
             Stale::Skip => false,
@@ -135,7 +135,7 @@ impl Walk {
     }
 }
 
-impl Held<'_> {
+impl Entries<'_> {
     /// Goes on with a walk for a slice. True when it has ended.
     pub(in crate::store) fn walk(&mut self, walk: &mut Walk) -> Step<bool> {
         let (slice, of) = (&mut Slice::begin(), (self.slot, self.ns.generation.get()));

@@ -9,8 +9,8 @@ use crate::error::{Code, Error};
 use crate::lru::{Slot, move_to_front, push_front, replace_at_front};
 use crate::shm::journal::Transaction;
 use crate::shm::layout::{ENTRY_PAYLOAD, Entry, EntryWords, NIL};
+use crate::store::entries::Entries;
 use crate::store::ground::extras::Extras;
-use crate::store::ground::held::Held;
 use crate::store::ground::options::SetOptions;
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::{LoadEntry, Value};
@@ -55,7 +55,7 @@ impl Draft<'_> {
     }
 }
 
-impl Held<'_> {
+impl Entries<'_> {
     pub(in crate::store) fn counts_sizes(&self) -> bool {
         self.ns.limits.max_size.get() != 0 || self.ns.limits.max_entry_size.get() != 0
     }

@@ -15,10 +15,10 @@ use crate::store::entries::far::Far;
 use crate::store::entries::glance::Looker;
 use crate::store::entries::unheld::Unmoved;
 use crate::store::entries::walk::Walk;
+use crate::store::facade::Whole;
 use crate::store::facade::store::Store;
 use crate::store::ground::directory::Place;
 use crate::store::ground::extras::{MAX_TAGS, check_tag};
-use crate::store::ground::held::Held;
 use crate::store::ground::options::{
     GetOptions, HasOptions, LeftOut, Options, PeekOptions, SetOptions, check_ttl,
 };
@@ -102,7 +102,7 @@ impl Cache {
     /// Runs an operation with the namespace's lock held, making the namespace again if it was destroyed, and finding
     /// memory elsewhere if it has none left to give.
     #[inline(always)]
-    pub(in crate::store) fn with<R>(&self, mut operation: impl FnMut(&mut Held) -> Step<R>) -> Result<R> {
+    pub(in crate::store) fn with<R>(&self, mut operation: impl FnMut(&mut Whole) -> Step<R>) -> Result<R> {
         let store = &*self.shared.store;
         let mut condemned = false;
         for _ in 0..ROUNDS {
@@ -145,7 +145,7 @@ impl Cache {
     /// The same for operations that are not asked for often: their code is small.
     pub(in crate::store) fn with_rarely<R>(
         &self,
-        mut operation: impl FnMut(&mut Held) -> Step<R>,
+        mut operation: impl FnMut(&mut Whole) -> Step<R>,
     ) -> Result<R> {
         let mut answer = None;
         self.with_any(&mut |held| {
@@ -156,7 +156,7 @@ impl Cache {
     }
 
     /// The same for one slice of many: who waits for the lock has it before the next.
-    fn with_slice<R>(&self, mut operation: impl FnMut(&mut Held) -> Step<R>) -> Result<R> {
+    fn with_slice<R>(&self, mut operation: impl FnMut(&mut Whole) -> Step<R>) -> Result<R> {
         let (answer, lock, claim) = self.with_rarely(|held| {
             let answer = operation(held)?;
             Ok((answer, &held.ns.lock, held.ns.lock.claim()))
@@ -167,14 +167,14 @@ impl Cache {
     }
 
     #[inline(never)]
-    pub(in crate::store) fn with_any(&self, operation: &mut dyn FnMut(&mut Held) -> Step<()>) -> Result<()> {
+    pub(in crate::store) fn with_any(&self, operation: &mut dyn FnMut(&mut Whole) -> Step<()>) -> Result<()> {
         self.with(operation)
     }
 
     /// Does what lets a stopped operation be begun again.
     #[cold]
     #[inline(never)]
-    fn see_to(&self, stop: Stop, mut held: Held, condemned: &mut bool) -> Result<()> {
+    fn see_to(&self, stop: Stop, mut held: Whole, condemned: &mut bool) -> Result<()> {
         match stop {
             Stop::Refused(error) => Err(error),
             Stop::Busy(holder) => Err(busy(holder)),
@@ -193,7 +193,7 @@ impl Cache {
 
     /// Takes the namespace's lock.
     #[inline(always)]
-    fn hold(&self, place: Place) -> Result<Held<'_>> {
+    fn hold(&self, place: Place) -> Result<Whole<'_>> {
         if self.shared.stuck.load(Ordering::Relaxed) != 0 {
             return self.hold_after_trouble(place);
         }
@@ -204,7 +204,7 @@ impl Cache {
     /// What this process waited for in vain it does not wait for again, until another thread has the lock.
     #[cold]
     #[inline(never)]
-    fn hold_after_trouble(&self, place: Place) -> Result<Held<'_>> {
+    fn hold_after_trouble(&self, place: Place) -> Result<Whole<'_>> {
         let store = &*self.shared.store;
         let stuck = self.shared.stuck.swap(0, Ordering::Relaxed);
         let patience = if self.holder(place) == stuck {
@@ -441,7 +441,8 @@ impl Cache {
     pub fn purge_from(&self, now: f64, bucket: u32) -> Result<(Option<u32>, u32)> {
         self.with_slice(|held| {
             let mut search = Search::from(bucket);
-            let ended = held.search(held.time(now), &mut search, &mut Slice::begin())?;
+            let now = held.time(now);
+            let ended = held.search(now, &mut search, &mut Slice::begin())?;
             if ended {
                 held.shrink()?;
             }
@@ -607,7 +608,7 @@ impl Cache {
     }
 }
 
-impl Held<'_> {
+impl Whole<'_> {
     #[inline(always)]
     pub(in crate::store) fn count_lookup(&self, stripe: usize, hit: bool) {
         let stripe = &self.ns.stripes[stripe];

@@ -5,6 +5,7 @@
 
 use crate::shm::layout::{BLOCK, Stripe};
 use crate::shm::word::Word64;
+use crate::store::facade::Whole;
 use crate::store::facade::namespaces::sure_name;
 use crate::store::facade::store::Store;
 use crate::store::ground::held::Held;
@@ -35,7 +36,7 @@ impl Store {
                 let ns = self.segment().namespace(slot)?;
                 let name = sure_name(self, ns, record)?;
                 // Nothing but reading is done with it.
-                let seen = Held::new(self.segment(), slot, ns, record, None);
+                let seen = Whole::from(Held::new(self.segment(), slot, ns, record, None));
                 let near_hits = seen.near_hits();
                 let sum = |count: fn(&Stripe) -> &Word64| {
                     let counts = ns.stripes.iter().map(|stripe| count(stripe).get());
@@ -59,6 +60,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use crate::store::ground::held::Held;
     use crate::store::{Cache, ClaimOptions, Key, Options, SegmentOptions, SetOptions, Store, Value};
 
     #[test]
@@ -80,7 +82,7 @@ mod tests {
         claim().unwrap();
         claim().unwrap();
         let held = store
-            .hold(cache.place().slot, std::time::Duration::from_secs(1))
+            .hold::<Held>(cache.place().slot, std::time::Duration::from_secs(1))
             .unwrap();
         let figures = store.figures();
         drop(held);
@@ -105,9 +107,9 @@ mod tests {
         };
         let cache = store.open("users", &options).unwrap();
         let slot = cache.place().slot;
-        let held = store.hold(slot, std::time::Duration::from_secs(1)).unwrap();
+        let held: Held = store.hold(slot, std::time::Duration::from_secs(1)).unwrap();
         std::thread::scope(|scope| {
-            let waits = || scope.spawn(|| store.hold(slot, std::time::Duration::ZERO).is_err());
+            let waits = || scope.spawn(|| store.hold::<Held>(slot, std::time::Duration::ZERO).is_err());
             assert!(waits().join().unwrap());
         });
         drop(held);

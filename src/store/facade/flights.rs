@@ -8,6 +8,7 @@ use crate::error::{Code, Result};
 use crate::store::entries::far::Far;
 use crate::store::facade::cache::Cache;
 use crate::store::facade::store::Store;
+use crate::store::flights::Flights;
 use crate::store::flights::flight::{Claim, Flight, Named, Outcome, Revoked, Sight, Taken};
 use crate::store::flights::watcher::{Outlook, Watched, Watcher};
 use crate::store::ground::base::Ground;
@@ -200,7 +201,7 @@ impl Outlook for Cache {
         let sought = self.sought(flight.key())?;
         let place = self.place();
         let store = self.store();
-        let held = store.hold(place.slot, store.segment().patience())?;
+        let held: Flights = store.hold(place.slot, store.segment().patience())?;
         // One that was destroyed is not made again for this.
         if held.ns.generation.get() != place.generation {
             return Ok(Err(Revoked::Void));
@@ -257,7 +258,7 @@ impl Store {
             if !leads {
                 continue;
             }
-            let mut held = match self.hold(slot, Duration::ZERO) {
+            let mut held: Flights = match self.hold(slot, Duration::ZERO) {
                 Err(error) if error.code == Code::LockHeld => {
                     all = false;
                     continue;

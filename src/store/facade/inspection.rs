@@ -3,8 +3,8 @@
 
 use crate::error::Result;
 use crate::shm::layout::NIL;
+use crate::store::facade::Whole;
 use crate::store::facade::cache::Cache;
-use crate::store::ground::held::Held;
 use crate::store::ground::registration::Registration;
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::table::chain::{First, append_part};
@@ -41,7 +41,7 @@ impl Cache {
     }
 }
 
-impl Held<'_> {
+impl Whole<'_> {
     fn see_flights(&self, keys: &mut Vec<u8>, seen: &mut Vec<FlightSeen>) -> Step<()> {
         let now = monotonic_ms();
         let mut id = self.ns.flight_head.get();

@@ -10,6 +10,7 @@
 use crate::error::Result;
 use crate::shm::layout::NIL;
 use crate::shm::pool::Shortage;
+use crate::store::facade::Whole;
 use crate::store::facade::namespaces::finish_interrupted_slots;
 use crate::store::ground::base::Mending;
 use crate::store::ground::held::{Held, PENDING_CLEAR, PENDING_NOTHING, PENDING_TABLE};
@@ -23,7 +24,8 @@ pub(in crate::store) const MENDING: Mending = Mending {
 };
 
 /// The lock still counts as a dead owner's meanwhile.
-fn mend(mut held: Held) -> Result<()> {
+fn mend(held: Held) -> Result<()> {
+    let mut held = Whole::from(held);
     match held.finish_interrupted() {
         Ok(()) => Ok(()),
         Err(Stop::Busy(holder)) => Err(busy(holder)),
@@ -31,7 +33,7 @@ fn mend(mut held: Held) -> Result<()> {
     }
 }
 
-impl Held<'_> {
+impl Whole<'_> {
     fn finish_interrupted(&mut self) -> Step<()> {
         match self.segment.settle_pool() {
             // Whoever has the pool's lock has finished what the dead one had begun there, if no change is half done.

@@ -16,3 +16,11 @@ pub(in crate::store) mod rings;
 pub(in crate::store) mod store;
 pub(in crate::store) mod unheld;
 pub(in crate::store) mod validate;
+
+use crate::store::copies::Copies;
+use crate::store::ground::layer::layer;
+
+layer! {
+    /// A held namespace, with all that can be done to it.
+    Whole over Copies
+}

@@ -7,9 +7,10 @@ use crate::shm::layout::{MAX_NAMESPACES, NIL, Namespace, NamespaceRecord};
 use crate::shm::lock;
 use crate::shm::region::Offset;
 use crate::shm::segment::Segment;
+use crate::store::facade::Whole;
 use crate::store::ground::base::Ground;
 use crate::store::ground::directory::{BUILDING, DYING, FREE, LIVE, LOST, Listing, Place};
-use crate::store::ground::held::{Held, PENDING_NOTHING};
+use crate::store::ground::held::PENDING_NOTHING;
 use crate::store::ground::options::{LeftOut, Options};
 use crate::store::ground::refusals::{busy, unrecoverable};
 use crate::store::ground::stop::{Step, Stop};
@@ -41,7 +42,7 @@ fn vacate_if_unlocked(ground: &Ground, slot: u32, record: &'static NamespaceReco
 }
 
 /// Empties a slot and sets it free.
-fn vacate(mut held: Held, record: &'static NamespaceRecord) -> Result<()> {
+fn vacate(mut held: Whole, record: &'static NamespaceRecord) -> Result<()> {
     let generation = record.generation.get().wrapping_add(1).max(1);
     held.ns.generation.put(generation);
     if held.empty().is_err() {
@@ -160,7 +161,7 @@ impl Listing<'_> {
         options: &Options,
     ) -> Result<Place> {
         loop {
-            let mut held = self.ground.hold(slot, BRIEFLY)?;
+            let mut held: Whole = self.ground.hold(slot, BRIEFLY)?;
             match held.furnish(name, options) {
                 Ok(()) => {
                     let generation = record.generation.get().wrapping_add(1).max(1);
@@ -186,7 +187,7 @@ impl Listing<'_> {
         let Some((slot, record)) = self.find(self.ground.name_hash(name)) else {
             return Ok(None);
         };
-        let held = self.ground.hold(slot, Duration::ZERO)?;
+        let held: Whole = self.ground.hold(slot, Duration::ZERO)?;
         record.state.put(DYING);
         vacate(held, record)?;
         self.ground.wake_everyone();
@@ -203,7 +204,7 @@ impl Listing<'_> {
     }
 }
 
-impl Held<'_> {
+impl Whole<'_> {
     /// Everything a new namespace starts with.
     fn furnish(&mut self, name: &str, options: &Options) -> Step<()> {
         let ns = self.ns;

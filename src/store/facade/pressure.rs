@@ -3,9 +3,9 @@
 //! No two namespaces are ever locked at once; the asker lets go of its own before it comes here, and tries again after.
 
 use crate::error::{Code, Error, Result};
+use crate::store::facade::Whole;
 use crate::store::ground::base::Ground;
 use crate::store::ground::directory::LOST;
-use crate::store::ground::held::Held;
 use crate::store::ground::stop::{Step, Stop};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl Ground {
                 return Err(full(want));
             };
             // One that is in use just now may be so for long: others have blocks, too.
-            let Ok(mut held) = self.hold(slot, Duration::ZERO) else {
+            let Ok(mut held) = self.hold::<Whole>(slot, Duration::ZERO) else {
                 emptied.push(slot);
                 continue;
             };
@@ -51,7 +51,7 @@ impl Ground {
     }
 }
 
-impl Held<'_> {
+impl Whole<'_> {
     /// Lets the least recent entries go until `want` blocks can be given to the pool. False when nothing was left.
     fn yield_blocks(&mut self, want: u32) -> Step<bool> {
         let front = self.catch_up()?;

@@ -3,15 +3,15 @@
 use crate::error::{Code, Result};
 use crate::shm::layout::NIL;
 use crate::shm::pool::Shortage;
+use crate::store::facade::Whole;
 use crate::store::facade::store::Store;
-use crate::store::ground::held::Held;
 use crate::store::ground::refusals::unrecoverable;
 use crate::store::ground::slice::Slice;
 use crate::store::ground::stop::{Step, Stop};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-impl Held<'_> {
+impl Whole<'_> {
     /// Takes remains apart for a slice. True if there is more.
     fn reap(&mut self) -> Step<bool> {
         let mut slice = Slice::begin();
@@ -77,7 +77,7 @@ impl Store {
 
     /// The same in one slot, whoever has cleared it.
     fn reap_in(&self, slot: u32) -> Result<bool> {
-        let mut held = match self.hold(slot, Duration::ZERO) {
+        let mut held: Whole = match self.hold(slot, Duration::ZERO) {
             Err(error) if error.code == Code::LockHeld => return Ok(true),
             held => held?,
         };

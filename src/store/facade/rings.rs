@@ -4,6 +4,7 @@ use crate::error::{Code, Result};
 use crate::store::copies::rings::RingPlace;
 use crate::store::facade::cache::Cache;
 use crate::store::facade::store::Store;
+use crate::store::ground::held::Held;
 
 /// How often a ring is asked for while others have the namespace's lock.
 const MOST_CLAIMS: u32 = 100;
@@ -38,7 +39,10 @@ impl Cache {
                 Err(error) if error.code == Code::LockHeld => {}
                 claimed => return claimed,
             }
-            if store.hold(self.place().slot, store.segment().patience()).is_err() {
+            if store
+                .hold::<Held>(self.place().slot, store.segment().patience())
+                .is_err()
+            {
                 break;
             }
         }

@@ -14,6 +14,7 @@ use crate::store::facade::cache::Cache;
 use crate::store::facade::mending::MENDING;
 use crate::store::flights::watcher::Watcher;
 use crate::store::ground::base::Ground;
+use crate::store::ground::held::Held;
 use crate::store::ground::options::{ALL_LEFT_OUT, LeftOut, Options};
 use crate::store::ground::values::SegmentUsage;
 use std::time::Instant;
@@ -157,7 +158,7 @@ impl Store {
             }
             // Its lock is waited for with the directory's let go, and taken once more from there.
             if let Some((place, _)) = self.listing()?.lookup(name)? {
-                self.hold(place.slot, left)?;
+                self.hold::<Held>(place.slot, left)?;
             }
         }
     }

@@ -6,8 +6,8 @@
 use crate::shm::layout::{FANOUT, Flight, NIL, Node, Remains, Run};
 use crate::shm::runs::{IN_RUN, run_room};
 use crate::shm::segment::Segment;
+use crate::store::facade::Whole;
 use crate::store::facade::store::Store;
-use crate::store::ground::held::Held;
 use crate::store::ground::stop::Stop;
 use crate::store::table::buckets::bucket_of;
 use crate::store::table::chain::{Chain, First, is_long, tail_of};
@@ -74,7 +74,7 @@ impl Store {
                 census.write_off(self.segment(), slot)?;
                 continue;
             }
-            let held = self.hold(slot, PATIENCE).map_err(|error| error.to_string())?;
+            let held: Whole = self.hold(slot, PATIENCE).map_err(|error| error.to_string())?;
             held.validate(&mut census)
                 .and_then(|()| held.validate_rings())
                 .map_err(|fault| format!("namespace slot {slot}: {fault}"))?;
@@ -189,7 +189,7 @@ struct Tally {
     bytes: u64,
 }
 
-impl Held<'_> {
+impl Whole<'_> {
     fn validate(&self, census: &mut Census) -> Verdict<()> {
         let before = census.met;
         let mut tally = Tally::default();

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use crate::lru::{Slot, push_front, unlink};
 use crate::shm::layout::{Entry, Flight as FlightBlock, NIL};
+use crate::store::flights::Flights;
 use crate::store::ground::base::Ground;
-use crate::store::ground::held::Held;
 use crate::store::ground::options::ClaimOptions;
 use crate::store::ground::registration::Registration;
 use crate::store::ground::stop::{Step, Stop};
@@ -121,7 +121,7 @@ pub(in crate::store) struct Named {
     pub(in crate::store) number: u64,
 }
 
-impl Held<'_> {
+impl Flights<'_> {
     /// The latest of a key's flights that run: new ones come first in the chain.
     fn running_flight(&self, sought: &Sought) -> Step<Option<Found>> {
         self.flight_where(sought, |flight| self.runs(flight))

@@ -74,9 +74,13 @@ impl Ground {
         ]
     }
 
-    /// Takes the lock of a namespace slot that was prepared before, if it is to be had within `patience`.
+    /// Takes the lock of a namespace slot that was prepared before, if it is to be had within `patience`, for a layer's work.
     #[inline(always)]
-    pub(in crate::store) fn hold(&self, slot: u32, patience: Duration) -> Result<Held<'_>> {
+    pub(in crate::store) fn hold<'s, Layer: From<Held<'s>>>(
+        &'s self,
+        slot: u32,
+        patience: Duration,
+    ) -> Result<Layer> {
         let segment = &self.segment;
         let (Some(ns), Some(record)) = (segment.namespace(slot), segment.record(slot)) else {
             return Err(unrecoverable());
@@ -87,7 +91,7 @@ impl Ground {
             Ok(Locked::OwnerDied(dead)) => self.mended(Held::new(segment, slot, ns, record, None), dead)?,
             Err(why) => return Err(refused(why)),
         };
-        Ok(Held::new(segment, slot, ns, record, Some(guard)))
+        Ok(Held::new(segment, slot, ns, record, Some(guard)).into())
     }
 
     /// Mends what a dead owner left. The data is reached before the lock is declared sound: should this process die now, the

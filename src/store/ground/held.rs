@@ -26,7 +26,7 @@ pub(in crate::store) struct Held<'s> {
     pub(in crate::store) ns: &'static Namespace,
     pub(in crate::store) record: &'static NamespaceRecord,
     pub(in crate::store) slot: u32,
-    /// A change voids the flights on its key whose flights have a smaller token than this: all, but for a leader's own.
+    /// A change voids the flights on its key whose token is smaller than this: all, but for a leader's own.
     pub(in crate::store) voids_below: u64,
     /// Bits of the processes that are to be woken when the lock is free again.
     pub(in crate::store) wakes: u64,

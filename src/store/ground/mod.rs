@@ -5,6 +5,7 @@ pub(in crate::store) mod base;
 pub(in crate::store) mod directory;
 pub(in crate::store) mod extras;
 pub(in crate::store) mod held;
+pub(in crate::store) mod layer;
 pub(in crate::store) mod options;
 pub(in crate::store) mod refusals;
 pub(in crate::store) mod registration;

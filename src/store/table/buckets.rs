@@ -9,8 +9,8 @@
 use crate::shm::layout::{FANOUT, NIL, Node};
 use crate::shm::segment::Segment;
 use crate::shm::word::Word32;
-use crate::store::ground::held::Held;
 use crate::store::ground::stop::{Step, Stop};
+use crate::store::table::Table;
 
 pub(in crate::store) const BITS: u32 = FANOUT.trailing_zeros();
 /// No table can be deeper: 32^6 buckets are more than there can be blocks.
@@ -19,7 +19,7 @@ const MOST_BUCKETS: u32 = 1 << 30;
 /// A longer chain is left in one piece; only colliding hashes make one.
 const LONGEST_SPLIT: usize = 24;
 
-impl Held<'_> {
+impl Table<'_> {
     /// The bucket of a hash; `None` while there is no table.
     #[inline(always)]
     pub(in crate::store) fn bucket(&self, hash: u32) -> Step<Option<&'static Word32>> {

@@ -3,9 +3,10 @@
 use crate::shm::layout::{ENTRY_PAYLOAD, Entry, NIL};
 use crate::shm::segment::Segment;
 use crate::shm::word::Word32;
-use crate::store::ground::held::{Held, is_stale};
+use crate::store::ground::held::is_stale;
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::{Key, Value};
+use crate::store::table::Table;
 use crate::store::table::chain::{Chain, Cursor, First, append_part};
 use crate::store::table::record::record_len;
 
@@ -122,7 +123,7 @@ impl Sought<'_> {
     }
 }
 
-impl Held<'_> {
+impl Table<'_> {
     /// Looks a key up. A chain longer than there are entries is a circle.
     #[inline(always)]
     pub(in crate::store) fn find(&self, sought: &Sought) -> Step<Option<Found>> {

@@ -1,9 +1,9 @@
 //! The block of a flight: its states, its leader, and finding it beside the entry of its key.
 
 use crate::shm::layout::{Flight as FlightBlock, NIL};
-use crate::store::ground::held::Held;
 use crate::store::ground::registration::Registration;
 use crate::store::ground::stop::{Step, Stop};
+use crate::store::table::Table;
 use crate::store::table::chain::{Chain, First};
 use crate::store::table::entry::{Found, Sought};
 
@@ -46,7 +46,7 @@ pub(in crate::store) fn leader_of(flight: &FlightBlock) -> Registration {
     }
 }
 
-impl Held<'_> {
+impl Table<'_> {
     pub(in crate::store) fn flight_block(&self, id: u32) -> Step<&'static FlightBlock> {
         self.segment.block(id).ok_or(Stop::Damaged)
     }

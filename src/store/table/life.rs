@@ -5,9 +5,10 @@ use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 use crate::shm::layout::Entry;
 use crate::shm::segment::Segment;
 use crate::store::ground::extras::Extras;
-use crate::store::ground::held::{Held, is_stale};
+use crate::store::ground::held::is_stale;
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::Borne;
+use crate::store::table::Table;
 use crate::store::table::entry::{Found, Sought};
 use crate::store::table::record::{
     Record, Traits, names_in, read_names, whole_record, with_record, written_names,
@@ -39,7 +40,7 @@ pub(in crate::store) fn life_of(record: &Record, entry: &Entry, now: f64) -> Lif
     }
 }
 
-impl Held<'_> {
+impl Table<'_> {
     #[inline(always)]
     pub(in crate::store) fn life(&self, id: u32, entry: &Entry, now: f64) -> Step<Life> {
         if entry.has_extras() {

@@ -3,8 +3,8 @@
 use crate::shm::journal::Transaction;
 use crate::shm::layout::{Area, Entry, MARKS, Namespace, READERS};
 use crate::shm::segment::Segment;
-use crate::store::ground::held::Held;
 use crate::store::ground::options::{TTL_AUTOPURGE, UPDATE_AGE_ON_GET};
+use crate::store::table::Table;
 use crate::store::table::record::Opening;
 
 /// What a reader has to know of an entry to keep a copy of its value; all zero where it must not.
@@ -90,7 +90,7 @@ pub(in crate::store) fn mark_at(hash: u32, slot: u32) -> u32 {
     (hash ^ slot.wrapping_mul(0x9e37_79b1)) % MARKS
 }
 
-impl Held<'_> {
+impl Table<'_> {
     pub(in crate::store) fn area(&self) -> Option<&'static Area> {
         area_of(self.segment, self.ns, self.slot)
     }

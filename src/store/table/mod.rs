@@ -13,3 +13,11 @@ pub(in crate::store) mod removal;
 pub(in crate::store) mod stock;
 pub(in crate::store) mod tags;
 pub(in crate::store) mod voiding;
+
+use crate::store::ground::held::Held;
+use crate::store::ground::layer::layer;
+
+layer! {
+    /// A held namespace: what it is made of.
+    Table over Held
+}

@@ -7,13 +7,13 @@
 //! Each step is one transaction, so a death in between leaves fewer remains.
 
 use crate::shm::layout::{NIL, Remains};
-use crate::store::ground::held::Held;
 use crate::store::ground::stop::{Step, Stop};
+use crate::store::table::Table;
 
 /// Entries that one transaction takes apart: what a journal has room for.
 const AT_ONCE: u32 = 16;
 
-impl Held<'_> {
+impl Table<'_> {
     /// What was cleared last, if something of it is left.
     pub(in crate::store) fn remains(&self) -> Step<Option<(u32, &'static Remains)>> {
         let id = self.ns.remains.get();

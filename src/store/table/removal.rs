@@ -2,11 +2,11 @@
 
 use crate::lru::{Slot, unlink};
 use crate::shm::journal::Transaction;
-use crate::store::ground::held::Held;
 use crate::store::ground::stop::{Step, Stop};
+use crate::store::table::Table;
 use crate::store::table::entry::Found;
 
-impl Held<'_> {
+impl Table<'_> {
     /// Takes an entry out; its blocks go to the stash, its runs to those that are spent. Flights on its key go on.
     #[inline(always)]
     pub(in crate::store) fn remove(&mut self, found: &Found) -> Step<()> {

@@ -14,8 +14,8 @@ use crate::shm::layout::NIL;
 use crate::shm::pool::{Shortage, Stash};
 use crate::shm::runs::{RunList, run_blocks};
 use crate::shm::word::Word16;
-use crate::store::ground::held::Held;
 use crate::store::ground::stop::{Step, Stop};
+use crate::store::table::Table;
 use crate::store::table::chain::{Chain, Cursor, First, Ready, is_long, tail_of};
 
 /// How many free blocks a namespace may keep between operations.
@@ -34,7 +34,7 @@ pub(in crate::store) struct Stock {
     spent: Option<(u32, u32)>,
 }
 
-impl Held<'_> {
+impl Table<'_> {
     pub(in crate::store) fn stash(&self) -> Stash {
         let ns = self.ns;
         Stash {

@@ -15,8 +15,8 @@
 use crate::shm::layout::{FANOUT, NIL, Namespace, Node, TagLeaf};
 use crate::shm::segment::Segment;
 use crate::shm::word::Word32;
-use crate::store::ground::held::Held;
 use crate::store::ground::stop::{Step, Stop};
+use crate::store::table::Table;
 use crate::store::table::buckets::BITS;
 use crate::store::table::life::tag_hash;
 use crate::store::table::record::Record;
@@ -90,7 +90,7 @@ impl<'s> Tags<'s> {
     }
 }
 
-impl<'s> Held<'s> {
+impl<'s> Table<'s> {
     #[inline(always)]
     pub(in crate::store) fn tags(&self) -> Tags<'s> {
         Tags::of(self.segment, self.ns)

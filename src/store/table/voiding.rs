@@ -15,13 +15,13 @@
 
 use crate::shm::journal::Transaction;
 use crate::shm::layout::{Flight, TAG_BITS};
-use crate::store::ground::held::Held;
 use crate::store::ground::stop::{Step, Stop};
+use crate::store::table::Table;
 use crate::store::table::entry::Sought;
 use crate::store::table::flight::{RUNNING, VOID, leader_of};
 use crate::store::table::life::tag_hash;
 
-impl Held<'_> {
+impl Table<'_> {
     /// Whether what the leader brings may be stored.
     pub(in crate::store) fn runs(&self, flight: &Flight) -> bool {
         let token = flight.token.get();
