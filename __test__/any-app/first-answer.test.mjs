@@ -23,6 +23,28 @@ describe('a start', () => {
     expect(JSON.parse(stdout)).toEqual(JSON.parse(bare));
   });
 
+  it('gives its first worker the machine until that is ready, or a quarter of a second', async () => {
+    // In every process of it, before all else; the primary tells what it sees.
+    const watching = program(`
+      const cluster = require('node:cluster');
+      if (cluster.isPrimary) {
+        const tell = (name) => process.send({ event: 'seen', what: { name, at: performance.now() } });
+        cluster.on('fork', () => tell('made'));
+        cluster.on('message', (_, { type }) => type === 'flotilla:worker-ready' && tell('ready'));
+      }`);
+    const script = program("require('node:http').createServer().listen(0);");
+    const env = { ...process.env, NODE_OPTIONS: `--require ${watching}` };
+    const app = await serving(script, { workers: 3 }, { env });
+    await whole(app, 3);
+    const seen = app.events.filter(({ event }) => event === 'seen').map(({ what }) => what);
+    const [first, second] = seen.filter(({ name }) => name === 'made');
+    const ready = seen.find(({ name }) => name === 'ready');
+    const wasReady = ready.at < second.at;
+    // A timer may be early by a part of a millisecond.
+    expect(wasReady || second.at - first.at > 249, JSON.stringify(seen)).toBe(true);
+    expect(await app.stop()).toBe(true);
+  });
+
   it('does not wait for its first worker where another is ready', async () => {
     const folder = emptyFolder();
     // Who comes first listens when somebody else does.

@@ -1,5 +1,6 @@
 /** What is in the caches of this process’s segment, and what is under way there, for those who watch: nothing is made or changed by a look. */
 
+const { setTimeout: pause } = require('node:timers/promises');
 const { addon } = require('./native.js');
 
 /**
@@ -91,14 +92,41 @@ function surveyFlights() {
  * @property {number} memoryEvictions
  * @property {number} recoveries
  * @property {string | null} wrong what does not hold of all that it says of itself
+ * @property {string | null} unknown why that could not be looked over: it names the process that keeps a lock
  */
 
-/** @returns {SurveyedSegment | undefined} */
-function surveySegment() {
+/** How long each look waits for a lock, while the event loop stands still, and how often another is taken. */
+const LOOK_MS = 3;
+const LOOKS = 20;
+const BETWEEN_LOOKS_MS = 25;
+
+/** Looks over all of the segment: with all of its locks, which busy processes may have by turns. */
+async function soundness() {
+  for (let looks = 1; ; looks++) {
+    try {
+      return { wrong: addon.segmentValidate(LOOK_MS) ?? null, unknown: null };
+    } catch (error) {
+      const { code, message } = /** @type {any} */ (error);
+      if (code !== 'FLOTILLA_ERR_LOCK_HELD') throw error;
+      if (looks === LOOKS) return { wrong: null, unknown: String(message) };
+    }
+    await pause(BETWEEN_LOOKS_MS);
+  }
+}
+
+/** @returns {Promise<SurveyedSegment | undefined>} */
+async function surveySegment() {
   if (!addon.segmentExists()) return undefined;
   const [namespaces, bytes, capacityBytes, freeBytes, memoryEvictions, recoveries] = addon.segmentUsage();
-  const wrong = addon.segmentValidate() ?? null;
-  return { namespaces, bytes, capacityBytes, freeBytes, memoryEvictions, recoveries, wrong };
+  return {
+    namespaces,
+    bytes,
+    capacityBytes,
+    freeBytes,
+    memoryEvictions,
+    recoveries,
+    ...(await soundness()),
+  };
 }
 
 module.exports = { surveyFlights, surveyNamespaces, surveySegment };

@@ -138,7 +138,7 @@ class Running {
       inspect: async () => ({
         // What is under way first: to look whether all holds takes each lock.
         underWay: surveyFlights(),
-        segment: surveySegment() ?? null,
+        segment: (await surveySegment()) ?? null,
         caches: surveyNamespaces(),
       }),
       reload: async () => this.reload('the command'),

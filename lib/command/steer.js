@@ -89,10 +89,11 @@ function underWayLines(underWay) {
  */
 function inspection({ segment, caches, underWay }) {
   if (!segment) return ['there is no segment: the workers ask the primary over messages, or use no cache'];
-  const { namespaces, bytes, capacityBytes, memoryEvictions, recoveries, wrong } = segment;
+  const { namespaces, bytes, capacityBytes, memoryEvictions, recoveries, wrong, unknown } = segment;
+  const sound = unknown ? `not looked over: ${unknown}` : 'sound: all that it says of itself holds';
   return [
     `segment: ${namespaces} ${namespaces === 1 ? 'namespace' : 'namespaces'}, ${humanSize(bytes)} of ${humanSize(capacityBytes)}, ${memoryEvictions} evictions for want of memory, ${recoveries} recoveries`,
-    wrong ? `NOT SOUND: ${wrong}` : 'sound: all that it says of itself holds',
+    wrong ? `NOT SOUND: ${wrong}` : sound,
     ...cacheTable(caches),
     ...underWayLines(underWay),
   ];

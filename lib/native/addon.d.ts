@@ -269,8 +269,11 @@ export declare function segmentIsForThisProcess(line: string): boolean;
 export declare function segmentExists(): boolean;
 /** `[namespaces, segmentBytes, capacity, freeBytes, memoryEvictions, recoveries]` */
 export declare function segmentUsage(): number[];
-/** For tests: what is wrong with the segment, if anything is. */
-export declare function segmentValidate(): string | undefined;
+/**
+ * What is wrong with the segment, if anything is. Throws where a lock is not to be had within so many milliseconds; for tests, that may be left out: then it
+ * waits for long, and tells of the lock as of what is wrong.
+ */
+export declare function segmentValidate(patience?: number): string | undefined;
 export declare function segmentNamespaces(): string[];
 export declare function segmentDestroy(name: string): boolean;
 export declare function segmentProcessExited(): void;

@@ -75,7 +75,7 @@ fn add_functions<'call>(js: Js<'call>, exports: Value<'call>, connection: usize)
         c"segmentIsForThisProcess" 1 segment::is_for_this_process;
         c"segmentExists" 0 segment::exists;
         c"segmentUsage" 0 segment::usage;
-        c"segmentValidate" 0 segment::validate;
+        c"segmentValidate" 1 segment::validate;
         c"segmentNamespaces" 0 segment::namespaces;
         c"segmentDestroy" 1 segment::destroy;
         c"segmentProcessExited" 0 segment::process_exited;

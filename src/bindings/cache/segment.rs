@@ -9,6 +9,7 @@ use crate::error::{Code, Error};
 use crate::store::{Options, SegmentOptions, Store};
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How long one call waits for a lock. The event loop stands still meanwhile, so waiting longer is JavaScript's, by
 /// trying again.
@@ -102,9 +103,15 @@ pub(super) fn usage<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Va
     js.numbers(&figures.map(|figure| figure as f64))
 }
 
-/// `segmentValidate()`: what is wrong with the segment, or `undefined`.
-pub(super) fn validate<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Value<'call>> {
-    match store()?.validate() {
+/// `segmentValidate(patience)`: what is wrong with the segment, or `undefined`. Throws where a lock is not to be had within so many
+/// milliseconds; without a number, that is told like what is wrong, and long waited for.
+pub(super) fn validate<'call>(js: Js<'call>, arguments: &Arguments<'call, 1>) -> Outcome<Value<'call>> {
+    let store = store()?;
+    let verdict = match js.number(arguments.at(0)) {
+        Some(patience) => store.validate_within(Duration::from_millis(patience as u64))?,
+        None => store.validate(),
+    };
+    match verdict {
         Ok(()) => js.undefined(),
         Err(wrong) => js.make_text(&wrong),
     }

@@ -3,6 +3,7 @@
 //! It reads everything and changes nothing. With up to a thousand namespaces it holds all locks at once, so that the
 //! sum over all blocks is exact even while others wait to go on; beyond that each namespace is checked by itself.
 
+use crate::error::Error;
 use crate::shm::layout::{FANOUT, Flight, NIL, Node, Remains, Run};
 use crate::shm::runs::{IN_RUN, run_room};
 use crate::shm::segment::Segment;
@@ -23,9 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 type Verdict<T> = Result<T, String>;
 
-/// Which blocks were met, and by whom.
+/// Which blocks were met, and by whom: as far as the last that was.
 struct Census {
     seen: Vec<u16>,
+    capacity: usize,
     met: u64,
 }
 
@@ -34,7 +36,19 @@ const POOL: u16 = u16::MAX - 1;
 const POOL_RUN: u16 = u16::MAX - 2;
 
 impl Census {
+    fn new(segment: &Segment) -> Self {
+        Self {
+            seen: Vec::new(),
+            capacity: segment.geometry().block_capacity as usize,
+            met: 0,
+        }
+    }
+
     fn meet(&mut self, block: u32, who: u16, what: &str) -> Verdict<()> {
+        let needed = block as usize + 1;
+        if needed > self.seen.len() && needed <= self.capacity {
+            self.seen.resize(needed, UNSEEN);
+        }
         let Some(mark) = self.seen.get_mut(block as usize).filter(|_| block != NIL) else {
             return Err(format!("{what} leads to block {block}, which does not exist"));
         };
@@ -61,33 +75,39 @@ impl Census {
 }
 
 impl Store {
+    /// What is wrong, with patience for all who are at work.
     pub fn validate(&self) -> Verdict<()> {
-        let listing = self.listing_within(PATIENCE).map_err(|error| error.to_string())?;
-        let slots: Vec<u32> = (0..self.segment().directory().slots_used.get()).collect();
-        let mut census = Census {
-            seen: vec![UNSEEN; self.segment().geometry().block_capacity as usize],
-            met: 0,
-        };
-        let mut kept = Vec::new();
-        for &slot in &slots {
-            if self.is_lost(slot) {
-                census.write_off(self.segment(), slot)?;
-                continue;
-            }
-            let held: Whole = self.hold(slot, PATIENCE).map_err(|error| error.to_string())?;
-            held.validate(&mut census)
-                .and_then(|()| held.validate_rings())
-                .map_err(|fault| format!("namespace slot {slot}: {fault}"))?;
-            if slots.len() <= MOST_HELD {
-                kept.push(held);
+        self.validate_within(PATIENCE)
+            .map_err(|error| error.to_string())?
+    }
+
+    /// The verdict; or an error, where a lock is not to be had within `patience`: then there is none.
+    pub fn validate_within(&self, patience: Duration) -> Result<Verdict<()>, Error> {
+        let _listing = self.listing_within(patience)?;
+        let (lost, used): (Vec<u32>, Vec<u32>) =
+            (0..self.segment().directory().slots_used.get()).partition(|&slot| self.is_lost(slot));
+        let mut census = Census::new(self.segment());
+        if lost.len() + used.len() <= MOST_HELD {
+            let all = used.iter().map(|&slot| self.hold(slot, patience));
+            let all: Vec<Whole> = all.collect::<Result<_, Error>>()?;
+            return Ok(self.verdict(&all, &lost, &mut census));
+        }
+        for slot in used {
+            let verdict = Whole::verdict(&self.hold(slot, patience)?, &mut census);
+            if verdict.is_err() {
+                return Ok(verdict);
             }
         }
-        if slots.len() <= MOST_HELD {
-            self.validate_pool(&mut census)?;
+        Ok(Ok(()))
+    }
+
+    /// That of the whole segment, whose locks are held.
+    fn verdict(&self, all: &[Whole], lost: &[u32], census: &mut Census) -> Verdict<()> {
+        for &slot in lost {
+            census.write_off(self.segment(), slot)?;
         }
-        drop(kept);
-        drop(listing);
-        Ok(())
+        all.iter().try_for_each(|held| held.verdict(census))?;
+        self.validate_pool(census)
     }
 
     fn validate_pool(&self, census: &mut Census) -> Verdict<()> {
@@ -190,6 +210,12 @@ struct Tally {
 }
 
 impl Whole<'_> {
+    fn verdict(&self, census: &mut Census) -> Verdict<()> {
+        self.validate(census)
+            .and_then(|()| self.validate_rings())
+            .map_err(|fault| format!("namespace slot {}: {fault}", self.slot))
+    }
+
     fn validate(&self, census: &mut Census) -> Verdict<()> {
         let before = census.met;
         let mut tally = Tally::default();
