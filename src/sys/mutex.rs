@@ -227,9 +227,13 @@ impl SharedMutex {
     /// Waits, after it was let go, until one of those has had it who slept for it. Who takes it again at once is faster than
     /// they, again and again. One that was stopped or killed is waited for once: nobody sleeps there any more.
     pub fn give_way(&self, claim: Option<u32>) {
+        self.give_way_within(claim, LONGEST_WAY);
+    }
+
+    fn give_way_within(&self, claim: Option<u32>, patience: Duration) {
         let Some(before) = claim else { return };
         let begun = Instant::now();
-        while self.served.load(Ordering::Acquire) == before && begun.elapsed() < LONGEST_WAY {
+        while self.served.load(Ordering::Acquire) == before && begun.elapsed() < patience {
             std::thread::sleep(TO_WAKE_UP);
         }
     }
@@ -264,4 +268,81 @@ fn realtime_in(time: Duration) -> libc::timespec {
         at.tv_nsec -= 1_000_000_000;
     }
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn made() -> &'static SharedMutex {
+        let mutex = Box::leak(Box::new(SharedMutex {
+            // SAFETY: any bytes are a `pthread_mutex_t`, and these are all zero.
+            inner: UnsafeCell::new(unsafe { std::mem::zeroed() }),
+            served: AtomicU32::new(0),
+        }));
+        // SAFETY: nobody else knows of it.
+        assert!(unsafe { mutex.init() });
+        mutex
+    }
+
+    fn wait_until_wanted(mutex: &SharedMutex) -> Option<u32> {
+        loop {
+            let claim = mutex.claim();
+            if claim.is_some() {
+                return claim;
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn who_lets_a_wanted_lock_go_has_it_again_after_one_who_slept_for_it() {
+        let mutex = made();
+        let order = Mutex::new(Vec::new());
+        for _ in 0..20 {
+            assert_eq!(mutex.lock(LONG), Acquired::Sound);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    assert_eq!(mutex.lock(LONG), Acquired::Sound);
+                    order.lock().unwrap().push("sleeper");
+                    // SAFETY: this thread has just taken it.
+                    unsafe { mutex.unlock() };
+                });
+                let claim = wait_until_wanted(mutex);
+                // SAFETY: this thread has taken it above.
+                unsafe { mutex.unlock() };
+                mutex.give_way_within(claim, LONG);
+                assert_eq!(mutex.lock(LONG), Acquired::Sound);
+                order.lock().unwrap().push("holder");
+                // SAFETY: this thread has just taken it.
+                unsafe { mutex.unlock() };
+            });
+            assert_eq!(std::mem::take(&mut *order.lock().unwrap()), ["sleeper", "holder"]);
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_lock_that_nobody_wants_or_for_one_who_never_takes_it() {
+        let mutex = made();
+        assert_eq!(mutex.lock(LONG), Acquired::Sound);
+        assert_eq!(mutex.claim(), None);
+        mutex.give_way_within(None, LONG);
+        std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| {
+                let acquired = mutex.lock(LONG);
+                // SAFETY: this thread has just taken it.
+                unsafe { mutex.unlock() };
+                acquired
+            });
+            let claim = wait_until_wanted(mutex);
+            // It sleeps on, as one that was stopped would, for the lock is not let go.
+            mutex.give_way_within(claim, Duration::from_millis(5));
+            // SAFETY: this thread has taken it above.
+            unsafe { mutex.unlock() };
+            assert_eq!(sleeper.join().unwrap(), Acquired::Sound);
+        });
+    }
 }
