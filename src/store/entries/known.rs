@@ -22,6 +22,15 @@ impl Known {
         known
     }
 
+    /// Makes room for so many more.
+    pub(in crate::store) fn make_room(&mut self, more: usize, items: &[Item]) {
+        let wanted = 2 * (self.taken + more);
+        if wanted > self.places.len() {
+            self.places = vec![0; wanted.next_power_of_two()];
+            self.fill(items);
+        }
+    }
+
     fn fill(&mut self, items: &[Item]) {
         for (place, item) in items.iter().enumerate() {
             let mut at = self.first(item.hash);
@@ -42,10 +51,7 @@ impl Known {
 
     /// Adds a key that is about to become the next item. False where it is there already.
     pub(in crate::store) fn add(&mut self, hash: u32, key: (u8, Range<usize>), gathered: &Snapshot) -> bool {
-        if 2 * self.taken >= self.places.len() {
-            self.places = vec![0; 2 * self.places.len()];
-            self.fill(&gathered.items);
-        }
+        self.make_room(1, &gathered.items);
         let bytes = gathered.bytes.get(key.1).unwrap_or_default();
         let mut at = self.first(hash);
         loop {

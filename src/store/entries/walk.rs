@@ -21,6 +21,9 @@ const CRUMBS: usize = 64;
 const MOST_ROUNDS: u32 = 4;
 /// Bytes that are copied in a time that counts as a step.
 const STEP_BYTES: usize = 4096;
+/// As many entries as a slice may copy, and bytes of them.
+const SLICE_ITEMS: usize = 8192;
+const SLICE_BYTES: usize = 1 << 20;
 
 /// Where a walk has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +48,9 @@ pub struct Walk {
     /// The journal's sequence number at the end of the last slice, and whether it ever moved between two.
     sequence: u64,
     moved: bool,
-    /// How many buckets there were then.
+    /// How many buckets there were then, and entries.
     buckets: u32,
+    entries: u32,
     /// The last entries of the list that were passed.
     crumbs: Vec<u32>,
     known: Option<Known>,
@@ -63,6 +67,7 @@ impl Walk {
             sequence: 0,
             moved: false,
             buckets: 0,
+            entries: 0,
             crumbs: Vec::new(),
             known: None,
         }
@@ -74,6 +79,21 @@ impl Walk {
 
     pub fn now(&self) -> f64 {
         self.now
+    }
+
+    /// Makes room for what the next slice copies, without the lock: memory that grows is moved or filled as a whole, which takes
+    /// longer than a slice. What a single slice is enough for needs none.
+    pub(in crate::store) fn make_room(&mut self) {
+        if matches!(self.at, At::Start | At::End) {
+            return;
+        }
+        let gathered = &mut self.gathered;
+        gathered.items.reserve(SLICE_ITEMS);
+        gathered.bytes.reserve(SLICE_BYTES);
+        match &mut self.known {
+            Some(known) => known.make_room(SLICE_ITEMS, &gathered.items),
+            None => self.known = Some(Known::of(gathered, self.entries)),
+        }
     }
 
     /// What it has copied so far.
@@ -164,9 +184,7 @@ impl Entries<'_> {
         }
         walk.sequence = self.ns.journal.sequence();
         walk.buckets = self.ns.buckets.get();
-        if walk.at != At::End && walk.known.is_none() {
-            walk.known = Some(Known::of(&walk.gathered, self.ns.count.get()));
-        }
+        walk.entries = self.ns.count.get();
         Ok(walk.at == At::End)
     }
 

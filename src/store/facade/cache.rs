@@ -490,6 +490,7 @@ impl Cache {
 
     /// Copies more of what is there, for a slice. True when all was copied.
     pub fn walk(&self, walk: &mut Walk) -> Result<bool> {
+        walk.make_room();
         self.with_slice(|held| {
             held.tidy(walk.now())?;
             held.walk(walk)

@@ -2,8 +2,9 @@
 
 use crate::sys::clock::monotonic_ms;
 
-/// Half of what others may have to wait at most, as the last step may take long.
-const LENGTH_MS: f64 = 0.5;
+/// A third of what others may have to wait at most: the last step may take long, and who has not yet gone to sleep for the lock
+/// when a slice ends may be overlooked once.
+const LENGTH_MS: f64 = 0.3;
 /// Steps between two looks at the clock.
 const STEPS: u32 = 32;
 
