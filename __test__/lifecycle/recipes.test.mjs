@@ -77,7 +77,7 @@ describe('the recipe', () => {
     const { child, prints, ended } = start(program, [...before, fixture('lifecycle-program.mjs'), options]);
     const [, port] = await prints(/port (\d+)/);
     const healthy = async () => {
-      const [of, ...args] = healthCheck.map((each) => each.replace('localhost:3000', `localhost:${port}`));
+      const [of, ...args] = healthCheck.map((each) => each.replace('127.0.0.1:3000', `127.0.0.1:${port}`));
       return (await start(of, args).ended).code;
     };
     expect((await request(`http://127.0.0.1:${port}/`)).text).toContain('process 1');
