@@ -1,8 +1,8 @@
 // Workers for the delays that one process can cause another: one that notes how long its own operations take, one that
 // does what may be in its way, and those that have a cache that removes by itself what has expired.
 
-import { openSync, readSync } from 'node:fs';
 import { LRUCacheClustered } from 'flotilla';
+import { waitedForCore } from './waited-for-core.mjs';
 
 const ENTRIES = Number(process.env.ENTRIES);
 const LONG = 3_600_000;
@@ -12,17 +12,6 @@ const open = () => new LRUCacheClustered({ namespace: 'delays', max: MAX });
 
 /** @param {any} bench */
 const say = (bench) => process.send?.({ bench });
-
-const statistics = Buffer.alloc(64);
-/** @type {number | undefined} */
-let file;
-
-/** For how many milliseconds this thread could have run, and the scheduler had others run. */
-function waitedForCore() {
-  file ??= openSync('/proc/self/schedstat', 'r');
-  const text = statistics.toString('latin1', 0, readSync(file, statistics, 0, statistics.length, 0));
-  return Number(text.split(' ')[1]) / 1e6;
-}
 
 /** Takes the lock again and again, from one message to the next, and tells the longest that it took. */
 function observe() {

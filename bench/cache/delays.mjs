@@ -9,9 +9,10 @@ import path from 'node:path';
 import timers from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { answer } from './cluster.mjs';
+import { waitedForCore } from './waited-for-core.mjs';
 
 const exec = fileURLToPath(new URL('delay-worker.mjs', import.meta.url));
-const IDLE_MS = 3000;
+const IDLE_MS = 2000;
 
 /** @typedef {import('node:cluster').Worker} Worker */
 /** @typedef {{ longest: number, own: number }} Delay */
@@ -101,10 +102,13 @@ const ending = (signal) => () => ({
 async function besideStopped() {
   const { LRUCacheClustered } = await import('flotilla');
   const cache = new LRUCacheClustered({ namespace: 'delays' });
-  let [last, longest, running] = [performance.now(), 0, true];
+  let running = true;
+  let [last, lastWaited, longest, own] = [performance.now(), waitedForCore(), 0, 0];
   const watch = () => {
-    const now = performance.now();
-    [last, longest] = [now, Math.max(longest, now - last)];
+    const [now, waited] = [performance.now(), waitedForCore()];
+    longest = Math.max(longest, now - last);
+    own = Math.max(own, now - last - (waited - lastWaited));
+    [last, lastWaited] = [now, waited];
     if (running) setImmediate(watch);
   };
   setImmediate(watch);
@@ -114,10 +118,15 @@ async function besideStopped() {
     (error) => error.code,
   );
   running = false;
-  return { refused: code === 'FLOTILLA_ERR_LOCK_HELD', waited: performance.now() - began, longest };
+  const waited = performance.now() - began;
+  return {
+    refused: code === 'FLOTILLA_ERR_LOCK_HELD',
+    refusal: { longest: waited, own: waited },
+    turn: { longest, own },
+  };
 }
 
-/** @param {'waited' | 'longest'} what */
+/** @param {'refusal' | 'turn'} what */
 const stopped = (what) => () => ({
   /** @returns {Promise<Delay>} */
   async round() {
@@ -128,7 +137,7 @@ const stopped = (what) => () => ({
       const found = await besideStopped();
       if (found.refused) {
         await end(actor);
-        return { longest: found[what], own: found[what] };
+        return found[what];
       }
       actor.process.kill('SIGCONT');
       await timers.setTimeout(1);
@@ -177,8 +186,8 @@ const states = [
   ['leave', 'is ended by SIGTERM while it writes', ending('SIGTERM'), 'at most 1'],
   ['kill', 'is killed while it writes', ending('SIGKILL'), 'at most 1'],
   ['core', 'dumps core while it writes', ending('SIGABRT'), 'at most 260'],
-  ['stop', 'is stopped while it has the lock: refused after', stopped('waited'), 'at most 260'],
-  ['loop', 'the same: longest turn of the primary’s event loop', stopped('longest'), 'at most 5'],
+  ['stop', 'is stopped while it has the lock: refused after', stopped('refusal'), 'at most 260'],
+  ['loop', 'the same: longest turn of the primary’s event loop', stopped('turn'), 'at most 5'],
   [
     'idle',
     'processor time in a second of four idle processes, ttlAutopurge, a million entries',
@@ -202,6 +211,7 @@ const whole = {
   unit: 'ms',
   direction: 'lower is better',
   rounds: 5,
+  warmUps: 1,
   figure: (/** @type {Delay} */ { longest }) => longest,
   contestants,
   rows: [],
@@ -212,7 +222,7 @@ export const own = {
   ...whole,
   title: 'What one process can delay another by',
   measures:
-    'The longest of the changes that one worker makes to a cache while another is in each state, less the time in which it could have run and the scheduler had others run; how long a change waits for a stopped process; what an idle cache costs',
+    'The longest of the changes that one worker makes to a cache while another is in each state, less the time in which it could have run and the scheduler had others run, as is the longest turn; how long a change waits for a stopped process; what an idle cache costs',
   figure: (/** @type {Delay} */ round) => round.own,
   also: { 'cache-delays-whole': whole },
   rows: states.flatMap(([subject, , , bar]) => (bar ? [{ subject, bar }] : [])),

@@ -60,6 +60,8 @@ export interface Suite {
   direction: Direction;
   /** Of each contestant, at least 5; 15 by default. */
   rounds?: number;
+  /** Rounds before them that count for nothing; 2 by default. */
+  warmUps?: number;
   /** The length of a round; 100 by default. */
   milliseconds?: number;
   /** The suite’s figure of what a round gave; that itself by default. */
