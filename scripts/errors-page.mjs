@@ -26,10 +26,10 @@ act, and \`retryCanHelp\` whether the same call may succeed later. Mistakes of t
 \`TypeError\`s and \`RangeError\`s with the same three properties; all others are instances of \`FlotillaError\`.
 
 \`\`\`js
-import { FlotillaError } from 'flotilla';
+import { FlotillaError, startServer } from 'flotilla';
 
 try {
-  await start();
+  await startServer((request, response) => response.end('hello'), { port: 3000 });
 } catch (error) {
   if (error instanceof FlotillaError && error.fault === 'system') process.exit(78);
   throw error;
