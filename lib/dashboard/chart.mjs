@@ -31,9 +31,9 @@ export class Chart {
     this.#names = names;
     this.#format = format;
     this.#canvas = svg('svg', { class: 'chart', role: 'img', 'aria-label': title });
-    const keys =
-      names.length < 2 ? [] : names.map((name, at) => h('span', { class: 'key' }, sample(at), name));
-    this.element = h('figure', {}, h('figcaption', {}, title, ...keys), this.#canvas);
+    const keys = names.map((name, at) => h('span', { class: 'key' }, sample(at), name));
+    const legend = names.length < 2 ? [] : [h('span', { class: 'keys' }, ...keys)];
+    this.element = h('figure', {}, h('figcaption', {}, title, ...legend), this.#canvas);
     // What it says stays as large as the rest of the page, however wide that becomes.
     new ResizeObserver(() => this.#draw(this.#points.at(-1)?.at ?? 0)).observe(this.#canvas);
   }
