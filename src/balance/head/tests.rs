@@ -171,6 +171,16 @@ fn a_tls_greeting_longer_than_the_limit_is_too_long_at_once() {
 }
 
 #[test]
+fn a_tls_greeting_that_is_too_long_stays_so_whatever_follows() {
+    // A record of 14 bytes, which begins a greeting of 23,367; then something that is no record.
+    let mut bytes = vec![22, 3, 0, 0, 14, 1, 0, 91, 71];
+    for end in [9, 19, 24, 80] {
+        bytes.resize(end, 225);
+        assert_eq!(look(&bytes, LIMIT), Opening::TooLong, "{end}");
+    }
+}
+
+#[test]
 fn a_name_that_no_host_has_makes_the_greeting_unknown() {
     for name in [&b""[..], b"a b", b"..\0", &[b'a'; 254]] {
         assert_eq!(
@@ -203,7 +213,12 @@ proptest! {
         let mut bytes = greeting(&[server_name(b"example.org"), protocols(&[b"h2"])], 40);
         let at = at % bytes.len();
         bytes[at] = to;
-        check(&bytes[..end.min(bytes.len())], LIMIT);
+        let end = end.min(bytes.len());
+        check(&bytes[..end], LIMIT);
+        let early = look(&bytes[..end], LIMIT);
+        if early != Opening::Partial {
+            prop_assert_eq!(early, look(&bytes, LIMIT));
+        }
     }
 
     #[test]

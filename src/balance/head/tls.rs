@@ -25,11 +25,8 @@ pub struct ClientHello {
 
 /// Looks at bytes that begin as a handshake does.
 pub(super) fn look(bytes: &[u8], limit: usize) -> Opening<'_> {
-    match message(bytes) {
-        Some(Message::Whole { body, end }) if end <= limit => {
-            hello(&body).map_or(Opening::Unknown, Opening::Tls)
-        }
-        Some(Message::Whole { .. }) => Opening::TooLong,
+    match message(&bytes[..bytes.len().min(limit)], limit) {
+        Some(Message::Whole { body }) => hello(&body).map_or(Opening::Unknown, Opening::Tls),
         Some(Message::Partial { needed }) if needed > limit => Opening::TooLong,
         Some(Message::Partial { .. }) => super::partial(bytes, limit),
         None => Opening::Unknown,
@@ -37,14 +34,15 @@ pub(super) fn look(bytes: &[u8], limit: usize) -> Opening<'_> {
 }
 
 enum Message {
-    /// The body of the greeting, and where in the bytes its last record ends.
-    Whole { body: Vec<u8>, end: usize },
+    /// The body of the greeting.
+    Whole { body: Vec<u8> },
     /// So many bytes are needed at least.
     Partial { needed: usize },
 }
 
-/// Puts the greeting together from the records that it may be spread over. `None` where there is none.
-fn message(bytes: &[u8]) -> Option<Message> {
+/// Puts the greeting together from the records that it may be spread over. `None` where there is none. Behind the record that
+/// announces more than `limit` nothing is looked at: what was too long is so for good.
+fn message(bytes: &[u8], limit: usize) -> Option<Message> {
     let mut rest = Reader(bytes);
     let mut joined = Vec::new();
     loop {
@@ -59,6 +57,7 @@ fn message(bytes: &[u8]) -> Option<Message> {
         if length == 0 || length > LONGEST_RECORD {
             return None;
         }
+        let headers = bytes.len() - rest.0.len() - joined.len();
         let there = &rest.0[..length.min(rest.0.len())];
         joined.extend_from_slice(there);
         if joined.first().is_some_and(|kind| *kind != CLIENT_HELLO) {
@@ -68,14 +67,14 @@ fn message(bytes: &[u8]) -> Option<Message> {
             [_, a, b, c, ..] => Some(usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c)),
             _ => None,
         };
-        if let Some(announced) = announced
-            && let Some(body) = joined.get(4..4 + announced)
-        {
-            let end = bytes.len() - rest.0.len() + there.len();
-            return Some(Message::Whole {
-                body: body.to_vec(),
-                end,
-            });
+        if let Some(announced) = announced {
+            let needed = headers + 4 + announced;
+            if needed > limit {
+                return Some(Message::Partial { needed });
+            }
+            if let Some(body) = joined.get(4..4 + announced) {
+                return Some(Message::Whole { body: body.to_vec() });
+            }
         }
         if rest.take(length).is_none() {
             let missing = announced.map_or(1, |announced| announced + 4 - joined.len());
