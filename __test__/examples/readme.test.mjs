@@ -48,13 +48,16 @@ describe('the first program of the README', () => {
     const pids = new Set();
     let last = 0;
     await expect
-      .poll(async () => {
-        const text = await (await fetch(address, { headers: { connection: 'close' } })).text();
-        const [, count, pid] = /^Visit (\d+), answered by process (\d+)\n$/.exec(text) ?? [];
-        expect(Number(count)).toBe(++last);
-        pids.add(pid);
-        return pids.size;
-      })
+      .poll(
+        async () => {
+          const text = await (await fetch(address, { headers: { connection: 'close' } })).text();
+          const [, count, pid] = /^Visit (\d+), answered by process (\d+)\n$/.exec(text) ?? [];
+          expect(Number(count)).toBe(++last);
+          pids.add(pid);
+          return pids.size;
+        },
+        { timeout: 15_000 },
+      )
       .toBe(availableParallelism());
     const [, dashboard] = await prints(/dashboard are at (http:\S+)/);
     expect(await (await fetch(dashboard)).text()).toContain('<title>Flotilla</title>');
