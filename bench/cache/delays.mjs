@@ -12,7 +12,7 @@ import { answer } from './cluster.mjs';
 import { waitedForCore } from './waited-for-core.mjs';
 
 const exec = fileURLToPath(new URL('delay-worker.mjs', import.meta.url));
-const IDLE_MS = 2000;
+const IDLE_MS = 1000;
 
 /** @typedef {import('node:cluster').Worker} Worker */
 /** @typedef {{ longest: number, own: number }} Delay */
