@@ -3,9 +3,10 @@
 
 import { describe, expect, it } from 'vitest';
 import { inCluster, startProgram } from '../fixtures/cache.mjs';
+import { environmentOf, ofMemory, ways } from '../fixtures/tier.mjs';
 
-describe.each(['shared', 'ipc'])('single flight, %s', (transport) => {
-  const env = { FLOTILLA_TRANSPORT: transport };
+describe.each(ways)('single flight, %s', (way) => {
+  const env = environmentOf(way);
 
   it('runs one fetcher for many callers in several workers', async () => {
     const { answers, after } = await inCluster(
@@ -106,7 +107,7 @@ describe.each(['shared', 'ipc'])('single flight, %s', (transport) => {
     expect([before, ...answers]).toEqual(Array(2).fill(['old', 'new', 'new']));
   });
 
-  it('lets who asks without forceRefresh wait for the flight that it has begun', async () => {
+  ofMemory(way)('lets who asks without forceRefresh wait for the flight that it has begun', async () => {
     const { before, answers } = await inCluster(
       `
       const cache = new LRUCacheClustered({ namespace: 'refreshed ' + process.pid, timeout: 60_000 });
@@ -130,7 +131,7 @@ describe.each(['shared', 'ipc'])('single flight, %s', (transport) => {
     expect([before, ...answers]).toEqual(Array(2).fill([Array(3).fill('refreshed'), 0, 'refreshed']));
   });
 
-  it('lets another lead when a lease runs out, and does not store the late result', async () => {
+  ofMemory(way)('lets another lead when a lease runs out, and does not store the late result', async () => {
     const { before, answers } = await inCluster(
       `
       const cache = new LRUCacheClustered({ namespace: 'hung ' + process.pid, timeout: 60_000 });
@@ -147,7 +148,7 @@ describe.each(['shared', 'ipc'])('single flight, %s', (transport) => {
     expect([before, ...answers]).toEqual(Array(2).fill(['in time', 'late', 'in time']));
   });
 
-  it('wakes the followers at once when the leader is killed, and one of them leads', async () => {
+  ofMemory(way)('wakes the followers at once when the leader is killed, and one of them leads', async () => {
     const { prints } = startProgram(
       `
       const cache = new LRUCacheClustered({ namespace: 'killed', timeout: 60_000 });
@@ -184,7 +185,7 @@ describe.each(['shared', 'ipc'])('single flight, %s', (transport) => {
     expect(wait).toBeLessThan(1000);
   });
 
-  it('frees what a thread led when it is terminated', async () => {
+  ofMemory(way)('frees what a thread led when it is terminated', async () => {
     const { before } = await inCluster(
       `
       import { Worker } from 'node:worker_threads';
@@ -205,7 +206,7 @@ describe.each(['shared', 'ipc'])('single flight, %s', (transport) => {
     expect(before).toBe('mine');
   });
 
-  it('keeps a process alive while it follows, and no longer', async () => {
+  ofMemory(way)('keeps a process alive while it follows, and no longer', async () => {
     const { ended } = startProgram(
       `
       const cache = new LRUCacheClustered({ namespace: 'alive' });

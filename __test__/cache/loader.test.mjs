@@ -3,13 +3,14 @@
 import { LRUCacheClustered, memoize } from 'flotilla';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { inCluster, startProgram } from '../fixtures/cache.mjs';
+import { environmentOf, ofMemory, ways } from '../fixtures/tier.mjs';
 
 afterEach(() => LRUCacheClustered.getAllCaches().clear());
 
 const later = (time) => new Promise((done) => setTimeout(done, time));
 
-describe.each(['shared', 'ipc'])('loading on %s', (transport) => {
-  const env = { FLOTILLA_TRANSPORT: transport };
+describe.each(ways)('loading on %s', (way) => {
+  const env = environmentOf(way);
   const both = async (source) => {
     const { before, answers } = await inCluster(
       `const later = (time) => new Promise((done) => setTimeout(done, time));
@@ -22,8 +23,10 @@ describe.each(['shared', 'ipc'])('loading on %s', (transport) => {
     return before;
   };
 
-  it('gives a stale value at once while it is refreshed, for as long as staleWhileRevalidate says', async () => {
-    const seen = await both(`
+  ofMemory(way)(
+    'gives a stale value at once while it is refreshed, for as long as staleWhileRevalidate says',
+    async () => {
+      const seen = await both(`
       export async function primary() {
         const cache = cacheOf('swr', { staleWhileRevalidate: 60_000 });
         let runs = 0;
@@ -40,8 +43,9 @@ describe.each(['shared', 'ipc'])('loading on %s', (transport) => {
         await later(40);
         return [first, during, after, runs, stales, await cache.fetch('brief', () => 'new', { staleWhileRevalidate: 1 })];
       }`);
-    expect(seen).toEqual(['value 1', Array(3).fill('value 1'), 'value 2', 2, [null, 'value 1'], 'new']);
-  });
+      expect(seen).toEqual(['value 1', Array(3).fill('value 1'), 'value 2', 2, [null, 'value 1'], 'new']);
+    },
+  );
 
   it('voids the flights that may bear an invalidated tag, and leaves those without tags alone', async () => {
     const seen = await both(`
@@ -71,7 +75,7 @@ describe.each(['shared', 'ipc'])('loading on %s', (transport) => {
     ]);
   });
 
-  it('takes what a refresh and a grace go by along with a dump', async () => {
+  ofMemory(way)('takes what a refresh and a grace go by along with a dump', async () => {
     const seen = await both(`
       export async function primary() {
         const from = cacheOf('dumped from', {});
@@ -108,8 +112,10 @@ describe.each(['shared', 'ipc'])('loading on %s', (transport) => {
     ]);
   });
 
-  it('asks a function for the tags of what was fetched, and stores nothing that it cannot tag', async () => {
-    const seen = await both(`
+  ofMemory(way)(
+    'asks a function for the tags of what was fetched, and stores nothing that it cannot tag',
+    async () => {
+      const seen = await both(`
       export async function primary() {
         const { memoize, wrap } = require('../../index.js');
         const cache = cacheOf('tagged', {});
@@ -126,18 +132,21 @@ describe.each(['shared', 'ipc'])('loading on %s', (transport) => {
         for (const each of wrong) refused.push(await codeOf(cache.fetch('bad', () => 1, { tags: each })));
         return [borne, await cache.keys(), refused];
       }`);
-    const borne = [
-      ['post', ['user:ada']],
-      ['2', ['user:bob']],
-      ['untagged', null],
-      ['day', ['day:5']],
-    ];
-    const refused = [...Array(3).fill('FLOTILLA_ERR_INVALID_ARGUMENT'), 'Error: no tags'];
-    expect(seen).toEqual([borne, ['untagged', '2'], refused]);
-  });
+      const borne = [
+        ['post', ['user:ada']],
+        ['2', ['user:bob']],
+        ['untagged', null],
+        ['day', ['day:5']],
+      ];
+      const refused = [...Array(3).fill('FLOTILLA_ERR_INVALID_ARGUMENT'), 'Error: no tags'];
+      expect(seen).toEqual([borne, ['untagged', '2'], refused]);
+    },
+  );
 
-  it('keeps the stale value where a refresh fails, and gives it where the fetcher does, for as long as staleIfError says', async () => {
-    const seen = await both(`
+  ofMemory(way)(
+    'keeps the stale value where a refresh fails, and gives it where the fetcher does, for as long as staleIfError says',
+    async () => {
+      const seen = await both(`
       export async function primary() {
         const cache = cacheOf('sie', {});
         const fails = () => { throw new Error('no luck'); };
@@ -151,9 +160,10 @@ describe.each(['shared', 'ipc'])('loading on %s', (transport) => {
         await cache.fetch('key', () => 'better', how);
         return [given, refused, expired, nothing, await cache.get('key'), await codeOf(cache.fetch('key', fails, { ...how, forceRefresh: true }))];
       }`);
-    const no = 'Error: no luck';
-    expect(seen).toEqual([['good', 'good'], no, no, no, 'better', { value: 'better' }]);
-  });
+      const no = 'Error: no luck';
+      expect(seen).toEqual([['good', 'good'], no, no, no, 'better', { value: 'better' }]);
+    },
+  );
 
   it('remembers for negativeTtl that there is nothing, and gives that', async () => {
     const seen = await both(`
@@ -194,8 +204,10 @@ describe.each(['shared', 'ipc'])('loading on %s', (transport) => {
     ]);
   });
 
-  it('gives a stale value after softTimeout, and rejects after hardTimeout; the fetcher goes on, and its value is stored', async () => {
-    const seen = await both(`
+  ofMemory(way)(
+    'gives a stale value after softTimeout, and rejects after hardTimeout; the fetcher goes on, and its value is stored',
+    async () => {
+      const seen = await both(`
       export async function primary() {
         const cache = cacheOf('timeouts', {});
         const seen = [];
@@ -209,8 +221,9 @@ describe.each(['shared', 'ipc'])('loading on %s', (transport) => {
         seen.push(await cache.get('soft'), await cache.get('hard'));
         return seen;
       }`);
-    expect(seen).toEqual(['stale', 'FLOTILLA_ERR_FETCH_TIMEOUT', { value: 'slow' }, 'fresh', 'came']);
-  });
+      expect(seen).toEqual(['stale', 'FLOTILLA_ERR_FETCH_TIMEOUT', { value: 'slow' }, 'fresh', 'came']);
+    },
+  );
 
   it('lets a caller stop waiting by its own signal, and the flight goes on', async () => {
     const seen = await both(`
@@ -251,7 +264,7 @@ describe.each(['shared', 'ipc'])('loading on %s', (transport) => {
     expect(seen).toEqual([[], 0, ['FLOTILLA_ERR_UNKNOWN_OPTION', true], false]);
   });
 
-  it('refreshes once for each expiry, however many read in four processes', async () => {
+  ofMemory(way)('refreshes once for each expiry, however many read in four processes', async () => {
     const { prints } = startProgram(
       `
       const later = (time) => new Promise((done) => setTimeout(done, time));

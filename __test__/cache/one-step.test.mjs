@@ -3,8 +3,8 @@
 import { LRUCacheClustered, wrap } from 'flotilla';
 import { afterEach, describe, expect, it } from 'vitest';
 import { inCluster } from '../fixtures/cache.mjs';
+import { environmentOf, ways } from '../fixtures/tier.mjs';
 
-const transports = ['shared', 'ipc'];
 const code = 'FLOTILLA_ERR_INVALID_ARGUMENT';
 const make = (options = {}) => new LRUCacheClustered({ namespace: 'one step', max: 100, ...options });
 
@@ -264,8 +264,8 @@ describe('a wrapped cache', () => {
   });
 });
 
-describe.each(transports)('in several processes, over %s,', (transport) => {
-  const env = { FLOTILLA_TRANSPORT: transport };
+describe.each(ways)('in several processes, over %s,', (way) => {
+  const env = environmentOf(way);
 
   it('one of all takes a value, no update is lost, and every count is told once', async () => {
     const { answers, after } = await inCluster(

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { inCluster, startProgram } from '../fixtures/cache.mjs';
 import { cyclic, shared, unstorable, values } from '../fixtures/cache-values.mjs';
+import { environmentOf, ways } from '../fixtures/tier.mjs';
 
 const require = createRequire(import.meta.url);
 const { LRUCacheClustered } = require('flotilla');
@@ -67,12 +68,14 @@ describe('values', () => {
     expect(back).toBeInstanceOf(RangeError);
     expect(back).toMatchObject({ message: 'too far', stack: error.stack });
   });
+});
 
-  it.each(['shared', 'ipc'])(
-    'come to a worker as they were put in the primary, and back, %s',
-    async (transport) => {
-      const { before, answers, after } = await inCluster(
-        `
+describe.each(ways)('values, %s', (way) => {
+  const env = environmentOf(way);
+
+  it('come to a worker as they were put in the primary, and back', async () => {
+    const { before, answers, after } = await inCluster(
+      `
       import { isDeepStrictEqual } from 'node:util';
       import { unstorable, values } from ${JSON.stringify(fixture)};
       const cache = new LRUCacheClustered({ namespace: 'typed', timeout: 60_000 });
@@ -100,13 +103,12 @@ describe('values', () => {
       }
       export const afterwards = async () => (await each(async (name, _, expected) => [
         await same(name, cache.get('back ' + name), expected), await same(name, cache.get('fetched ' + name), expected)])).flat(2);`,
-        { workers: 1, env: { FLOTILLA_TRANSPORT: transport } },
-      );
-      expect(new Set(before)).toEqual(new Set([true]));
-      expect(answers).toEqual([[[], [], false, false]]);
-      expect(after).toEqual([]);
-    },
-  );
+      { workers: 1, env },
+    );
+    expect(new Set(before)).toEqual(new Set([true]));
+    expect(answers).toEqual([[[], [], false, false]]);
+    expect(after).toEqual([]);
+  });
 });
 
 describe('what cannot be stored', () => {

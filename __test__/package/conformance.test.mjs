@@ -24,8 +24,12 @@ const namedBy = (row) =>
 function isThere({ file, title }) {
   if (file === 'bench') return existsSync(path.join(root, `bench/suites/${title}.mjs`));
   const places = endings.map((ending) => path.join(root, '__test__', file + ending));
-  const text =
-    places.filter((place) => existsSync(place)).map((place) => readFileSync(place, 'utf8'))[0] ?? '';
+  // Cases that several test files run.
+  places.push(path.join(root, '__test__/fixtures', `${file.replace('/', '-')}.mjs`));
+  const text = places
+    .filter((place) => existsSync(place))
+    .map((place) => readFileSync(place, 'utf8'))
+    .join('\n');
   if (["'", '"', '`'].some((quote) => text.includes(quote + title + quote))) return true;
   // What the tests of a document run are its blocks, by their headings.
   const [, part] = file.split('/');

@@ -98,7 +98,8 @@ async function run(id, request, stale) {
     const keeping = brought instanceof Brought ? { ...brought.how, keeps: brought.keeps } : undefined;
     const value = keeping === undefined ? brought : brought.value;
     request.own = { value };
-    const isNothing = takesNothing && (value === undefined || value === null);
+    const mayBeNothing = takesNothing || keeping?.negativeTtl !== undefined;
+    const isNothing = mayBeNothing && (value === undefined || value === null);
     if (!isNothing && !['string', 'number', 'boolean', 'bigint'].includes(typeof value)) encode(value, key);
     frame = { id, op: 'ran', ...pack([value, tagsOf(tags, value), keeping]) };
   } catch (thrown) {

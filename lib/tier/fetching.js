@@ -18,7 +18,7 @@ const { tagsOf } = require('../cache/given.js');
 const { isRefusal } = require('./client.js');
 const { nothingBytes, toBytes } = require('./value-bytes.js');
 
-/** How long a leader that has died keeps the others waiting. */
+/** How long a leader that has died keeps the others waiting, at most: a fetch may ask for less. */
 const LEASE = 5000;
 /** How long who waits does so, before it looks by itself. */
 const LONGEST_WAIT = 250;
@@ -30,6 +30,9 @@ const LEADS = -3;
 /** @typedef {{ mine: string, seen: [name: string, version: string][], epoch: string }} Lead */
 
 const ignore = () => {};
+
+/** How long the lock of who leads lasts, each time that it is said. @param {Readonly<Loading>} how */
+const leaseOf = ({ lease }) => Math.min(LEASE, Math.ceil(lease));
 
 /**
  * Waits until the entry has changed, of which the end of the flight tells, or until it is time to look.
@@ -79,14 +82,15 @@ class Fetching {
   async #findOrLead(key, context, how) {
     const mine = randomUUID();
     const lock = this.#space.names.lock(key);
+    const lease = String(leaseOf(how));
     if (how.forceRefresh) {
-      await this.#space.step('lead', [lock], [mine, String(LEASE)]);
+      await this.#space.step('lead', [lock], [mine, lease]);
       return this.#begin(mine, how);
     }
     for (;;) {
       await this.#space.checkOwed(key);
       const names = [this.#space.names.entry(key), lock];
-      const answer = this.#space.step('readOrLead', names, [mine, String(LEASE)]);
+      const answer = this.#space.step('readOrLead', names, [mine, lease]);
       const [bytes, left] = await answer.catch((error) => [this.#space.foreign(names[0], error) ?? null, 0]);
       if (left === LEADS) return this.#begin(mine, how);
       const found = await this.#space.understand(key, bytes);
@@ -104,8 +108,14 @@ class Fetching {
   /** @param {any} key @param {any} context @param {Fetcher<any>} fetcher @param {Readonly<Loading>} how @param {Lead} lead */
   async #lead(key, context, fetcher, how, lead) {
     const lock = this.#space.names.lock(key);
-    const goesOn = () => this.#space.step('keep', [lock], [lead.mine, String(LEASE)]).catch(ignore);
-    const heart = setInterval(goesOn, LEASE / 3).unref();
+    const lease = leaseOf(how);
+    const end = performance.now() + how.lease - lease;
+    // One that hangs has the lock no longer than its fetch says.
+    const goesOn = () => {
+      if (performance.now() > end) clearInterval(heart);
+      else this.#space.step('keep', [lock], [lead.mine, String(lease)]).catch(ignore);
+    };
+    const heart = setInterval(goesOn, lease / 3).unref();
     try {
       const value = await fetcher(key, context);
       return await this.#fill(key, value, how, lead);
@@ -123,9 +133,8 @@ class Fetching {
     const tags = tagsOf(how.tags, value) ?? [];
     const ttl = isNothing ? how.negativeTtl : how.ttl;
     const lives = this.#space.localTtl(ttl);
-    const kept = isNothing
-      ? { negativeTtl: lives }
-      : { ttl: lives, tags: tags.length > 0 ? tags : undefined };
+    const borne = tags.length > 0 ? tags : undefined;
+    const kept = isNothing ? { negativeTtl: lives, tags: borne } : { ttl: lives, tags: borne };
     const keeping = this.#space.keeping(kept, how.size);
     // A value that cannot be stored is an error of its fetcher, as it is without a tier.
     if (!isNothing) toBytes(value, key, {});
@@ -133,7 +142,9 @@ class Fetching {
       const versions = lead.epoch === '' ? lead.seen : await this.#space.versionsOf(tags, ttl);
       // Of tags that are known only now, any may have been invalidated meanwhile.
       if (lead.epoch !== '' && (await this.#space.epoch()) !== lead.epoch) return 0;
-      const bytes = isNothing ? nothingBytes() : toBytes(value, key, { size: how.size, tags: versions });
+      const bytes = isNothing
+        ? nothingBytes({ tags: versions })
+        : toBytes(value, key, { size: how.size, tags: versions });
       const { names } = this.#space;
       const places = [names.entry(key), names.lock(key)];
       return this.#space.step('fill', places, [lead.mine, bytes, String(this.#space.redisTtl(ttl))]);

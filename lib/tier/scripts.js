@@ -22,6 +22,15 @@ local function bears(entry)
 end
 `;
 
+/** The entry, where there is one: that somebody has found nothing is none. */
+const ENTRY_IN = `
+local function entry_in(name)
+  local entry = redis.call('GET', name)
+  if entry and string.sub(entry, 1, 2) == 'F1' and string.sub(entry, 19, 19) == '0' then return false end
+  return entry
+end
+`;
+
 /** As JavaScript reads it: the shortest of two that is exact. */
 const TEXT_OF = `
 local function text_of(number)
@@ -42,10 +51,12 @@ local function stamp(name, ttl)
 end
 `;
 
+/** Stores an entry; one whose lifetime is over before it begins is none. */
 const STORE = `${STAMP}
 local function store(name, entry, ttl)
   ttl = tonumber(ttl)
-  if ttl > 0 then redis.call('SET', name, entry, 'PX', ttl) stamp(name, ttl) else redis.call('SET', name, entry) end
+  if ttl < 0 then redis.call('DEL', name)
+  elseif ttl > 0 then redis.call('SET', name, entry, 'PX', ttl) stamp(name, ttl) else redis.call('SET', name, entry) end
 end
 `;
 
@@ -79,13 +90,13 @@ return 1`,
 store(KEYS[1], ARGV[1], ARGV[2]) redis.call('DEL', KEYS[2]) return 1`,
 
   /** entry, lock; bytes, lifetime -> whether it is stored */
-  setIfAbsent: `${STORE}
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+  setIfAbsent: `${STORE}${ENTRY_IN}
+if entry_in(KEYS[1]) then return 0 end
 store(KEYS[1], ARGV[1], ARGV[2]) redis.call('DEL', KEYS[2]) return 1`,
 
   /** entry, lock; bytes, lifetime, version | '' -> whether it is stored */
-  setIfVersion: `${STORE}
-local entry = redis.call('GET', KEYS[1])
+  setIfVersion: `${STORE}${ENTRY_IN}
+local entry = entry_in(KEYS[1])
 if (entry and string.sub(entry, 3, 18) or '') ~= ARGV[3] then return 0 end
 store(KEYS[1], ARGV[1], ARGV[2]) redis.call('DEL', KEYS[2]) return 1`,
 
@@ -109,17 +120,19 @@ redis.call('DEL', KEYS[1], KEYS[2])
 return entry`,
 
   /** entry; lifetime, '' | '1': its tags are looked at -> whether there is one; 2: its tags are to be looked at */
-  touch: `${BEARS}${STAMP}
-local entry = redis.call('GET', KEYS[1])
+  touch: `${BEARS}${STAMP}${ENTRY_IN}
+local entry = entry_in(KEYS[1])
 if not entry or string.sub(entry, 1, 2) ~= 'F1' then return 0 end
 if ARGV[2] == '' and bears(entry) then return 2 end
-if tonumber(ARGV[1]) > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) else redis.call('PERSIST', KEYS[1]) end
-stamp(KEYS[1], tonumber(ARGV[1]))
+local ttl = tonumber(ARGV[1])
+if ttl < 0 then redis.call('DEL', KEYS[1]) return 1 end
+if ttl > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) else redis.call('PERSIST', KEYS[1]) end
+stamp(KEYS[1], ttl)
 return 1`,
 
   /** entry, lock; amount, lifetime, head of a new one, its version, '' | '1' -> [number, lifetime] | nil: it is no number | 2 */
-  count: `${STORE}${NUMBER_IN}${TEXT_OF}${BEARS}
-local entry = redis.call('GET', KEYS[1])
+  count: `${STORE}${ENTRY_IN}${NUMBER_IN}${TEXT_OF}${BEARS}
+local entry = entry_in(KEYS[1])
 if entry and ARGV[5] == '' and bears(entry) then return 2 end
 local number, head = 0, ARGV[3]
 if entry then

@@ -22,6 +22,9 @@ const { fromBytes, headOfNumber, newVersion, toBytes } = require('./value-bytes.
 /** How long an entry lies in memory at most, where the cache says nothing. */
 const LOCAL_TTL = 60_000;
 
+/** Some three thousand years: what is to live longer has no end. */
+const LONGEST = 1e14;
+
 /** What the server says of the lifetime of an entry that there is not. */
 const GONE = -2;
 
@@ -53,13 +56,16 @@ class Space {
     return [this.names.entry(key), this.names.lock(key)];
   }
 
-  /** Of an entry in Redis, in milliseconds: 0 for no end. @param {number} [ttl] that the call says */
+  /** Of an entry in Redis, in milliseconds: 0 for no end, and less where it is over at once. @param {number} [ttl] that the call says */
   redisTtl(ttl) {
-    return Math.ceil(ttl ?? this.#tier.ttl ?? this.#ttl);
+    const lives = ttl ?? this.#tier.ttl ?? this.#ttl;
+    if (lives < 0) return -1;
+    return lives > LONGEST ? 0 : Math.ceil(lives);
   }
 
   /** Of an entry in memory. @param {number | undefined} ttl that the call says @param {number} [left] of its lifetime in Redis */
   localTtl(ttl, left = 0) {
+    if (ttl !== undefined && ttl < 0) return ttl;
     const ends = [this.#ttl > 0 ? this.#ttl : LOCAL_TTL, ttl ?? 0, left].filter((end) => end > 0);
     return Math.min(...ends);
   }
@@ -84,8 +90,8 @@ class Space {
   /** How an entry of Redis is kept in memory. @param {Found} found @param {number} [ttl] */
   brought({ value, left, size, tags }, ttl = undefined) {
     const lives = this.localTtl(ttl, left);
-    if (value === undefined) return new Brought(undefined, this.keeping({ negativeTtl: lives }));
     const names = tags.length > 0 ? tags.map(([name]) => name) : undefined;
+    if (value === undefined) return new Brought(undefined, this.keeping({ negativeTtl: lives, tags: names }));
     return new Brought(value, this.keeping({ ttl: lives, tags: names }, size));
   }
 

@@ -23,8 +23,15 @@ const { Fetching } = require('./fetching.js');
 const { readOnly } = require('./read-only.js');
 const { Space } = require('./space.js');
 
-/** How long memory knows that there is nothing in Redis. */
-const ABSENT_FOR = 1000;
+/**
+ * What those are told who follow a flight that has found nothing in Redis. Who only reads takes it for nothing; who fetches
+ * asks anew, as nobody has run a fetcher yet. It is never stored.
+ */
+const ABSENT = 'flotilla\0: Redis has nothing';
+/** Told to others, it is kept for no time. */
+const TOLD_ONLY = { ttl: 1 };
+/** How often who fetches follows others that only read, before it asks Redis beside them. */
+const MOST_FOLLOWED = 8;
 
 /** For flights whose tags are known when the value is there. */
 const ANY_TAGS = () => undefined;
@@ -60,7 +67,7 @@ class TieredCache extends LRUCacheClustered {
     this.#counts = this.#place.counts;
     this.#fetching = new Fetching(this.#space);
     // What Redis has may bear any tags: whatever is invalidated meanwhile makes the flight void.
-    const finding = this.#space.keeping({ negativeTtl: ABSENT_FOR, tags: ANY_TAGS });
+    const finding = this.#space.keeping({ tags: ANY_TAGS });
     this.#finding = readLoading(this.#loading, finding, 'fetch');
   }
 
@@ -140,8 +147,9 @@ class TieredCache extends LRUCacheClustered {
       return this.#whileAway(() => undefined, undefined);
     try {
       const found = await this.#fly(key);
-      this.#counts[found === undefined ? 'misses' : 'redis']++;
-      return found;
+      const isThere = found !== undefined && found !== ABSENT;
+      this.#counts[isThere ? 'redis' : 'misses']++;
+      return isThere ? found : undefined;
     } catch (error) {
       if (!isAway(error)) throw error;
       return this.#whileAway(() => undefined, undefined);
@@ -151,8 +159,8 @@ class TieredCache extends LRUCacheClustered {
   /** One of all who look for it on this machine asks Redis. @param {any} key @returns {Promise<any>} */
   #fly(key) {
     if (this.#memory !== undefined) return fetchOnce(this.#memory, key, this.#load, this.#finding);
-    const { negativeTtl, tags, size } = this.#finding;
-    return super.fetch(key, this.#load, { negativeTtl, tags, size });
+    const { tags, size } = this.#finding;
+    return super.fetch(key, this.#load, { tags, size });
   }
 
   /** @param {any} key */
@@ -161,7 +169,7 @@ class TieredCache extends LRUCacheClustered {
   /** @param {import('./space.js').Found | undefined} found */
   #bring = (found) =>
     found === undefined
-      ? new Brought(undefined, this.#space.keeping({ negativeTtl: ABSENT_FOR }))
+      ? new Brought(ABSENT, this.#space.keeping(TOLD_ONLY), false)
       : this.#space.brought(found);
 
   /** @param {any} key @param {ReadOptions} [options] */
@@ -189,11 +197,20 @@ class TieredCache extends LRUCacheClustered {
       const alone = (/** @type {any} */ context) => this.#bringAlone(key, context, fetcher, how);
       const bring = (/** @type {any} */ _key, /** @type {any} */ context) =>
         this.#fetching.bring(key, context, fetcher, how, () => alone(context));
-      return super.fetch(key, bring, how.tags === undefined ? { ...options, tags: ANY_TAGS } : options);
+      return this.#fetchThere(key, bring, how.tags === undefined ? { ...options, tags: ANY_TAGS } : options);
     }
     const bring = (/** @type {any} */ _key, /** @type {any} */ context) =>
       this.#bringAlone(key, context, fetcher, how);
-    return super.fetch(key, bring, this.#isReadable() ? options : { ...options, forceRefresh: true });
+    return this.#fetchThere(key, bring, this.#isReadable() ? options : { ...options, forceRefresh: true });
+  }
+
+  /** @param {any} key @param {Fetcher<any>} bring @param {FetchOptions} [options] */
+  async #fetchThere(key, bring, options) {
+    for (let round = 1; round <= MOST_FOLLOWED; round++) {
+      const value = await super.fetch(key, bring, options);
+      if (value !== ABSENT) return value;
+    }
+    return super.fetch(key, bring, { ...options, forceRefresh: true });
   }
 
   /** What is fetched where Redis does not answer. @param {any} key @param {any} context @param {Fetcher<any>} fetcher @param {any} how */
@@ -239,9 +256,9 @@ class TieredCache extends LRUCacheClustered {
   /** @param {any} key @param {any} value @param {WriteOptions} [options] */
   async set(key, value, options) {
     const write = readWrite('set', options);
+    const bytes = this.#space.bytesOf(key, value, write);
     given.checkKey(key);
     this.#space.checkSize(write.size);
-    const bytes = this.#space.bytesOf(key, value, write);
     if (!this.#space.fits(write.size)) {
       await this.delete(key);
       return false;
@@ -253,9 +270,10 @@ class TieredCache extends LRUCacheClustered {
   /** @param {any} key @param {any} value @param {WriteOptions} [options] */
   async setIfAbsent(key, value, options) {
     const write = readWrite('setIfAbsent', options);
+    const bytes = this.#space.bytesOf(key, value, write);
     given.checkKey(key);
     this.#space.checkSize(write.size);
-    const bytes = this.#space.bytesOf(key, value, write);
+    if (!this.#space.fits(write.size)) return false;
     return this.#decide(key, async () => this.#space.setIfAbsent(key, await bytes(), write));
   }
 
@@ -306,8 +324,9 @@ class TieredCache extends LRUCacheClustered {
     const all = given.readDump(undefined, entries);
     await Promise.all(
       all.map(({ key, value, ttl, start, size, tags }) => {
-        const left = ttl !== undefined && start !== undefined ? ttl - (now - start) : ttl;
-        return left !== undefined && left <= 0 ? undefined : this.set(key, value, { ttl: left, size, tags });
+        // Without an end, its age says nothing.
+        const left = ttl && start !== undefined ? ttl - Math.max(0, now - start) : ttl;
+        return ttl && Number(left) <= 0 ? undefined : this.set(key, value, { ttl: left, size, tags });
       }),
     );
   }
@@ -378,9 +397,9 @@ class TieredCache extends LRUCacheClustered {
   async setIfVersion(key, value, version, options) {
     const write = readWrite('setIfVersion', options);
     const stands = given.readVersion(version) ?? '';
+    const bytes = this.#space.bytesOf(key, value, write);
     given.checkKey(key);
     this.#space.checkSize(write.size);
-    const bytes = this.#space.bytesOf(key, value, write);
     return this.#decide(key, async () => this.#space.setIfVersion(key, await bytes(), stands, write));
   }
 

@@ -80,8 +80,8 @@ function toBytes(value, key, extras) {
   return Buffer.concat([head, typeof payload === 'string' ? Buffer.from(payload) : payload]);
 }
 
-/** What stands for a value that there is not. @returns {Buffer} */
-const nothingBytes = () => Buffer.from(headOf(NOTHING, 0, {}));
+/** What stands for a value that there is not. @param {Extras} extras @returns {Buffer} */
+const nothingBytes = (extras) => Buffer.from(headOf(NOTHING, 0, extras));
 
 /** @param {string} kind @param {number} tag @param {Buffer} payload */
 function valueIn(kind, tag, payload) {
