@@ -7,7 +7,7 @@ import { blocksOf, deadLinks, withChecks } from '../fixtures/blocks.mjs';
 import { root } from '../fixtures/folders.mjs';
 import { freePort } from '../fixtures/ports.mjs';
 import { start } from '../fixtures/processes.mjs';
-import { startRedis } from '../fixtures/tier.mjs';
+import { startMachine, startRedis, until } from '../fixtures/tier.mjs';
 
 const text = readFileSync(path.join(root, 'docs/fleet.md'), 'utf8');
 
@@ -23,6 +23,28 @@ it('has a block that does what it says', async () => {
     env: { ...process.env, REDIS_URL: `redis://127.0.0.1:${redis.port}` },
   });
   expect(await program.ended).toMatchObject({ code: 0, stdout: 'checked\n'.repeat(3), stderr: '' });
+});
+
+it('has rights that are enough for all that a cache does, and for its keeper', async () => {
+  const [, rights] = /```acl\n(.*)\n```/.exec(text) ?? [];
+  const redis = await startRedis({
+    args: [`--user default on nopass resetkeys resetchannels -@all ${rights}`],
+  });
+  const { run } = startMachine({ port: redis.port, kind: 'ioredis', tier: { prefix: 'shop:' } });
+  const did = await run(`
+    await cache.mSet([['a', 1, { tags: ['red'] }], ['b', 2]]);
+    const seen = [await cache.get('a'), await cache.setIfAbsent('a', 2), await cache.incr('n', 2, { ttl: 5000 }), await cache.touch('n', { ttl: 0 }), await cache.take('b'),
+      await cache.update('u', () => 3), await cache.fetch('f', () => 4, { tags: () => ['red'] }), await cache.fetch('f', () => 5, { forceRefresh: true }), (await cache.getRemainingTTL('f')) > 0];
+    await cache.invalidateTags(['red']);
+    seen.push(await cache.has('a'));
+    await cache.clear();
+    await cache.healthCheck();
+    return [...seen, await cache.has('f'), cache.tierStats().isTrusted]`);
+  expect(did).toEqual([1, false, 2, true, 2, 3, 4, 5, true, false, false, true]);
+  await until(
+    () => run('return cache.tierStats().invalidations'),
+    (heard) => heard > 0,
+  );
 });
 
 it('has an example whose machines do what its README says', async () => {

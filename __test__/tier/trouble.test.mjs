@@ -200,6 +200,55 @@ describe('a Redis', () => {
     await expect(machines[0].run(`return cache.setIfAbsent('q', 1)`)).rejects.toThrow(/Redis is away/);
   });
 
+  it('that is away is done without for no longer than `serveFor` says, and is asked again when it is back', async () => {
+    const serveFor = 2500;
+    const { redis, machines } = await fleet({ tier: { serveFor } });
+    const [{ run }] = machines;
+    await known(machines, 'a', 1);
+    await redis.end();
+    await until(
+      () => run(isTrusted),
+      (trusted) => !trusted,
+    );
+    // What is read, between how long memory had not been verified before and after.
+    const read = `const { unverifiedFor: before } = cache.tierStats();
+      const found = [(await cache.get('a')) ?? null, await cache.has('a'), await cache.fetch('a', () => 'fetched', { ttl: 1 })];
+      return [before, found, cache.tierStats().unverifiedFor]`;
+    let served = 0;
+    for (;;) {
+      const [before, found, after] = await run(read);
+      if (after < serveFor) {
+        expect(found).toEqual([1, true, 1]);
+        served++;
+      }
+      if (before > serveFor) {
+        expect(found).toEqual([null, false, 'fetched']);
+        break;
+      }
+    }
+    expect(served).toBeGreaterThan(0);
+    await startRedis({ port: redis.port });
+    await until(() => run(isTrusted), Boolean);
+    await hears(machines, 'a');
+  });
+
+  it('that evicts an entry, as it has no room for more, takes it from all machines', async () => {
+    const { machines } = await fleet();
+    await known(machines, 'a', 1);
+    await machines[0].run(`
+      await client.call('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+      await client.call('CONFIG', 'SET', 'maxmemory', '1');
+      // A command that may need room is what has it look for some.
+      await client.set('other', 1).catch(() => {});
+      await client.call('CONFIG', 'SET', 'maxmemory', '0')`);
+    for (const { run } of machines)
+      await until(
+        () => run(get('a')),
+        (found) => found === null,
+      );
+    await hears(machines, 'a');
+  });
+
   it('that is full keeps what it has: writes are refused, and what is fetched is given', async () => {
     const { machines } = await fleet({}, ['--maxmemory-policy', 'noeviction']);
     await known(machines, 'a', 1);

@@ -85,13 +85,19 @@ class Notes {
   async whenRung(rung, enough) {
     const hear = (/** @type {any} */ _key, /** @type {any} */ { signal }) =>
       new Promise((_resolve, reject) => {
+        // One that listens no more leaves its place to who does.
+        if (enough.aborted) return void reject(enough.reason);
         signal.addEventListener('abort', () => {
           rung();
           reject(signal.reason);
         });
       });
     enough.addEventListener('abort', () => void this.#notes.delete(this.#key('bell')).catch(ignore));
-    while (!enough.aborted) await this.#notes.fetch(this.#key('bell'), hear, { lease: DAY }).catch(ignore);
+    while (!enough.aborted) {
+      await this.#notes.fetch(this.#key('bell'), hear, { lease: DAY }).catch(ignore);
+      // While another one listened, it may have rung.
+      rung();
+    }
   }
 
   /**
