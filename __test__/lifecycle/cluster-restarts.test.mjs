@@ -103,6 +103,24 @@ describe.runIf(process.platform !== 'win32')('a clustered server whose workers c
     expect((await ended).code).toBe(0);
   });
 
+  it.each(['SIGINT', 'SIGTERM'])(
+    'ends a restart on a %s that reaches every process of the group, and answers what is under way',
+    async (name) => {
+      const { ask, prints, signal, ended, child } = await serving({ faults: { openNever: 2 } });
+      signal('SIGUSR2');
+      await prints(/worker \d+: opens 2/);
+      const slow = ask('/slow');
+      await prints(/worker \d+: slow/);
+      process.kill(-child.pid, name);
+      expect((await slow).generation).toBe(1);
+      const { code, stdout } = await ended;
+      expect(code).toBe(0);
+      expect(stdout).not.toMatch(/opened 2|primary: restarted/);
+      const workers = [...stdout.matchAll(/worker (\d+):/g)].map(([, pid]) => Number(pid));
+      await until(() => !workers.some(isAlive));
+    },
+  );
+
   it('finishes what is under way in a restart, ends WebSockets, and closes the old resources afterwards', async () => {
     const { url, ask, signal, prints } = await serving();
     const client = new WebSocket(url('/socket').replace('http', 'ws'));
