@@ -7,7 +7,7 @@
  */
 
 /** @import { RateLimiterFlotillaOptions } from '../doors/rate-limiter-flexible.js' */
-/** @typedef {{ points: number, left: number }} Counted */
+/** Points, and what is left of their time. @typedef {{ value: number, ttl: number }} Counted */
 
 const { keyspace } = require('./keyspace.js');
 const { lateClass, peer } = require('./peer.js');
@@ -55,29 +55,30 @@ class RateLimiterFlotilla extends lateClass(findParent) {
   }
 
   /**
+   * Every request of a client goes through here: the cache's own answer is the result, and nothing is made of it.
+   *
    * @param {string} key
    * @param {number} points
    * @param {number} duration in milliseconds
    * @param {boolean} anew whether a time begins, with these points alone
-   * @returns {Promise<Counted>}
+   * @returns {Promise<Counted | undefined>}
    */
-  async _upsert(key, points, duration, anew = false) {
+  _upsert(key, points, duration, anew = false) {
     const ttl = lifetime(duration);
-    if (anew) {
-      await this.client.set(key, points, { ttl });
-      return { points, left: ttl || Number.POSITIVE_INFINITY };
-    }
-    const counted = await this.client.incrWithTtl(key, points, { ttl });
-    // A cache that was made with `failsafe: 'resolve'` was not answered: here it has to be as with 'reject'.
-    if (counted === undefined) throw new Error('IPC timeout');
-    return { points: counted.value, left: counted.ttl };
+    return anew ? this.#begin(key, points, ttl) : this.client.incrWithTtl(key, points, { ttl });
+  }
+
+  /** @param {string} key @param {number} points @param {number} ttl @returns {Promise<Counted>} */
+  async #begin(key, points, ttl) {
+    await this.client.set(key, points, { ttl });
+    return { value: points, ttl: ttl || Number.POSITIVE_INFINITY };
   }
 
   /** @param {string} key @returns {Promise<Counted | null>} */
   async _get(key) {
-    const points = await this.client.peek(key);
-    const left = await this.client.getRemainingTTL(key);
-    return points === undefined || left === 0 ? null : { points, left };
+    const value = await this.client.peek(key);
+    const ttl = await this.client.getRemainingTTL(key);
+    return value === undefined || ttl === 0 ? null : { value, ttl };
   }
 
   /** @param {string} key */
@@ -85,9 +86,12 @@ class RateLimiterFlotilla extends lateClass(findParent) {
     return this.client.delete(key);
   }
 
-  /** @param {string} _key @param {number} changed @param {Counted} counted */
-  _getRateLimiterRes(_key, changed, { points, left }) {
-    return new RateLimiterRes(Math.max(this.points - points, 0), before(left), points, points === changed);
+  /** @param {string} _key @param {number} changed @param {Counted | undefined} counted */
+  _getRateLimiterRes(_key, changed, counted) {
+    // A cache that was made with `failsafe: 'resolve'` was not answered: here it has to be as with 'reject'.
+    if (counted === undefined) throw new Error('IPC timeout');
+    const { value, ttl } = counted;
+    return new RateLimiterRes(Math.max(this.points - value, 0), before(ttl), value, value === changed);
   }
 }
 
