@@ -11,9 +11,7 @@ describe('a server that is shown', () => {
 
   beforeAll(async () => {
     server = await startShown({ admin: { port: 0 } }, (kill) => kills.push(kill));
-    await untilStatus(server.admin, (status) =>
-      status.servers[0].workers.every(({ state, requests }) => state === 'ready' && requests),
-    );
+    await untilStatus(server.admin, (status) => status.servers[0].workers.every(({ requests }) => requests));
   });
   afterAll(() => {
     for (const kill of kills) kill();
@@ -140,9 +138,7 @@ describe('a server that is shown', () => {
 describe('a telemetry sink', () => {
   it('is told the same under the same names, also what a worker counted just before it was killed', async () => {
     const server = await startShown({ admin: { port: 0 }, tells: true });
-    const { servers } = await untilStatus(server.admin, ({ servers: [{ workers }] }) =>
-      workers.every(({ state }) => state === 'ready'),
-    );
+    const { servers } = await statusOf(server.admin);
     for (let count = 0; count < 10; count++) await ask(`${server.url}/status?code=${count < 7 ? 200 : 404}`);
     // An answer arrives before its worker has counted it.
     await untilStatus(server.admin, ({ servers: [{ requests }] }) => requests.total === 10);
