@@ -48,10 +48,12 @@ export function vitest(args, { program = process.execPath, env = process.env } =
     console.log(`\nOnce more, by themselves: the ${failed.length} files with a failed test.`);
     const names = failed.map(({ name }) => name);
     const options = args.filter((arg) => arg.startsWith('-'));
-    const again = once(program, [...options, '--maxWorkers=1', '--typecheck.enabled=false', ...names], env);
+    // The types as well: an error of theirs outside of a test is in no file.
+    const again = once(program, [...options, '--maxWorkers=1', ...names, '__test__/types'], env);
+    const isRepeated = (/** @type {File} */ { name }) => again.files.some((file) => file.name === name);
     for (const { fullName } of tests(failed, 'failed')) console.log(`Failed in the first run: ${fullName}`);
-    files = [...files.filter(({ status }) => status !== 'failed'), ...again.files];
-    ended = again.ended && again.files.length === failed.length;
+    files = [...files.filter((file) => !isRepeated(file)), ...again.files];
+    ended = again.ended && failed.every(isRepeated);
   }
   // A file that fails to load has no test of its own to count, and an error outside of every test no file.
   const count = tests(files, 'failed').length;
