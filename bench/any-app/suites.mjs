@@ -13,19 +13,20 @@ const app = 'an Express app that says hello, unchanged';
 /** A load that begins before the reload and ends after it. */
 const beforeMs = 300;
 
+/** What every contestant says of itself. @param {string} name of a way */
+function named(name) {
+  const { label, ours, absent } = /** @type {typeof ways[string]} */ (ways[name]);
+  return { id: name, label, kind: /** @type {const} */ ('round'), ours, absent };
+}
+
 /**
  * @param {string} name
  * @param {(running: import('./ways.mjs').Running, milliseconds: number) => Promise<any>} measure
  * @returns {Contestant}
  */
 function contestant(name, measure) {
-  const { label, ours, absent } = /** @type {typeof ways[string]} */ (ways[name]);
   return {
-    id: name,
-    label,
-    kind: 'round',
-    ours,
-    absent,
+    ...named(name),
     programs: ['wrk'],
     async prepare({ milliseconds }) {
       const running = await startWay(name);
@@ -121,13 +122,8 @@ export const first = {
   direction: 'lower is better',
   rounds: 7,
   contestants: all.map((name) => {
-    const { label, ours, absent } = /** @type {typeof ways[string]} */ (ways[name]);
     return {
-      id: name,
-      label,
-      kind: 'round',
-      ours,
-      absent,
+      ...named(name),
       prepare: () => ({
         async round() {
           const { firstAnswerMs, close } = await startWay(name);
