@@ -10,6 +10,8 @@ import { vitest } from './vitest.mjs';
 
 /** The majors that Flotilla supports, the oldest first. */
 export const supported = ['20', '22', '24', '26'];
+/** Those that are measured: of the oldest, which is at its end of life, nobody wants figures. */
+export const measuredOn = '22,24,26';
 /** The major whose figures the documents show. */
 export const reference = '24';
 

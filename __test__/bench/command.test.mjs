@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { bench, figuresSuite, makeRepository } from './repository.mjs';
 
 describe('the command of this repository', () => {
-  it('lists its suites when none is named', async () => {
-    const { code, stdout } = await bench();
+  it('lists its suites', async () => {
+    const { code, stdout } = await bench('--list');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ {2}boundary +\S/m);
     expect(stdout).toMatch(/^ {2}load +\S/m);
@@ -23,7 +23,7 @@ describe('the command of this repository', () => {
     [['load', '--node', '22,24', '--out', 'result.json'], /one version of Node\.js/],
     [['load', '--node', '22', '--only', 'a:b'], /no row 'a:b'/],
     [['--check'], /--check goes with --charts or --tables/],
-    [['--quick'], /--quick goes with the name of a suite/],
+    [['--only', 'root'], /--only goes with the name of a suite/],
     [['load', '--charts'], /--charts goes without the name of a suite/],
     [['--tables', '--quick'], /--quick goes with the name of a suite/],
     [['load', '--quick', '--out', 'bench/results/load.json'], /only full runs/],
@@ -198,6 +198,49 @@ describe('a run on several versions of Node.js', () => {
       'bench: flotilla does not load in Node.js 18: The addon is for later versions.\n',
     );
     expect(JSON.parse(await repository.read('target/bench/set.json')).machine.node).toBe('v24.0.0');
+  });
+});
+
+describe('a run of all suites', () => {
+  const rows = [{ subject: 'ours', bar: 'at least 50' }];
+  const suite = (/** @type {number} */ ours) => figuresSuite({ figures: { ours }, rows });
+
+  it('measures each, says how far it is, and renews charts and tables', async () => {
+    const repository = await makeRepository({
+      'bench/suites/first.mjs': suite(98),
+      'bench/suites/second.mjs': suite(99),
+      'bench/suites/second-cpu.mjs': `export { cpu as default } from './third.mjs';`,
+      'bench/suites/third.mjs': `
+        const [first, cpu] = [98, 99].map((figure) => ({
+          title: 'Some', measures: 'it', unit: 'requests/s', direction: 'higher is better', rounds: 5, rows: [],
+          contestants: [{ id: 'ours', label: 'ours', kind: 'round', prepare: () => ({ round: () => figure }) }],
+        }));
+        export { cpu };
+        export default { ...first, also: { 'second-cpu': cpu } };`,
+      'README.md': '<!-- bench:first -->\n<!-- /bench -->\n',
+      'docs/none.md': '',
+      'node_modules/flotilla/index.js': '',
+    });
+    await repository.fetched('24');
+    const { code, stderr } = await repository.bench('--node', '24');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/first, suite 1 of 3\n/) });
+    expect(stderr).toContain('bench: third, suite 3 of 3\n');
+    for (const name of ['first', 'second', 'second-cpu', 'third']) {
+      expect(await repository.has(`bench/results/${name}.svg`), name).toBe(true);
+    }
+    expect(await repository.read('README.md')).toContain('| label of ours | 98.0 |');
+  });
+
+  it('goes on after a suite that failed, and does not end well', async () => {
+    const repository = await makeRepository({
+      'bench/suites/first.mjs': suite(1),
+      'bench/suites/second.mjs': suite(99),
+      'node_modules/flotilla/index.js': '',
+    });
+    await repository.fetched('24');
+    const { code, stderr } = await repository.bench('--node', '24');
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('missed: label of ours') });
+    expect(await repository.has('bench/results/second.json')).toBe(true);
   });
 });
 

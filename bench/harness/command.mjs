@@ -1,4 +1,4 @@
-// The command: lists the suites, runs one, redraws the charts, rewrites the tables.
+// The command: runs all suites or one, lists them, redraws the charts, rewrites the tables.
 //
 // Only a full run of a whole suite writes under bench/results, which is committed. A quick run and a run of
 // some rows write under target/bench, so that they can never pass for the figures in the documents.
@@ -9,6 +9,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { measuredOn } from '../../scripts/node-programs.mjs';
+import { runAll } from './all.mjs';
 import { drawChart } from './chart.mjs';
 import { Interrupted, measure } from './measure.mjs';
 import { buildResult, circumstances, readResults, unmetBars, writeResult } from './result.mjs';
@@ -20,7 +22,10 @@ import { folderOf, runOnEach } from './versions.mjs';
 /** @typedef {import('./types.d.ts').Surroundings} Surroundings */
 /** @typedef {ReturnType<typeof parseOptions>} Options */
 
-const USAGE = `npm run bench -- <name> [--node <versions>] [--quick] [--only <rows>] [--out <file.json>]
+const USAGE = `npm run bench [-- --node <versions>] [--quick]
+                                       run all suites, on Node.js ${measuredOn}; renew the charts and tables
+npm run bench -- <name> [--node <versions>] [--quick] [--only <rows>] [--out <file.json>]
+npm run bench -- --list                list the suites
 npm run bench -- --charts [--check]    redraw the charts from the results
 npm run bench -- --tables [--check]    rewrite the measured tables of the documents
 
@@ -34,7 +39,8 @@ npm run bench -- --tables [--check]    rewrite the measured tables of the docume
 /** Which flags go with a suite, and which go without one. */
 const ALLOWED = {
   suite: ['quick', 'only', 'node', 'out', 'help'],
-  none: ['charts', 'tables', 'check', 'help'],
+  all: ['quick', 'node', 'help'],
+  none: ['charts', 'tables', 'check', 'list', 'help'],
 };
 const PLAIN_LINE_EVERY = 3000;
 const CLEAR_LINE = '\r\u001b[K';
@@ -50,9 +56,10 @@ export async function runCommand(argv, surroundings) {
     if (options.help) surroundings.stdout.write(USAGE);
     if (options.help) return 0;
     if (options.charts || options.tables) return await renew(options, surroundings);
+    if (options.list) surroundings.stdout.write(await suiteList(surroundings.root));
+    if (options.list) return 0;
     if (options.name !== undefined) return await runSuite(options.name, options, surroundings);
-    surroundings.stdout.write(await suiteList(surroundings.root));
-    return 0;
+    return await runWhole(options, surroundings);
   } catch (error) {
     surroundings.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
     if (error instanceof Interrupted) return 130;
@@ -72,6 +79,7 @@ function parseOptions(argv) {
     charts: flag,
     tables: flag,
     check: flag,
+    list: flag,
     help: flag,
     quick: flag,
     only: text,
@@ -81,7 +89,8 @@ function parseOptions(argv) {
   const { values, positionals } = parsedStrictly({ args: argv, allowPositionals: true, options: known });
   const [name, ...more] = positionals;
   if (more.length > 0) throw new UsageError(`one suite at a time: ${positionals.join(', ')}`);
-  const allowed = name === undefined ? ALLOWED.none : ALLOWED.suite;
+  const runsNone = ALLOWED.none.some((flag) => flag in values);
+  const allowed = name !== undefined ? ALLOWED.suite : runsNone ? ALLOWED.none : ALLOWED.all;
   const misplaced = Object.keys(values).find((each) => !allowed.includes(each));
   if (misplaced !== undefined) {
     throw new UsageError(`--${misplaced} goes with${name === undefined ? '' : 'out'} the name of a suite`);
@@ -108,6 +117,25 @@ function parsedStrictly(config) {
   } catch (error) {
     throw new UsageError(/** @type {Error} */ (error).message);
   }
+}
+
+/**
+ * All suites, and then what is drawn from their results.
+ *
+ * @param {Options} options
+ * @param {Surroundings} surroundings
+ * @returns {Promise<number>}
+ */
+async function runWhole({ quick, node, ...others }, surroundings) {
+  const versions = node ?? measuredOn.split(',');
+  const code = await runAll(surroundings, (name) =>
+    runSuite(name, { ...others, quick, node: versions }, surroundings),
+  );
+  if (code === 130 || quick) return code;
+  return Math.max(
+    code,
+    await renew({ ...others, charts: true, tables: true, check: false, quick, node }, surroundings),
+  );
 }
 
 /** @param {string} root */
