@@ -10,8 +10,9 @@
 //! If the process dies before the mark, nothing was changed; after it, everything will have been.
 
 use std::mem::MaybeUninit;
-use std::sync::atomic::{Ordering, compiler_fence, fence};
+use std::sync::atomic::compiler_fence;
 
+use super::atomics::{Ordering, fence};
 use super::layout::{MARKS, NEAR_AT};
 use super::region::{Offset, Region, Shared};
 use super::word::{Word32, Word64};
@@ -19,7 +20,7 @@ use super::word::{Word32, Word64};
 /// The most stores that one transaction can make.
 pub const CAPACITY: usize = 40;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[repr(C)]
 pub struct Record {
     /// The offset, shifted left by one; the low bit says that the store is 64 bits wide.
@@ -37,14 +38,24 @@ pub struct Journal {
     records: [Record; CAPACITY],
 }
 
-const _: () = assert!(size_of::<Journal>() == 16 + 16 * CAPACITY);
-
 // SAFETY: `#[repr(C)]`, made of words.
 unsafe impl Shared for Journal {}
 
 /// The journal holds what no transaction writes: the memory was damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
+
+/// As it is in new memory.
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            sequence: Word64::default(),
+            len: Word32::default(),
+            mark: Word32::default(),
+            records: std::array::from_fn(|_| Record::default()),
+        }
+    }
+}
 
 impl Journal {
     /// Even when nothing is in progress.

@@ -443,6 +443,7 @@ const _: () = {
     assert!(POOL_AT as usize + size_of::<PoolHeader>() <= PROCESSES_AT as usize);
     assert!(size_of::<ProcessSlot>() == 128);
     assert!(size_of::<NamespaceRecord>() == 32);
+    assert!(size_of::<Journal>() == 16 + 16 * super::journal::CAPACITY);
     assert!(size_of::<Namespace>() == 2048);
     assert!(size_of::<Entry>() == BLOCK as usize && size_of::<Flight>() == BLOCK as usize);
     assert!(size_of::<Node>() == BLOCK as usize && size_of::<EntryWords>() == BLOCK as usize);

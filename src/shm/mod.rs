@@ -9,12 +9,16 @@
 //!
 //! The layout is documented in `docs/shared-memory.md`; `layout.rs` asserts that the code agrees with it.
 
+/// What words are made of. `loom/` puts its own here, and tries all orders in which threads can come.
+use std::sync::atomic as atomics;
+
 pub mod failpoint;
 pub mod journal;
 pub mod layout;
 pub mod ledger;
 pub mod lock;
 pub mod meters;
+pub mod permits;
 pub mod pool;
 pub mod region;
 mod release;

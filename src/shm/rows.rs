@@ -7,6 +7,7 @@
 use std::io;
 
 use super::ledger::Ledger;
+use super::permits::Permits;
 use super::region::{Offset, Region, Shared};
 use super::word::Word64;
 use crate::sys::memory::SharedMemory;
@@ -165,36 +166,17 @@ impl Row {
         }
     }
 
-    /// The worker may accept one more. Says whether it has to be told: one that is awake looks before it sleeps.
-    pub fn permit(&self) -> bool {
-        let before = self.permits.atomic().fetch_add(1, SeqCst);
-        before == 0 && self.awake_since.atomic().load(SeqCst) == 0
-    }
-
-    pub fn permits(&self) -> u64 {
-        self.permits.atomic().load(SeqCst)
-    }
-
-    /// Takes one permit, if there is one.
-    pub fn take_permit(&self) -> bool {
-        let one_less = |permits: u64| permits.checked_sub(1);
-        let taken = self.permits.atomic().fetch_update(SeqCst, SeqCst, one_less);
-        taken.is_ok()
-    }
-
-    /// A permit of which no use could be made just now.
-    pub fn return_permit(&self) {
-        self.permits.atomic().fetch_add(1, SeqCst);
+    /// By which the worker is let accept connections.
+    pub fn leave(&self) -> Permits<'_> {
+        Permits {
+            count: &self.permits,
+            awake_since: &self.awake_since,
+        }
     }
 
     /// A permit for which nobody waited.
     pub fn miss(&self) {
         self.missed.add(1);
-    }
-
-    /// Takes all permits back. Gives how many there were.
-    pub fn revoke(&self) -> u64 {
-        self.permits.atomic().swap(0, SeqCst)
     }
 
     /// How many permits were missed since this was last asked.
@@ -203,12 +185,6 @@ impl Row {
             0 => 0,
             _ => self.missed.atomic().swap(0, SeqCst),
         }
-    }
-
-    /// The worker's loop begins to wait. Says whether it has permits, and must not.
-    pub fn sleeps(&self) -> bool {
-        self.awake_since.atomic().store(0, SeqCst);
-        self.permits() > 0
     }
 
     /// The words that JavaScript reads and writes, by their address.
@@ -246,15 +222,16 @@ mod tests {
     fn a_worker_is_told_of_its_first_permit_if_it_sleeps_and_does_not_sleep_with_one() {
         let rows = Rows::create().unwrap();
         let row = rows.row(0).unwrap();
-        assert!(!row.take_permit() && !row.sleeps());
-        assert_eq!([row.permit(), row.permit()], [true, false]);
-        assert!(row.sleeps() && row.take_permit());
-        row.return_permit();
-        assert_eq!((row.revoke(), row.revoke()), (2, 0));
+        let leave = row.leave();
+        assert!(!leave.take() && !leave.sleeps());
+        assert_eq!([leave.add(), leave.add()], [true, false]);
+        assert!(leave.sleeps() && leave.take());
+        leave.put_back();
+        assert_eq!((leave.revoke(), leave.revoke()), (2, 0));
         row.awake_since.put_f64(1.0);
-        assert!(!row.permit() && row.sleeps());
+        assert!(!leave.add() && leave.sleeps());
         row.reset();
-        assert!(!row.take_permit());
+        assert!(!leave.take());
     }
 
     #[test]

@@ -3,8 +3,7 @@
 //! Every one is an atomic, so that no value another process may leave there is ever undefined behaviour, and every
 //! store passes the failpoint. Order between stores is the journal's and the locks' business, not the words'.
 
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
-
+use super::atomics::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 use super::failpoint;
 
 #[derive(Debug, Default)]

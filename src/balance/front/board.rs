@@ -187,7 +187,7 @@ impl Board {
     /// How many connections the worker may accept. One that says more than it can have is not believed.
     pub(in crate::balance) fn permits(&self, seat: usize) -> u64 {
         let row = self.row(seat);
-        row.map_or(0, |row| row.permits().min(self.given(seat)))
+        row.map_or(0, |row| row.leave().left().min(self.given(seat)))
     }
 
     /// How many connections the worker says that it has taken.

@@ -75,7 +75,7 @@ impl Permits {
         let Some(row) = tools.board.row(seat) else {
             return 0;
         };
-        let revoked = row.revoke();
+        let revoked = row.leave().revoke();
         tools.board.not_taken(seat, revoked);
         tools.has_arrivals |= revoked > 0;
         revoked

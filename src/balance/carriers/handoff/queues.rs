@@ -303,7 +303,7 @@ impl Queues {
         // Counted before it is there, as a connection is.
         board.gave(seat);
         trace(Thread::Handoff, "permits to accept a connection at seat", seat);
-        if board.row(seat)?.permit() {
+        if board.row(seat)?.leave().add() {
             let since_us = now_us();
             let note = Note {
                 since_us,

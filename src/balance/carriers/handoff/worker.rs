@@ -97,14 +97,14 @@ impl Worker {
     /// Accepts the next of those who wait at the public address, if there is a permit for one.
     fn accept(&self) -> Option<io::Result<Socket>> {
         let listener = self.listener.as_ref()?;
-        while self.row.take_permit() {
+        while self.row.leave().take() {
             match listener.accept() {
                 Ok(socket) => {
                     self.row.taken.put(self.row.taken.get() + 1);
                     return Some(Ok(socket));
                 }
                 Err(error) if Socket::is_exhaustion(&error) => {
-                    self.row.return_permit();
+                    self.row.leave().put_back();
                     return Some(Err(io::ErrorKind::OutOfMemory.into()));
                 }
                 // Another has accepted that one, or it is gone.
@@ -116,7 +116,7 @@ impl Worker {
 
     /// Whether it may accept connections, of which nobody has told it.
     pub fn has_permits(&self) -> bool {
-        self.listener.is_some() && self.row.permits() > 0
+        self.listener.is_some() && self.row.leave().left() > 0
     }
 
     /// There is something in the queue.
@@ -159,7 +159,7 @@ impl Worker {
 
     /// The event loop begins to wait. Says whether it must not, because there are permits.
     pub fn sleeps(&self) -> bool {
-        self.row.sleeps() && self.listener.is_some()
+        self.row.leave().sleeps() && self.listener.is_some()
     }
 
     /// The event loop has something to do.
@@ -195,7 +195,7 @@ mod tests {
             listener: Some(Socket::listen(&address, 1).unwrap()),
             is_told: Cell::new(true),
         };
-        assert!(row.permit() && worker.has_permits());
+        assert!(row.leave().add() && worker.has_permits());
         assert_eq!(worker.take().unwrap_err().kind(), io::ErrorKind::WouldBlock);
         assert_eq!((row.take_missed(), row.take_missed()), (1, 0));
         assert_eq!((row.taken.get(), worker.has_permits()), (0, false));
