@@ -10,6 +10,8 @@ const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 500;
 /** How often it is looked who waits for too long, at least: one timer for all calls. */
 const LOOK_EVERY = 50;
+/** How much of the time between two looks counts: for longer, this process was busy or stopped, and the server had answered. */
+const LONGEST_LOOK = 2 * LOOK_EVERY;
 
 /** @param {string} why @param {unknown} [cause] */
 const away = (why, cause) => createError('FLOTILLA_ERR_TIER_AWAY', [why], { cause });
@@ -25,6 +27,9 @@ class Breaker {
   #calls = new Set();
   /** @type {NodeJS.Timeout | undefined} */
   #looking;
+  /** The time that this process had for answers, as of the last look. */
+  #time = 0;
+  #lookedAt = 0;
 
   /** @param {number} timeout how long a call waits, in milliseconds */
   constructor(timeout) {
@@ -73,9 +78,9 @@ class Breaker {
   #inTime(answer) {
     return new Promise((resolve, reject) => {
       const late = () => reject(this.#failed(new Error(`it has not answered within ${this.#timeout} ms`)));
-      const call = { until: performance.now() + this.#timeout, late };
+      this.#beginToLook();
+      const call = { until: this.#now() + this.#timeout, late };
       this.#calls.add(call);
-      this.#looking ??= setInterval(this.#look, Math.min(this.#timeout / 4, LOOK_EVERY)).unref();
       answer.then(
         (value) => {
           this.#calls.delete(call);
@@ -89,8 +94,21 @@ class Breaker {
     });
   }
 
+  #beginToLook() {
+    if (this.#looking !== undefined) return;
+    this.#lookedAt = performance.now();
+    this.#looking = setInterval(this.#look, Math.min(this.#timeout / 4, LOOK_EVERY)).unref();
+  }
+
+  /** By a clock that stands while this process is busy or stopped. */
+  #now() {
+    return this.#time + Math.min(performance.now() - this.#lookedAt, LONGEST_LOOK);
+  }
+
   #look = () => {
-    const now = performance.now();
+    this.#time = this.#now();
+    this.#lookedAt = performance.now();
+    const now = this.#time;
     for (const call of this.#calls) {
       if (call.until > now) return;
       this.#calls.delete(call);
