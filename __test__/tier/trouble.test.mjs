@@ -161,6 +161,60 @@ describe('a Redis', () => {
     },
   );
 
+  it('that is away loses no session that is only read: its lifetime stays as it is', async () => {
+    const { redis, machines } = await fleet();
+    const [{ run }] = machines;
+    const store = `const { FlotillaStore } = await import('flotilla/express-session');
+      const store = new FlotillaStore({ cache });
+      const session = { name: 'ada', cookie: { expires: new Date(Date.now() + 60_000) } };`;
+    await run(`${store} await store.set('id', session)`);
+    const see = `${store} return (await store.get('id'))?.name ?? null`;
+    await run(see);
+    redis.signal('SIGSTOP');
+    await until(
+      () => run(isTrusted),
+      (trusted) => !trusted,
+    );
+    expect(await run(`${store} await store.touch('id', session); return (await store.get('id')).name`)).toBe(
+      'ada',
+    );
+    expect(await run(`return cache.touch('sess:id', { ttl: 50_000 })`)).toBe(true);
+    redis.signal('SIGCONT');
+    for (const { run } of machines) {
+      await until(() => run(isTrusted), Boolean);
+      expect(await run(see)).toBe('ada');
+    }
+  });
+
+  it('is not taken for away by a process that is busy for longer than a call waits', async () => {
+    const { machines } = await fleet();
+    const busy = `
+      const stored = cache.set('a', 1);
+      // It is sent, and no answer is read yet.
+      for (let turn = 0; turn < 50; turn++) await undefined;
+      const end = performance.now() + 1000;
+      while (performance.now() < end);
+      return [await stored, cache.tierStats().alone]`;
+    expect(await machines[0].run(busy)).toEqual([true, 0]);
+    await until(
+      () => machines[1].run(get('a')),
+      (found) => found === 1,
+    );
+  });
+
+  it('takes more entries at once than it stores in the time that a call waits', async () => {
+    const redis = await startRedis();
+    const { run } = startMachine({ port: redis.port, cache: { max: 30_000 } });
+    const many = `
+      const keys = Array.from({ length: 20_000 }, (_, at) => at);
+      await cache.mSet(keys.map((key) => [key, key]));
+      const found = await cache.mGet(keys);
+      const seen = [keys.every((key) => found.get(key) === key), await client.dbsize() >= 20_000, cache.tierStats().alone];
+      await cache.mDelete(keys);
+      return [...seen, await cache.has(19_999)]`;
+    expect(await run(many)).toEqual([true, true, 0, false]);
+  }, 30_000);
+
   it('that is away is waited for where the cache is told to reject', async () => {
     const { redis, machines } = await fleet({ tier: { whenAway: 'reject' } });
     await known(machines, 'a', 1);

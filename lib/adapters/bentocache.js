@@ -7,6 +7,8 @@
 
 /** @import { FlotillaDriverOptions } from '../doors/bentocache.js' */
 
+const { invalid } = require('../cache/invalid.js');
+const { secondTierOf } = require('../cache/second-tier.js');
 const { keyspace } = require('./keyspace.js');
 const { lifetime } = require('./lifetime.js');
 
@@ -89,6 +91,9 @@ function flotillaDriver(options = {}) {
     { namespace: 'bentocache', max: 100_000, prefix: 'bentocache:' },
     'flotillaDriver',
   );
+  const tier = secondTierOf(space.cache)?.tier;
+  // A first layer is asked without promises.
+  if (tier !== undefined) throw invalid('tier', 'left out: give Bentocache a second layer and its bus', tier);
   return {
     options: {},
     /** @param {{ prefix?: string }} config that of Bentocache */

@@ -10,6 +10,7 @@ const { theInstance } = require('../base/instance.js');
 const { checkNames } = require('../cache/option-names.js');
 const { invalid } = require('../cache/invalid.js');
 const { defaultMax } = require('../cache/options.js');
+const { secondTierOf } = require('../cache/second-tier.js');
 
 const names = ['cache', 'namespace', 'max', 'prefix', 'tier'];
 
@@ -32,15 +33,23 @@ class Keyspace {
 
   /** @param {string} [part] what the names begin with @returns {Promise<string[]>} the keys of what is there now */
   async keys(part) {
-    return (await this.cache.keys()).filter((key) => this.#owns(key, part));
+    const tier = secondTierOf(this.cache);
+    const all = await (tier === undefined ? this.cache.keys() : tier.keys());
+    return all.filter((key) => this.#owns(key, part));
   }
 
-  /** @returns {Promise<[name: string, value: any][]>} what is there now, as one moment saw it */
+  /** @returns {Promise<[name: string, value: any][]>} what is there now: on one machine, as one moment saw it */
   async entries() {
-    const all = await this.cache.entries();
+    const all = secondTierOf(this.cache) === undefined ? await this.cache.entries() : await this.#read();
     return all
       .filter(([key]) => this.#owns(key))
       .map(([key, value]) => [key.slice(this.prefix.length), value]);
+  }
+
+  /** What the whole fleet has. @returns {Promise<[key: string, value: any][]>} */
+  async #read() {
+    const found = await this.cache.mGet(await this.keys());
+    return [...found].filter(([, value]) => value !== undefined);
   }
 
   /** @param {string} [part] what the names begin with */

@@ -48,8 +48,11 @@ class LRUCache extends /** @type {new (view: any) => any} */ (/** @type {unknown
   /** @param {LRUCacheOptions} options */
   constructor(options) {
     if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
-    const { sizeCalculation, fetchMethod, memoMethod, ...others } = options;
+    const { sizeCalculation, fetchMethod, memoMethod, tier, ...others } =
+      /** @type {LRUCacheOptions & { tier?: unknown }} */ (options);
     if (typeof others.namespace !== 'string') throw invalid('namespace', 'a string', others.namespace);
+    if (tier !== undefined)
+      throw invalid('tier', 'left out: LRUCacheClustered has one, whose calls are awaited', tier);
     const functions = Object.entries({ sizeCalculation, fetchMethod, memoMethod });
     for (const [name, value] of functions) checkedFunction(name, value);
     const { LRUCacheClustered } = theInstance();

@@ -14,6 +14,7 @@
 const { createHash } = require('node:crypto');
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
+const { secondTierOf } = require('../cache/second-tier.js');
 const { keyspace } = require('./keyspace.js');
 const { lifetime, setFor } = require('./lifetime.js');
 const { checkPeer } = require('./peer.js');
@@ -83,7 +84,7 @@ function createNextCacheHandler(options = {}) {
   const space = keyspace(options, { namespace: 'next', max: 10_000, prefix: '' }, 'createNextCacheHandler');
   const { cache } = space;
   const { cache: tagTimes } = keyspace(
-    { namespace: `${cache.namespace}, tags` },
+    { namespace: `${cache.namespace}, tags`, tier: secondTierOf(cache)?.tier },
     { namespace: '', max: 100_000, prefix: '' },
     'createNextCacheHandler',
   );

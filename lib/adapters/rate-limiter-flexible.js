@@ -49,7 +49,7 @@ class RateLimiterFlotilla extends lateClass(findParent) {
   /** @param {RateLimiterFlotillaOptions} options */
   constructor(options) {
     const space = keyspace(options, DEFAULTS, 'RateLimiterFlotilla', OPTIONS);
-    const { cache, namespace, max, ...others } = options;
+    const { cache, namespace, max, tier, ...others } = options;
     super(others);
     this.client = space.cache;
   }

@@ -50,6 +50,11 @@ function checkedTtl(name, ttl) {
 const renewed = (cookie) => (/** @type {string | undefined} */ stored) =>
   stored === undefined ? undefined : JSON.stringify({ ...JSON.parse(stored), cookie });
 
+/** A session whose lifetime cannot begin again, as Redis is away, has the one that it had. @param {any} error */
+function unlessAway(error) {
+  if (error?.code !== 'FLOTILLA_ERR_TIER_AWAY') throw error;
+}
+
 class FlotillaStore extends EventEmitter {
   #space;
   #ttl;
@@ -160,9 +165,11 @@ class FlotillaStore extends EventEmitter {
   async #touch(id, session) {
     const ttl = this.#lifetime(session);
     const key = this.#space.key(id);
-    if (!(ttl > 0)) await this.#destroy(id);
-    else if (session.cookie?.expires) await this.cache.update(key, renewed(session.cookie), { ttl });
-    else await this.cache.touch(key, { ttl });
+    if (!(ttl > 0)) return this.#destroy(id);
+    const touched = session.cookie?.expires
+      ? this.cache.update(key, renewed(session.cookie), { ttl })
+      : this.cache.touch(key, { ttl });
+    await touched.catch(unlessAway);
   }
 
   async #all() {

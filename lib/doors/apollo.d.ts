@@ -1,6 +1,6 @@
 /** `flotilla/apollo`: a cache for Apollo Server. */
 
-import type { LRUCacheClustered } from '../../index.js';
+import type { LRUCacheClustered, Tier } from '../../index.js';
 
 export interface ApolloFlotillaOptions {
   /** The cache that holds the values; without one, a cache of the namespace is made. */
@@ -9,6 +9,8 @@ export interface ApolloFlotillaOptions {
   namespace?: string;
   /** How many entries the cache of the namespace holds: 100,000 by default. */
   max?: number;
+  /** A second tier of the cache of the namespace, for all machines of a fleet: what `redisTier` gives. */
+  tier?: Tier;
   /** What stands before a key: `'apollo:'` by default. */
   prefix?: string;
 }

@@ -13,7 +13,7 @@ export interface FetcherOptions<FC = any> {
 
 /** The options of lru-cache, but for those that would have to run when an entry goes, in whatever process. */
 export interface LRUCacheOptions<K extends CacheKey = CacheKey, V extends {} = any, FC = any>
-  extends CacheOptions {
+  extends Omit<CacheOptions, 'tier'> {
   /** The name of the cache: those of one name are one. */
   namespace: string;
   /** Runs in the process that writes. */

@@ -1,6 +1,6 @@
 /** `flotilla/next`: both caches of Next.js. */
 
-import type { LRUCacheClustered } from '../../index.js';
+import type { LRUCacheClustered, Tier } from '../../index.js';
 
 export interface NextCacheHandlerOptions {
   /** The cache that holds the entries; without one, a cache of the namespace is made. */
@@ -9,6 +9,8 @@ export interface NextCacheHandlerOptions {
   namespace?: string;
   /** How many entries the cache of the namespace holds: 10,000 by default. */
   max?: number;
+  /** A second tier of the cache of the namespace, for all machines of a fleet: what `redisTier` gives. */
+  tier?: Tier;
   /** What stands before a key: nothing by default. */
   prefix?: string;
 }

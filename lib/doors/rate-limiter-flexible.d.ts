@@ -1,6 +1,6 @@
 /** `flotilla/rate-limiter-flexible`: a limiter of that package. */
 
-import type { LRUCacheClustered } from '../../index.js';
+import type { LRUCacheClustered, Tier } from '../../index.js';
 
 export interface RateLimiterFlotillaOptions {
   /** The cache that holds the points; without one, a cache of the namespace is made. */
@@ -9,6 +9,8 @@ export interface RateLimiterFlotillaOptions {
   namespace?: string;
   /** How many clients the cache of the namespace counts: 100,000 by default. */
   max?: number;
+  /** A second tier of the cache of the namespace, for all machines of a fleet: what `redisTier` gives. */
+  tier?: Tier;
   points: number;
   /** In seconds. */
   duration: number;

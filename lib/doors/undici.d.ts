@@ -1,7 +1,7 @@
 /** `flotilla/undici`: a store for the HTTP cache of undici. */
 
 import type { Writable } from 'node:stream';
-import type { LRUCacheClustered } from '../../index.js';
+import type { LRUCacheClustered, Tier } from '../../index.js';
 
 export interface UndiciFlotillaOptions {
   /** The cache that holds the responses; without one, a cache of the namespace is made. */
@@ -10,6 +10,8 @@ export interface UndiciFlotillaOptions {
   namespace?: string;
   /** How many entries the cache of the namespace holds: 10,000 by default. */
   max?: number;
+  /** A second tier of the cache of the namespace, for all machines of a fleet: what `redisTier` gives. */
+  tier?: Tier;
   /** What stands before a key: `'undici:'` by default. */
   prefix?: string;
   /** The largest body that is stored, in bytes: 5 MB by default. */

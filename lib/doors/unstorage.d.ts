@@ -1,6 +1,6 @@
 /** `flotilla/unstorage`: a driver for unstorage. */
 
-import type { LRUCacheClustered } from '../../index.js';
+import type { LRUCacheClustered, Tier } from '../../index.js';
 
 export interface UnstorageFlotillaOptions {
   /** The cache that holds the items; without one, a cache of the namespace is made. */
@@ -9,6 +9,8 @@ export interface UnstorageFlotillaOptions {
   namespace?: string;
   /** How many entries the cache of the namespace holds: 100,000 by default. */
   max?: number;
+  /** A second tier of the cache of the namespace, for all machines of a fleet: what `redisTier` gives. */
+  tier?: Tier;
   /** What stands before a key: `'unstorage:'` by default. */
   prefix?: string;
   /** What stands before each key of this driver, within the prefix: the items of several drivers are kept apart by it. */

@@ -17,10 +17,9 @@ const { optionsIn } = require('../cache/options.js');
 const { hear } = require('./hearing.js');
 const { machineTime } = require('./machine-time.js');
 const { Names } = require('./names.js');
+const { empty } = require('./scan.js');
 
 const BETWEEN_TRIES = 100;
-/** So many names are looked for, and removed, in one step. */
-const AT_ONCE = '1000';
 
 class Keeper {
   #client;
@@ -227,27 +226,4 @@ class Keeper {
   }
 }
 
-/**
- * Removes all whose names are so, a thousand at a time.
- *
- * @param {() => Promise<Client['call'][]>} calls to each node
- * @param {string} pattern
- * @param {boolean} isCluster where a step takes no names of several slots
- */
-async function empty(calls, pattern, isCluster) {
-  const inSteps = (/** @type {Buffer[]} */ names) =>
-    isCluster ? names.map((name) => [name]) : names.length > 0 ? [names] : [];
-  for (const call of await calls()) await emptyNode(call, pattern, inSteps);
-}
-
-/** @param {Client['call']} call @param {string} pattern @param {(names: Buffer[]) => Buffer[][]} inSteps */
-async function emptyNode(call, pattern, inSteps) {
-  let cursor = '0';
-  do {
-    const [next, names] = await call(['SCAN', cursor, 'MATCH', pattern, 'COUNT', AT_ONCE]);
-    await Promise.all(inSteps(names).map((some) => call(['UNLINK', ...some])));
-    cursor = next.toString();
-  } while (cursor !== '0');
-}
-
-module.exports = { Keeper, empty };
+module.exports = { Keeper };

@@ -14,8 +14,8 @@ const { Brought } = require('../cache/brought.js');
 const { checkCounted } = require('../cache/given.js');
 const { isBoundedBySize } = require('../cache/options.js');
 const { away } = require('./breaker.js');
-const { empty } = require('./keeper.js');
 const { Names } = require('./names.js');
+const { empty, scan } = require('./scan.js');
 const { inOneStep } = require('./scripts.js');
 const { fromBytes, headOfNumber, newVersion, toBytes } = require('./value-bytes.js');
 
@@ -279,6 +279,18 @@ class Space {
     await empty(calls, this.names.locks, isCluster);
     await empty(calls, this.names.entries, isCluster);
     await this.#link.call(['SET', this.names.cleared, '', 'PX', '1']);
+  }
+
+  /** Those of all entries that are there. @returns {Promise<any[]>} */
+  async keys() {
+    const keys = new Set();
+    await scan(await this.#link.calls(), this.names.entries, (names) => {
+      for (const name of names) {
+        const said = this.names.read(name.toString());
+        if (said !== undefined && 'key' in said) keys.add(said.key);
+      }
+    });
+    return [...keys];
   }
 
   /** @param {any} key */

@@ -17,9 +17,11 @@ const { isHeld } = require('../cache/held.js');
 const { loaderDefaults, readLoading } = require('../cache/loader-options.js');
 const { get } = require('../cache/operations.js');
 const { declare, describe } = require('../cache/options.js');
+const { keepSecondTier } = require('../cache/second-tier.js');
 const { fetchOnce } = require('../cache/single-flight.js');
 const { update } = require('../cache/update.js');
 const { Fetching } = require('./fetching.js');
+const { inParts } = require('./in-parts.js');
 const { readOnly } = require('./read-only.js');
 const { Space } = require('./space.js');
 
@@ -69,6 +71,7 @@ class TieredCache extends LRUCacheClustered {
     // What Redis has may bear any tags: whatever is invalidated meanwhile makes the flight void.
     const finding = this.#space.keeping({ tags: ANY_TAGS });
     this.#finding = readLoading(this.#loading, finding, 'fetch');
+    keepSecondTier(this, { tier, keys: () => this.#inRedis(() => this.#space.keys()) });
   }
 
   /** How the tier is doing, as this process sees it. */
@@ -184,9 +187,7 @@ class TieredCache extends LRUCacheClustered {
   async mGet(keys, options) {
     if (options !== undefined) checkRead('mGet', options);
     const all = given.readKeys(keys);
-    return new Map(
-      await Promise.all(all.map(async (key) => /** @type {[any, any]} */ ([key, await this.get(key)]))),
-    );
+    return new Map(await inParts(all, async (key) => /** @type {[any, any]} */ ([key, await this.get(key)])));
   }
 
   /** @param {any} key @param {Fetcher<any>} fetcher @param {FetchOptions} [options] */
@@ -227,9 +228,10 @@ class TieredCache extends LRUCacheClustered {
    * @param {() => Promise<T>} change in Redis
    * @param {() => Promise<T>} alone what is done instead, in memory
    * @param {T} otherwise
+   * @param {boolean} [isOwed] whether what lies in Redis is outdated, where it was not done
    * @returns {Promise<T>}
    */
-  async #change(key, change, alone, otherwise) {
+  async #change(key, change, alone, otherwise, isOwed = true) {
     if (await this.#isThere()) {
       try {
         const answer = await change();
@@ -239,9 +241,11 @@ class TieredCache extends LRUCacheClustered {
         if (!isAway(error)) throw this.#space.refusal(error);
       }
     }
-    // Whether it was done, nobody knows: what lies in Redis is not to be read again.
-    await this.#space.owe(key);
-    await super.delete(key);
+    if (isOwed) {
+      // Whether it was done, nobody knows: what lies in Redis is not to be read again.
+      await this.#space.owe(key);
+      await super.delete(key);
+    }
     return this.#whileAway(alone, Promise.resolve(otherwise));
   }
 
@@ -293,14 +297,12 @@ class TieredCache extends LRUCacheClustered {
   async mSet(entries, options) {
     const all = given.readEntries(undefined, entries, options);
     for (const { size } of all) this.#space.checkSize(size);
-    await Promise.all(
-      all.map(({ key, value, ttl, size, tags }) => this.set(key, value, { ttl, size, tags })),
-    );
+    await inParts(all, ({ key, value, ttl, size, tags }) => this.set(key, value, { ttl, size, tags }));
   }
 
   /** @param {Iterable<any>} keys */
   async mDelete(keys) {
-    await Promise.all(given.readKeys(keys).map((key) => this.delete(key)));
+    await inParts(given.readKeys(keys), (key) => this.delete(key));
   }
 
   async clear() {
@@ -322,13 +324,11 @@ class TieredCache extends LRUCacheClustered {
   async load(entries) {
     const now = Date.now();
     const all = given.readDump(undefined, entries);
-    await Promise.all(
-      all.map(({ key, value, ttl, start, size, tags }) => {
-        // Without an end, its age says nothing.
-        const left = ttl && start !== undefined ? ttl - Math.max(0, now - start) : ttl;
-        return ttl && Number(left) <= 0 ? undefined : this.set(key, value, { ttl: left, size, tags });
-      }),
-    );
+    await inParts(all, ({ key, value, ttl, start, size, tags }) => {
+      // Without an end, its age says nothing.
+      const left = ttl && start !== undefined ? ttl - Math.max(0, now - start) : ttl;
+      return ttl && Number(left) <= 0 ? undefined : this.set(key, value, { ttl: left, size, tags });
+    });
   }
 
   /** @param {any} key @param {number} [amount] @param {WriteOptions} [options] */
@@ -375,8 +375,10 @@ class TieredCache extends LRUCacheClustered {
     return this.#change(
       key,
       () => this.#space.touch(key, ttl),
-      async () => super.touch(key, options),
+      async () => super.touch(key, { ttl: this.#space.localTtl(ttl) }),
       false,
+      // The value is the same, unless it was to end at once.
+      ttl !== undefined && ttl < 0,
     );
   }
 
