@@ -36,6 +36,12 @@ const program = `
       socket.on('servers', (done) => io.serverSideEmit('which', (error, pids) => done(error ? String(error) : pids)));
       socket.on('move', (room) => io.socketsJoin(room));
       socket.on('pid', (done) => done(process.pid));
+      socket.on('odd', (room) => {
+        class Money { constructor(amount) { this.amount = amount; } toJSON() { return this.amount + ' euros'; } }
+        const odd = { at: new Date(0), price: new Money(5), call() {}, none: undefined, bytes: Buffer.from('hi'), list: [() => {}, new Money(1)] };
+        socket.data.odd = odd;
+        io.to(room).emit('said', odd, () => {}, 'the end');
+      });
       socket.on('drop', () => socket.conn.close());
     });
     io.on('which', (done) => done(process.pid));
@@ -137,6 +143,25 @@ describe.each(['shared', 'ipc'])('on the transport %s', (transport) => {
     expect((await ask(b, 'ask')).sort()).toEqual(ids);
     expect(await ask(a, 'servers')).toEqual([await ask(b, 'pid')]);
     for (const { socket } of [a, b]) socket.disconnect();
+  });
+
+  it('sends to clients of the other worker what those of its own get, be it functions or objects with words of their own', async () => {
+    const [speaker, near, far] = await Promise.all([client(0), client(0), client(1)]);
+    const room = '"a room"\0: 💥 /'.repeat(1000);
+    await Promise.all([near, far].map((listener) => ask(listener, 'join', room)));
+    speaker.socket.emit('odd', room);
+    await Promise.all([near.heard(1), far.heard(1)]);
+    const [[odd, , end]] = near.said;
+    expect([odd.at, odd.price, odd.list, end]).toEqual([
+      '1970-01-01T00:00:00.000Z',
+      '5 euros',
+      [null, '1 euros'],
+      'the end',
+    ]);
+    expect(far.said).toEqual(near.said);
+    // What a socket keeps of such things does not keep the others from asking for it.
+    expect(await ask(far, 'sockets')).toEqual(expect.arrayContaining([speaker.socket.id, far.socket.id]));
+    for (const { socket } of [speaker, near, far]) socket.disconnect();
   });
 
   it('gives a client that lost its connection what it missed, at another worker', async () => {

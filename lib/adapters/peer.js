@@ -34,13 +34,15 @@ function installed(name) {
  * @param {string} entry that needs it
  * @param {string} name
  * @param {number[]} majors the versions that it knows
+ * @param {string} [part] that each of them exports; some begin with a minor version
  */
-function checkPeer(entry, name, majors) {
+function checkPeer(entry, name, majors, part) {
   const wanted = `${name}@${Math.max(...majors)}`;
   const manifest = installed(`${name}/package.json`);
   if (manifest === undefined) throw createError('FLOTILLA_ERR_PEER_MISSING', [entry, name, wanted]);
   const { version } = manifest;
-  if (majors.includes(Number.parseInt(version, 10))) return;
+  const isKnown = majors.includes(Number.parseInt(version, 10));
+  if (isKnown && (part === undefined || require(name)[part] !== undefined)) return;
   throw createError('FLOTILLA_ERR_PEER_VERSION', [entry, `${version} of "${name}"`, wanted]);
 }
 
@@ -48,11 +50,12 @@ function checkPeer(entry, name, majors) {
  * @param {string} entry
  * @param {string} name
  * @param {number[]} majors
- * @returns {any} what the package exports
+ * @param {string} part
+ * @returns {any} that part of what the package exports
  */
-function peer(entry, name, majors) {
-  checkPeer(entry, name, majors);
-  return require(name);
+function peer(entry, name, majors, part) {
+  checkPeer(entry, name, majors, part);
+  return require(name)[part];
 }
 
 /**

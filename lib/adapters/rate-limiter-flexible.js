@@ -35,7 +35,7 @@ const OPTIONS = [
 let RateLimiterRes;
 
 function findParent() {
-  ({ RateLimiterRes } = peer(`flotilla/${PACKAGE}`, PACKAGE, VERSIONS));
+  RateLimiterRes = peer(`flotilla/${PACKAGE}`, PACKAGE, VERSIONS, 'RateLimiterRes');
   return require(`${PACKAGE}/lib/RateLimiterStoreAbstract.js`);
 }
 

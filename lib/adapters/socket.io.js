@@ -23,7 +23,7 @@ const EVENT = 2;
 const MINUTE = 60_000;
 const TRANSPORT = /** @type {const} */ ({ timeout: 5000, failsafe: 'reject' });
 
-const findParent = () => peer('flotilla/socket.io', 'socket.io-adapter', [2]).ClusterAdapterWithHeartbeat;
+const findParent = () => peer('flotilla/socket.io', 'socket.io-adapter', [2], 'ClusterAdapterWithHeartbeat');
 
 /** One bus with one reader, for all adapters of this process. */
 class Line {
@@ -86,6 +86,24 @@ function isKept({ type, nsp: other, data }, nsp) {
   return data.packet.type === EVENT && data.packet.id === undefined && !data.opts.flags?.volatile;
 }
 
+/** @param {any} value @returns {boolean} */
+const isBytes = (value) => ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
+
+/**
+ * What a client would be sent: bytes as they are, and the rest as JSON has it, which knows no functions, and asks objects for their own
+ * words. So clients of every worker get the same, and a function somewhere in what a program says keeps nothing from them.
+ *
+ * @param {any} value
+ * @returns {any}
+ */
+function asSent(value) {
+  if (typeof value === 'function' || typeof value === 'symbol') return undefined;
+  if (typeof value !== 'object' || value === null || isBytes(value)) return value;
+  if (typeof value.toJSON === 'function') return asSent(value.toJSON());
+  if (Array.isArray(value)) return value.map(asSent);
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, asSent(part)]));
+}
+
 class FlotillaAdapter extends lateClass(findParent) {
   #line;
 
@@ -107,12 +125,12 @@ class FlotillaAdapter extends lateClass(findParent) {
 
   /** @param {any} message @returns {Promise<string>} its offset */
   doPublish(message) {
-    return this.#line.bus.publish(message);
+    return this.#line.bus.publish(asSent(message));
   }
 
   /** @param {string} requester @param {any} response */
   async doPublishResponse(requester, response) {
-    await this.#line.bus.publish({ requester, nsp: this.nsp.name, response });
+    await this.#line.bus.publish(asSent({ requester, nsp: this.nsp.name, response }));
   }
 
   /** @param {string} pid */
@@ -123,7 +141,7 @@ class FlotillaAdapter extends lateClass(findParent) {
   /** @param {any} session of a client that has gone, perhaps for a moment */
   persistSession(session) {
     const ttl = this.nsp.server.opts.connectionStateRecovery?.maxDisconnectionDuration ?? 2 * MINUTE;
-    const kept = { ...session, rooms: [...session.rooms] };
+    const kept = asSent({ ...session, rooms: [...session.rooms] });
     // A session that cannot be kept is one that cannot be recovered: the client begins a new one.
     this.#line.sessions.set(this.#key(session.pid), kept, { ttl }).catch(() => {});
   }
