@@ -39,6 +39,7 @@ const tests = [
   '__test__/lifecycle',
   '__test__/server',
   '__test__/stores',
+  '__test__/adapters',
 ];
 
 const without = leftOut.map((file) => `--exclude=${file}`);
