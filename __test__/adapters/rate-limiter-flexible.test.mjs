@@ -22,7 +22,7 @@ describe.each(['rate-limiter-flexible', 'rate-limiter-flexible5'])('%s', (name) 
     const folder = await withVersion(name);
     const program = path.join(root, '__test__/fixtures/limiters.mjs');
     const ended = await Promise.all(
-      [1, 2].map((seed) => startIn(folder, [copied(folder, program), `${seed}`, '1000']).ended),
+      [1, 2].map((seed) => startIn(folder, [copied(folder, program), `${seed}`, '1500']).ended),
     );
     expect(ended.map(({ stdout, stderr }) => stdout + stderr)).toEqual(Array(2).fill('the same\n'));
   });

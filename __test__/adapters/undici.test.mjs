@@ -221,4 +221,39 @@ describe.each(undicis)('%s as a client', (_name, { Agent, interceptors, request:
     await Promise.all(clients.map((client) => client.close()));
     server.closeAllConnections();
   });
+
+  it('keeps nothing of a response whose origin, or whose reader, goes away half way', async () => {
+    let asked = 0;
+    const server = http.createServer((incoming, outgoing) => {
+      asked++;
+      outgoing.writeHead(200, { 'cache-control': 'public, max-age=60', 'content-length': '1000000' });
+      outgoing.write('x'.repeat(500_000));
+      if (incoming.url === '/breaks') setImmediate(() => outgoing.destroy());
+      // The reader has gone by then.
+      else if (asked > 3) outgoing.end('x'.repeat(500_000));
+    });
+    onTestFinished(() => {
+      server.close();
+      server.closeAllConnections();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const origin = `http://127.0.0.1:${server.address().port}`;
+    const store = new UndiciFlotilla();
+    const dispatcher = new Agent().compose(interceptors.cache({ store }));
+    for (const _ of [1, 2]) {
+      const { body } = await ask(`${origin}/breaks`, { dispatcher });
+      await expect(body.text()).rejects.toThrow();
+    }
+    expect(asked).toBe(2);
+    const left = await ask(`${origin}/left`, { dispatcher });
+    left.body.on('error', () => {});
+    const gone = new Promise((resolve) => void left.body.on('close', resolve));
+    await once(left.body, 'readable');
+    left.body.destroy();
+    await gone;
+    const { body } = await ask(`${origin}/left`, { dispatcher });
+    expect([(await body.text()).length, asked]).toEqual([1_000_000, 4]);
+    await dispatcher.close();
+  });
 });

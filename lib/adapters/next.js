@@ -199,6 +199,8 @@ function createNextCacheHandler(options = {}) {
         const { value, ...entry } = await coming;
         if (entry.expire === 0) return;
         const bytes = await bytesOf(value);
+        // A stream without a byte was cancelled before: what is rendered has some.
+        if (bytes.length === 0) return;
         const left = lifetime(entry.timestamp + entry.expire * 1000 - Date.now());
         await setFor(cache, space.key(shortened(`use ${key}`)), { ...entry, bytes }, left).catch(unlessOurs);
       } catch {
