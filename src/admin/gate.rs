@@ -100,14 +100,14 @@ impl Gate {
         let given = request.authorization.unwrap_or_default();
         let given = given.strip_prefix("Bearer ").unwrap_or_default();
         let expected = self.token.as_deref().unwrap_or_default();
-        !expected.is_empty() && is_same(given.as_bytes(), expected.as_bytes())
+        !expected.is_empty() && is_same(given.bytes(), expected.as_bytes())
     }
 }
 
 /// Takes as long for every text of a length.
-fn is_same(given: &[u8], expected: &[u8]) -> bool {
+fn is_same(given: impl ExactSizeIterator<Item = u8>, expected: &[u8]) -> bool {
     let mut difference = given.len() ^ expected.len();
-    for (at, byte) in given.iter().enumerate() {
+    for (at, byte) in given.enumerate() {
         let other = expected[at % expected.len()];
         difference |= usize::from(black_box(byte ^ other));
     }
@@ -255,6 +255,19 @@ mod tests {
             ..ask(Method::Post)
         };
         assert_eq!(none.check(&empty, false, true), Err(Refusal::Token));
+    }
+
+    #[test]
+    fn all_of_a_token_is_looked_at_wherever_it_is_wrong() {
+        let expected = *b"a-long-enough-token";
+        for wrong in 0..expected.len() {
+            let mut given = expected;
+            given[wrong] ^= 1;
+            let mut looked_at = 0;
+            let counted = given.into_iter().inspect(|_| looked_at += 1);
+            assert!(!is_same(counted, &expected));
+            assert_eq!(looked_at, expected.len());
+        }
     }
 
     #[test]

@@ -70,6 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri touches all of it")]
     fn memory_that_nobody_touches_costs_neither_time_nor_pages() {
         let began = std::time::Instant::now();
         let memory = SharedMemory::create(4 << 30).unwrap();
