@@ -5,7 +5,7 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (
   /** @type {unknown} */ (require('node:cluster'))
 );
 const { once } = require('node:events');
-const { startServer } = require('../../index.js');
+const { createContext, createServer, startServer } = require('../../index.js');
 const app = require('./app.cjs');
 
 const [way = '', what = '', options = '{}'] = process.argv.slice(2);
@@ -92,6 +92,17 @@ async function listens(port) {
   return server;
 }
 
+/** Flotilla in one process. */
+async function single() {
+  const served = await app(what);
+  const server = createServer(createContext({}), {
+    ...JSON.parse(options),
+    ...{ app: () => served, host, port: 0, installSignalHandlers: false },
+  });
+  await server.start();
+  say({ port: server.getPort() });
+}
+
 /** One process that knows of no other. */
 async function alone() {
   const server = (await app(what)).listen(0, host);
@@ -107,6 +118,7 @@ const ways = {
   rr: clustered,
   'reuse-port': reusing,
   worker: balanced,
+  single,
   alone,
 };
 ways[way]?.();

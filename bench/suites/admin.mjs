@@ -1,7 +1,11 @@
-// What it costs a server to be shown: somebody who asks for its status and its metrics each second.
+// What it costs a server to be shown, and to count: one in one process counts only where it is shown.
 
+import { cpuTime, family } from '../balancer/cpu.mjs';
 import { freePort, startProgram } from '../balancer/programs.mjs';
 import { load } from '../balancer/wrk.mjs';
+
+/** @typedef {import('../harness/types.d.ts').Suite} Suite */
+/** @typedef {{ perSecond: number, cpuPerRequest: number }} Figures */
 
 /** @param {number} port */
 async function look(port) {
@@ -12,10 +16,11 @@ async function look(port) {
 /**
  * @param {string} id
  * @param {string} label
+ * @param {string} way
  * @param {boolean} isShown
  * @returns {import('../harness/types.d.ts').Contestant}
  */
-const server = (id, label, isShown) => ({
+const server = (id, label, way, isShown) => ({
   id,
   label,
   kind: 'round',
@@ -23,34 +28,53 @@ const server = (id, label, isShown) => ({
   programs: ['wrk'],
   async prepare({ milliseconds }) {
     const admin = isShown ? await freePort() : 0;
-    const { port, close } = await startProgram(
-      'handoff',
-      'express',
-      isShown ? { admin: { port: admin } } : {},
-    );
+    const options = isShown ? { admin: { port: admin } } : {};
+    const { port, pids, close } = await startProgram(way, 'express', options);
+    const all = family(pids);
     const round = async () => {
+      const before = cpuTime(all);
       if (isShown) await look(admin);
-      const asking = isShown ? setInterval(() => look(admin), 1000) : undefined;
-      const { perSecond } = await load(port, { milliseconds: Math.max(milliseconds, 200) });
-      clearInterval(asking);
-      return perSecond;
+      const { requests, perSecond } = await load(port, { milliseconds: Math.max(milliseconds, 200) });
+      return { perSecond, cpuPerRequest: (cpuTime(all) - before) / requests };
     };
     return { round, close };
   },
 });
 
-/** @type {import('../harness/types.d.ts').Suite} */
-export default {
-  title: 'A server that is shown',
+const pairs = ['one', 'two'];
+/** @type {(bar: string) => Suite['rows']} */
+const rows = (bar) => pairs.map((each) => ({ subject: `${each}-on`, reference: `${each}-off`, bar }));
+const shared = {
   measures:
-    'Hello world by Express, 2 workers, 64 connections of wrk; `/status.json` and `/metrics` asked for once a second',
+    'Hello world by Express, 64 connections of wrk; `/status.json` and `/metrics` asked for once a round, so twice a second',
+  rounds: 31,
+  milliseconds: 500,
+  contestants: [
+    server('one-on', 'one process, with `admin`: it counts, and is asked', 'single', true),
+    server('one-off', 'one process, without: it does not count', 'single', false),
+    server('two-on', '2 workers, with `admin`: asked', 'handoff', true),
+    server('two-off', '2 workers, without: they count all the same', 'handoff', false),
+  ],
+};
+
+/** @type {Suite} */
+export const cpu = {
+  ...shared,
+  title: 'A server that is shown: processor time of a request',
+  unit: 'µs',
+  direction: 'lower is better',
+  figure: (/** @type {Figures} */ { cpuPerRequest }) => cpuPerRequest,
+  rows: rows('at most 1.02'),
+};
+
+/** @type {Suite} */
+const perSecond = {
+  ...shared,
+  title: 'A server that is shown: requests a second',
   unit: 'requests/s',
   direction: 'higher is better',
-  rounds: 15,
-  milliseconds: 2200,
-  contestants: [
-    server('on', 'with `admin`, asked each second', true),
-    server('off', 'without `admin`', false),
-  ],
-  rows: [{ subject: 'on', reference: 'off', bar: 'at least 0.98' }],
+  figure: (/** @type {Figures} */ figures) => figures.perSecond,
+  also: { 'admin-cpu': cpu },
+  rows: rows('at least 0.98'),
 };
+export default perSecond;
