@@ -62,8 +62,9 @@ beforeAll(() => {
   tools = fetched('frameworks', packages);
 }, 240_000);
 
-async function ask(port, url, agent) {
-  const outgoing = http.get({ port, host: '127.0.0.1', path: url, headers: header, agent });
+/** Asks, from an address of this machine's own: a strategy may tell visitors by that. */
+async function ask(port, url, agent, localAddress = '127.0.0.1') {
+  const outgoing = http.get({ port, host: '127.0.0.1', path: url, headers: header, agent, localAddress });
   const [incoming] = await once(outgoing, 'response');
   let text = '';
   for await (const chunk of incoming.setEncoding('utf8')) text += chunk;
@@ -123,8 +124,9 @@ describe.runIf(process.platform === 'linux')('each recipe', () => {
       let isOver = false;
       const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
       const client = async (how) => {
-        while (!isOver) {
-          const answer = await ask(port, url, how).catch((error) => error);
+        for (let turn = 0; !isOver; turn++) {
+          const address = `127.0.0.${how === agent ? 1 : 2 + (turn % 8)}`;
+          const answer = await ask(port, url, how, address).catch((error) => error);
           if (answer.status !== 200 || answer.pid === undefined) failures.push(answer);
           else pids.add(answer.pid);
           // The cores are for the processes that are to come.
@@ -138,6 +140,7 @@ describe.runIf(process.platform === 'linux')('each recipe', () => {
       await until(() => [...pids].filter((pid) => !before.has(pid)).length >= 2 || failures.length > 0);
       if (name === 'ws' || name === 'socket.io')
         expect(await greeting(port, name)).toMatch(/^(Hello from|0\{"sid")/);
+      if (name === 'socket.io') for (let last = 2; last < 6; last++) await polls(port, `127.0.0.${last}`);
       isOver = true;
       await Promise.all(clients);
       agent.destroy();
@@ -158,6 +161,23 @@ async function greeting(port, name) {
   const [data] = await once(socket, 'message');
   socket.terminate();
   return String(data);
+}
+
+/** A session of socket.io by polling, each request over a connection of its own. */
+async function polls(port, localAddress) {
+  const path = '/socket.io/?EIO=4&transport=polling';
+  const request = async (/** @type {http.RequestOptions} */ options, /** @type {string} */ body) => {
+    const outgoing = http.request({ port, host: '127.0.0.1', localAddress, agent: false, ...options });
+    outgoing.end(body);
+    const [incoming] = await once(outgoing, 'response');
+    let text = '';
+    for await (const chunk of incoming.setEncoding('utf8')) text += chunk;
+    return text;
+  };
+  const { sid } = JSON.parse((await request({ path }, '')).slice(1));
+  const session = `${path}&sid=${sid}`;
+  expect(await request({ path: session, method: 'POST' }, '40')).toBe('ok');
+  expect(await request({ path: session }, '')).toMatch(/^40\{"sid"[\s\S]*42\["hello",\d+\]$/);
 }
 
 async function until(holds) {
