@@ -216,7 +216,7 @@ const columns = [
 
 /** One row of the cache's table. */
 class NamespaceRow {
-  #cells = columns.map(() => h('td', {}, '–'));
+  #cells = columns.map((name) => h('td', { 'data-name': name }, '–'));
 
   /** @param {any} namespace */
   constructor({ name }) {
