@@ -139,3 +139,25 @@ describe.each(kinds)('a fleet with %s', (kind) => {
     expect([hearing.length >= 2, there - hearing.length]).toEqual([true, 2 * hearing.length]);
   });
 });
+
+it('runs one fetcher for a cold key, of four workers on each of three machines', async () => {
+  const workers = [0, 1, 2, 3];
+  const { port } = await startRedis();
+  const machines = [1, 2, 3].map(() => startMachine({ port, workers: workers.length }));
+  const all = machines.flatMap(({ run }) =>
+    workers.map((worker) => (/** @type {string} */ source) => run(source, worker)),
+  );
+  await Promise.all(all.map((run) => run('return cache.healthCheck()')));
+  const ask = `
+    let runs = 0;
+    const bring = async () => { runs++; await new Promise((done) => setTimeout(done, 100)); return 'brought'; };
+    return [await cache.fetch('cold', bring), runs]`;
+  const told = await Promise.all(all.map((run) => run(ask)));
+  expect(told.map(([value]) => value)).toEqual(Array(12).fill('brought'));
+  expect(told.reduce((sum, [, runs]) => sum + runs, 0)).toBe(1);
+  // And each machine has one connection beside those of its workers.
+  const list = await machines[0].run(`return client.call('CLIENT', 'LIST')`);
+  const lines = list.trim().split('\n');
+  const hearing = lines.filter((/** @type {string} */ line) => /sub=1 /.test(line));
+  expect([hearing.length, lines.length]).toEqual([3, 15]);
+}, 30_000);

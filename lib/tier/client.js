@@ -35,7 +35,8 @@ const namesIn = (names) => (Array.isArray(names) ? names : null);
 const ofIoredis =
   (client) =>
   ([name, ...args]) =>
-    client.callBuffer(name, ...args);
+    // What a miss asks, by the shortest way.
+    name === 'GET' ? client.getBuffer(args[0]) : client.callBuffer(name, ...args);
 
 /** @param {any} client one of a single server @param {object} where it is another one @param {(error?: Error) => void} lost @returns {Promise<Line>} */
 async function lineOfIoredis(client, where, lost) {
