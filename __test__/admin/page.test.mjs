@@ -95,6 +95,9 @@ describe('the page of the admin port', () => {
     await page.getByLabel('Workers').fill('3');
     await page.getByRole('button', { name: 'Scale' }).click();
     await page.getByRole('heading', { name: 'worker-2' }).waitFor();
+    // Whoever opens it then finds as many as there are.
+    await page.reload();
+    await expect.poll(() => page.getByLabel('Workers', { exact: true }).inputValue()).toBe('3');
     await page.getByLabel('Workers').fill('2');
     await page.getByRole('button', { name: 'Scale' }).click();
     await page.getByRole('heading', { name: 'worker-2' }).waitFor({ state: 'detached' });

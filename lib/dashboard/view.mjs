@@ -103,6 +103,12 @@ class WorkerCard {
 
 const ofServer = ['Requests', 'p50', 'p99', 'In flight', 'Server errors', 'Connections'];
 const ofFront = ['Accepted', 'Moved', 'Adopted', 'Taken back', 'Failed', 'Held'];
+const aboutFront =
+  'Moved: between two requests, to another worker. Adopted: gone on after the death of their worker. Taken back: given to a worker ' +
+  'that did not take them in time. Held: now, by the primary as well, so that they outlive their worker.';
+const aboutCache =
+  'From copies: hits that a process answered from its own memory. Flights: fetches that ran. Followed: callers that waited for the ' +
+  'fetch of another.';
 
 class ServerView {
   #badge = h('span', { class: 'badge' });
@@ -116,7 +122,7 @@ class ServerView {
   #workers;
 
   /** @param {any} server @param {Act} [act] */
-  constructor({ name }, act) {
+  constructor({ name, workers }, act) {
     const ask =
       act &&
       ((/** @type {string} */ action, /** @type {object} */ given) =>
@@ -124,9 +130,9 @@ class ServerView {
     const cards = h('div', { class: 'cards' });
     this.#workers = new List(cards, (worker) => new WorkerCard(worker, ask));
     const heading = h('div', { class: 'heading' }, h('h2', {}, name), this.#badge, this.#about);
-    if (ask) heading.append(actionsOf(ask));
+    if (ask) heading.append(actionsOf(ask, name, workers.length));
     const charts = h('div', { class: 'charts' }, this.#requests.element, this.#latency.element);
-    this.#frontSection = section('Connections', this.#front.element);
+    this.#frontSection = section('Connections', this.#front.element, h('p', { class: 'note' }, aboutFront));
     this.element = h(
       'div',
       { class: 'server' },
@@ -189,13 +195,14 @@ function endsText({ ends, restarts, lastAction }, requests) {
   return texts.join(' ');
 }
 
-/** @param {Act} ask */
-function actionsOf(ask) {
-  const wanted = h('input', { id: 'workers', type: 'number', min: 1, max: 512, value: 2 });
+/** @param {Act} ask @param {string} server @param {number} workers that there are */
+function actionsOf(ask, server, workers) {
+  const id = `workers-of-${server}`;
+  const wanted = h('input', { id, type: 'number', min: 1, max: 512, value: workers });
   return h(
     'div',
     { class: 'actions' },
-    h('label', { for: 'workers' }, 'Workers'),
+    h('label', { for: id }, 'Workers'),
     wanted,
     button('Scale', '', () => ask('scale', { workers: Number(wanted.value) })),
     button('Restart', '', () => ask('restart', {})),
@@ -264,7 +271,8 @@ class CacheView {
       body,
     );
     const region = { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Namespaces of the cache' };
-    this.element = section('Cache', this.#about, this.#bar.element, h('div', region, table));
+    const note = h('p', { class: 'note' }, aboutCache);
+    this.element = section('Cache', this.#about, this.#bar.element, h('div', region, table), note);
   }
 
   /** @param {any} cache @param {number} at */
