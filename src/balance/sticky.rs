@@ -174,6 +174,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "so many visitors take Miri many minutes")]
     fn visitors_are_spread_evenly() {
         let mut counts = [0u32; 7];
         for visitor in 0..70_000 {
