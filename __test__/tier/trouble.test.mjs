@@ -186,6 +186,33 @@ describe('a Redis', () => {
     }
   });
 
+  it.each([
+    ['removes all of a cache that owes it more than ten thousand keys', 10_500, null],
+    ['keeps what others have where fewer were changed, however often', 500, 1],
+  ])(
+    'that comes back %s',
+    async (_what, keys, left) => {
+      const { redis, machines } = await fleet();
+      const [{ run }] = machines;
+      await known(machines, 'a', 1);
+      redis.signal('SIGSTOP');
+      await until(
+        () => run(isTrusted),
+        (trusted) => !trusted,
+      );
+      await run(`
+      const entries = Array.from({ length: ${keys} }, (_, key) => [key, key]);
+      for (let written = 0; written < 10_500; written += ${keys}) await cache.mSet(entries)`);
+      redis.signal('SIGCONT');
+      for (const { run } of machines) {
+        await until(() => run(isTrusted), Boolean, 30_000);
+        expect(await run(get('a'))).toBe(left);
+        expect(await run(`return (await cache.get(7)) ?? null`)).toBe(null);
+      }
+    },
+    60_000,
+  );
+
   it('is not taken for away by a process that is busy for longer than a call waits', async () => {
     const { machines } = await fleet();
     const busy = `

@@ -15,6 +15,7 @@ const { setTimeout: pause } = require('node:timers/promises');
 const within = require('../base/within.js');
 const { optionsIn } = require('../cache/options.js');
 const { hear } = require('./hearing.js');
+const { inParts } = require('./in-parts.js');
 const { machineTime } = require('./machine-time.js');
 const { Names } = require('./names.js');
 const { empty } = require('./scan.js');
@@ -217,12 +218,12 @@ class Keeper {
 
   /** @param {Debt[]} debts */
   async #pay(debts) {
-    for (const debt of debts) {
+    await inParts(debts, async (debt) => {
       await (debt.isAll
         ? empty(this.#calls, debt.name, this.#client.isCluster)
         : this.#call(['DEL', debt.name]));
       await this.#notes.settle(debt);
-    }
+    });
   }
 }
 

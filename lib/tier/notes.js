@@ -13,8 +13,8 @@ const { memoryOf } = require('../cache/lru-cache-clustered.js');
 const { addon } = require('../cache/native.js');
 
 const MOST_NOTES = 10_000;
-/** More that is owed than this, and the caches in question are emptied instead. */
-const MOST_OWED = 10_000;
+/** More names that are owed than this, two for each key, and the caches in question are emptied instead. */
+const MOST_OWED = 20_000;
 const DAY = 86_400_000;
 const SEEN = { retries: 1000 };
 
