@@ -3,7 +3,8 @@
  *
  * `reply` is what native code says beside a value. Its first byte is 0 where a call returned the value itself, else
  * the tag under which the codec decodes what was returned. Whoever reads a tag sets it back to 0, before anything else
- * can happen. `memo` and `memoExpires` are what the last `cacheGet` tells of the entry, for `copies.js`.
+ * can happen. `memo` and `memoExpires` are what the last `cacheGet` tells of the entry, for `copies.js`; `left` is what
+ * `cacheIncrWithTtl` tells of the counter.
  */
 
 const loaded = require('../native/loader.js');
@@ -12,7 +13,7 @@ const { later } = require('../base/lazy.js');
 const errors = later(() => require('../errors.js'));
 
 const constants = loaded.constants();
-const { BYTES, EXPIRES_AT, MEMO_AT, MEMO_WORDS } = constants.reply;
+const { BYTES, EXPIRES_AT, LEFT_AT, MEMO_AT, MEMO_WORDS } = constants.reply;
 /** @typedef {(kind: number, tag: number, payload: any) => void} OutcomeTaker */
 
 /** Who waits for the end of a flight, by its number. @type {Map<number, OutcomeTaker>} */
@@ -33,6 +34,7 @@ function takeOutcome(flight, kind, tag, payload) {
 const [reply, own] = loaded.cacheConnect(makeError, takeOutcome, new Uint8Array(BYTES));
 const addon = own ?? loaded;
 const memoExpires = new Float64Array(reply.buffer, EXPIRES_AT, 1);
+const left = new Float64Array(reply.buffer, LEFT_AT, 1);
 const memo = new Uint32Array(reply.buffer, MEMO_AT, MEMO_WORDS);
 
 /** The tag of the value that the last call returned, if it has to be decoded. */
@@ -45,4 +47,4 @@ function takeReply() {
 /** Native code does not keep them. */
 const kept = { makeError, takeOutcome };
 
-module.exports = { addon, constants, followers, kept, memo, memoExpires, reply, takeReply };
+module.exports = { addon, constants, followers, kept, left, memo, memoExpires, reply, takeReply };

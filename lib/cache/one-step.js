@@ -8,7 +8,7 @@
 
 const { readTagNames, readUpdate, readWrite } = require('./call-options.js');
 const given = require('./given.js');
-const { addon, reply } = require('./native.js');
+const { addon, left, reply } = require('./native.js');
 const { decoded, restored } = require('./operations.js');
 
 /**
@@ -57,9 +57,10 @@ function setIfVersion(namespace, key, value, version, options) {
 function incrWithTtl(namespace, key, amount = 1, options = undefined) {
   const { ttl, size, tags } = readWrite('incrWithTtl', options);
   given.checkAmount(amount);
-  const [value, left] = addon.cacheIncrWithTtl(namespace.id, key, amount, ttl, size, tags);
+  const value = addon.cacheIncrWithTtl(namespace.id, key, amount, ttl, size, tags);
+  const time = Math.max(0, Math.ceil(left[0]));
   namespace.purger?.arm();
-  return { value, ttl: Math.max(0, Math.ceil(left)) };
+  return { value, ttl: time };
 }
 
 /**

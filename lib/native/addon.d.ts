@@ -198,7 +198,7 @@ export declare class NativeAdmin {
 /** The numbers that both sides have to agree on. */
 export interface Constants {
   /** The bytes of a reply, and where its parts stand. */
-  reply: Record<'BYTES' | 'EXPIRES_AT' | 'MEMO_AT' | 'MEMO_WORDS', number>;
+  reply: Record<'BYTES' | 'EXPIRES_AT' | 'LEFT_AT' | 'MEMO_AT' | 'MEMO_WORDS', number>;
   /** Tags from FIRST_FREE on are the codec's. */
   valueTags: Record<'BUFFER' | 'JSON' | 'FIRST_FREE', number>;
   claimAnswers: Record<'NOTHING' | 'BUSY' | 'LEADER' | 'FOLLOWER', number>;
@@ -327,6 +327,7 @@ export declare function cacheIncr(
   size?: number,
   tags?: readonly string[],
 ): number;
+/** What is left of its lifetime stands in the reply. */
 export declare function cacheIncrWithTtl(
   id: CacheId,
   key: Key,
@@ -334,7 +335,7 @@ export declare function cacheIncrWithTtl(
   ttl?: number,
   size?: number,
   tags?: readonly string[],
-): [value: number, ttl: number];
+): number;
 export declare function cacheTake(id: CacheId, key: Key): any;
 export declare function cacheGetWithVersion(
   id: CacheId,

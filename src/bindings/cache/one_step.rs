@@ -4,6 +4,7 @@ use super::super::js::{Arguments, Failure, Js, Outcome, Value};
 use super::caches::with_cache;
 use super::clock::now;
 use super::operations::{counting, given_extras, read_tags, read_texts, with_entry, with_key, write_options};
+use super::reply::leave;
 use super::values;
 use crate::error::{Code, Error};
 
@@ -71,13 +72,16 @@ pub(super) fn set_if_version<'call>(js: Js<'call>, arguments: &Arguments<'call, 
     js.make_boolean(stored)
 }
 
-/// `cacheIncrWithTtl(id, key, amount, ttl?, size?, tags?)`: `[value, ttl]`
+/// `cacheIncrWithTtl(id, key, amount, ttl?, size?, tags?)`: the value; what is left of its lifetime stands in the reply
 pub(super) fn incr_with_ttl<'call>(js: Js<'call>, arguments: &Arguments<'call, 6>) -> Outcome<Value<'call>> {
     counting(
         js,
         arguments,
         |cache, key, amount, options| cache.incr_with_ttl(key, amount, now(), options),
-        |(value, ttl)| js.numbers(&[value, ttl]),
+        |(value, left)| {
+            leave(left)?;
+            js.make_number(value)
+        },
     )
 }
 

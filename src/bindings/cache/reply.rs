@@ -16,6 +16,8 @@ struct Reply {
     /// What the last `cacheGet` found, so that a copy of it may be kept; all zero where not.
     expires: f64,
     memo: [u32; MEMO_WORDS],
+    /// What is left of the lifetime of the counter whose value was just returned, in milliseconds.
+    left: f64,
 }
 
 const MEMO_WORDS: usize = 8;
@@ -26,6 +28,7 @@ pub(in super::super) const PLACES: Numbers = &[
     ("EXPIRES_AT", offset_of!(Reply, expires) as i32),
     ("MEMO_AT", offset_of!(Reply, memo) as i32),
     ("MEMO_WORDS", MEMO_WORDS as i32),
+    ("LEFT_AT", offset_of!(Reply, left) as i32),
 ];
 
 /// One instance of the library in this thread, such as each file of tests has that runs in a context of its own. The
@@ -131,9 +134,20 @@ pub(super) fn note(memo: Memo) -> Outcome<()> {
             u32::from(memo.has_tags),
             memo.tag_epoch,
         ],
+        left: 0.0,
     };
     // SAFETY: as in `reply`.
     unsafe { place.write(whole) };
+    Ok(())
+}
+
+/// Tells JavaScript what is left of a lifetime, beside the value that this call returns.
+pub(super) fn leave(left: f64) -> Outcome<()> {
+    let place = place()?;
+    // SAFETY: it is a part of the reply, whose memory is there as `reply` says.
+    let part = unsafe { &raw mut (*place.as_ptr()).left };
+    // SAFETY: as in `reply`.
+    unsafe { part.write(left) };
     Ok(())
 }
 
