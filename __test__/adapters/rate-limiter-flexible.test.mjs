@@ -34,6 +34,43 @@ function copied(folder, program) {
   return file;
 }
 
+describe.each(['rate-limiter-flexible', 'rate-limiter-flexible5'])(
+  '%s, with a limiter to stand in',
+  (name) => {
+    it('lets it count where the cache cannot, and rejects without one', async () => {
+      const folder = await withVersion(name);
+      const { stdout, stderr } = await run(
+        folder,
+        `
+      import { LRUCacheClustered } from 'flotilla';
+      import { RateLimiterFlotilla } from 'flotilla/rate-limiter-flexible';
+      import { RateLimiterMemory } from 'rate-limiter-flexible';
+      const limits = { points: 2, duration: 60, keyPrefix: 'k' };
+      const cache = new LRUCacheClustered({ namespace: 'counted' });
+      const alone = new RateLimiterFlotilla({ ...limits, cache });
+      const insured = new RateLimiterFlotilla({ ...limits, cache, insuranceLimiter: new RateLimiterMemory(limits) });
+      const consume = (limiter) => limiter.consume('ada').then(
+        ({ remainingPoints }) => remainingPoints,
+        ({ code, remainingPoints }) => code ?? 'over ' + remainingPoints,
+      );
+      const told = [await consume(insured), await consume(alone), await consume(alone)];
+      await cache.set('k:ada', 'what nobody can count');
+      for (const limiter of [insured, insured, insured, alone]) told.push(await consume(limiter));
+      console.log(JSON.stringify(told));`,
+      );
+      expect(JSON.parse(stdout), stderr).toEqual([
+        1,
+        0,
+        'over 0',
+        1,
+        0,
+        'over 0',
+        expect.stringMatching(/^FLOTILLA_ERR_/),
+      ]);
+    });
+  },
+);
+
 describe('over workers', () => {
   it.each(['shared', 'ipc'])('lets exactly its points through, on the transport %s', async (transport) => {
     const folder = await withVersion('rate-limiter-flexible');

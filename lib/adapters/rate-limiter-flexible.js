@@ -68,6 +68,11 @@ class RateLimiterFlotilla extends lateClass(findParent) {
     return anew ? this.#begin(key, points, ttl) : this.client.incrWithTtl(key, points, { ttl });
   }
 
+  /** Only an error that another limiter is to stand in for has to be caught on its way. @param {string} name @param {any[]} given */
+  _operation(name, given) {
+    return this.insuranceLimiter ? super._operation(name, given) : this[name](...given);
+  }
+
   /** @param {string} key @param {number} points @param {number} ttl @returns {Promise<Counted>} */
   async #begin(key, points, ttl) {
     await this.client.set(key, points, { ttl });
