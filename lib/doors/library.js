@@ -59,6 +59,7 @@ const library = oneInstance(() => {
     default: () => require('../adapters/express.js'),
     __esModule: () => true,
   });
+  require('../base/async-context.js').settleAsyncContext();
   amongLoaded(() => loadAtOnce(parts));
   return parts;
 });

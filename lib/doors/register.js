@@ -4,6 +4,7 @@
  */
 
 if (process.env.FLOTILLA_SEAT !== undefined) {
+  require('../base/async-context.js').settleAsyncContext();
   require('../base/compiled.js').keepCompiled();
   const { anySeat } = require('../cluster/seat.js');
   if (anySeat) require('../lifecycle/any-worker.js').beginAnyWorker(anySeat);
