@@ -355,6 +355,7 @@ describe('a Redis', () => {
       (found) => found === null,
       3000,
     );
+    expect(await run('return kept.warnings')).toEqual([expect.stringContaining('CLIENT TRACKING')]);
   });
 });
 

@@ -22,6 +22,11 @@ const { empty } = require('./scan.js');
 
 const BETWEEN_TRIES = 100;
 
+/** What is said when changes cannot be heard of. @param {string} why */
+const unheard = (why) =>
+  `Changes in Redis are not heard of: ${why}. Memory keeps what it has for its own ttl, and it is tried again. ` +
+  'Hearing of them takes a server of version 6 or later, and a user with the right to CLIENT TRACKING.';
+
 class Keeper {
   #client;
   #call;
@@ -64,7 +69,7 @@ class Keeper {
     while (!signal.aborted) {
       await this.#session(signal).catch(({ message }) => {
         // A client that its user has ended is no trouble.
-        if (this.#client.isConnected()) this.#warn('keeper', message);
+        if (this.#client.isConnected()) this.#warn('keeper', unheard(message));
       });
       await this.#say({ isUp: false });
       if (!signal.aborted) await pause(BETWEEN_TRIES, undefined, { ref: false });
@@ -158,7 +163,7 @@ class Keeper {
     if (added.length === 0) return before;
     for (const space of added) this.#place(space);
     const heard = (/** @type {Buffer[] | null} */ names) => void this.#heard(names);
-    const untold = (/** @type {Error} */ { message }) => this.#warn('untold', message);
+    const untold = (/** @type {Error} */ { message }) => this.#warn('untold', unheard(message));
     const hearing = await hear(this.#client, prefixes, heard, untold, this.#timeout);
     hearing.lost.then(() => {
       if (!hearing.isReplaced) this.#endSession();
@@ -194,7 +199,7 @@ class Keeper {
       await Promise.all(changed.map((name) => this.#remove(places, name.toString())));
     } catch (error) {
       // What could not be removed is not verified any more: the connection begins anew, and removes all.
-      this.#warn('keeper', String(/** @type {any} */ (error)?.message));
+      this.#warn('keeper', unheard(String(/** @type {any} */ (error)?.message)));
       this.#endSession();
     }
   }
