@@ -100,8 +100,16 @@ function asSent(value) {
   if (typeof value === 'function' || typeof value === 'symbol') return undefined;
   if (typeof value !== 'object' || value === null || isBytes(value)) return value;
   if (typeof value.toJSON === 'function') return asSent(value.toJSON());
-  if (Array.isArray(value)) return value.map(asSent);
-  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, asSent(part)]));
+  const isPlain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+  // What is sent as it is is not copied: every message comes through here.
+  let copy = isPlain ? undefined : { ...value };
+  for (const [name, part] of Object.entries(value)) {
+    const sent = asSent(part);
+    if (sent === part) continue;
+    copy ??= Array.isArray(value) ? [...value] : { ...value };
+    copy[name] = sent;
+  }
+  return copy ?? value;
 }
 
 class FlotillaAdapter extends lateClass(findParent) {
