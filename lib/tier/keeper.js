@@ -199,7 +199,11 @@ class Keeper {
       await Promise.all(changed.map((name) => this.#remove(places, name.toString())));
     } catch (error) {
       // What could not be removed is not verified any more: the connection begins anew, and removes all.
-      this.#warn('keeper', unheard(String(/** @type {any} */ (error)?.message)));
+      const { message } = /** @type {Error} */ (error);
+      this.#warn(
+        'removal',
+        `What has changed in Redis could not be removed from memory: ${message}. All of it is removed in its place.`,
+      );
       this.#endSession();
     }
   }
