@@ -95,8 +95,10 @@ describe.each(ways)('single flight, %s', (way) => {
       `
       const cache = new LRUCacheClustered({ namespace: 'forced ' + process.pid, timeout: 60_000 });
       export async function primary() {
-        let finish;
-        const slow = cache.fetch('key', () => new Promise((resolve) => { finish = () => resolve('old'); }));
+        let slow;
+        const finish = await new Promise((begun) => {
+          slow = cache.fetch('key', () => new Promise((resolve) => begun(() => resolve('old'))));
+        });
         const forced = await cache.fetch('key', () => 'new', { forceRefresh: true });
         finish();
         return [await slow, forced, await cache.get('key')];

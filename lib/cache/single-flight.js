@@ -23,11 +23,11 @@ const { channels } = require('../base/channels.js');
 const { brief, debug } = require('../base/debug.js');
 const { Brought } = require('./brought.js');
 const { asError, errorFromText, errorToText } = require('./error-text.js');
-const { here, pause, unlessHeld } = require('./held.js');
+const { here, isHeld, pause, unlessHeld } = require('./held.js');
 const { contextOf, endContext, FlightContext, isPassed } = require('./flight-context.js');
 const { encoded, tagsOf } = require('./given.js');
 const { addon, constants, followers, takeReply } = require('./native.js');
-const { peek, remove, restored } = require('./operations.js');
+const { get, peek, remove, restored } = require('./operations.js');
 const { isPatient, patiently } = require('./patience.js');
 
 const tell = debug('flotilla:cache');
@@ -81,17 +81,39 @@ function end(namespace, tellEnd) {
  * @returns {(namespace: OpenNamespace) => any} brings the value
  */
 function finishing(key, flight, value, how, began) {
-  if (value instanceof Brought) {
-    const store = finishing(key, flight, value.value, { ...how, ...value.how }, began);
-    if (value.keeps) return store;
-    return (namespace) => {
-      // Removing the key makes the flight void: whoever follows gets its value, and nothing is stored.
-      remove(namespace, key);
-      return store(namespace);
-    };
-  }
-  const { ttl, size, jitter, negativeTtl, staleWhileRevalidate, staleIfError } = how;
-  const tags = tagsOf(how.tags, value);
+  if (!(value instanceof Brought)) return storing(key, flight, value, how, how, began);
+  const store = storing(key, flight, value.value, how, value.how, began);
+  return value.keeps ? store : telling(key, store);
+}
+
+/**
+ * What gives whoever follows the value, and stores nothing.
+ *
+ * @param {any} key
+ * @param {(namespace: OpenNamespace) => any} store
+ * @returns {(namespace: OpenNamespace) => any}
+ */
+function telling(key, store) {
+  return (namespace) => {
+    // Removing the key makes the flight void.
+    remove(namespace, key);
+    return store(namespace);
+  };
+}
+
+/**
+ * @param {any} key
+ * @param {number} flight
+ * @param {any} value
+ * @param {Readonly<Loading>} how
+ * @param {Pick<Loading, 'ttl' | 'size' | 'tags' | 'negativeTtl'>} own what the value says itself of how it is kept, before the call
+ * @param {number} began
+ * @returns {(namespace: OpenNamespace) => any}
+ */
+function storing(key, flight, value, how, own, began) {
+  const { ttl = how.ttl, size = how.size, negativeTtl = how.negativeTtl } = own;
+  const { jitter, staleWhileRevalidate, staleIfError } = how;
+  const tags = tagsOf('tags' in own ? own.tags : how.tags, value);
   if ((value === undefined || value === null) && negativeTtl !== undefined) {
     return (namespace) => {
       addon.cacheFinish(flight, false, undefined, negativeTtl, size, undefined, undefined, true, tags);
@@ -283,12 +305,13 @@ function firstMode({ forceRefresh, staleWhileRevalidate }) {
  * @param {any} key
  * @param {Fetcher<any>} fetcher
  * @param {Readonly<Loading>} how
+ * @param {ReturnType<typeof claim>} [first] what was claimed already
  * @returns {Promise<any>}
  */
-async function flyOnce(namespace, key, fetcher, how) {
+async function flyOnce(namespace, key, fetcher, how, first = undefined) {
   let mode = firstMode(how);
   for (let round = 1; ; round++) {
-    const claimed = here(namespace, claim, key, mode, how);
+    const claimed = (round === 1 && first) || here(namespace, claim, key, mode, how);
     const { found, said } = claimed instanceof Promise ? await claimed : claimed;
     tell?.('fetch of', brief(key), words.get(said) ?? 'finds it');
     if (said === NOTHING) return undefined;
@@ -341,4 +364,102 @@ function fetchOnce(namespace, key, fetcher, how) {
   return patiently(flight, how, () => staleWithin(namespace, key, Number.POSITIVE_INFINITY));
 }
 
-module.exports = { LeaderLeft, fetchOnce };
+/**
+ * Whether who leads has only to bring a value and to say how it is kept: neither is anything stale given, nor is a
+ * lifetime left to chance.
+ *
+ * @param {Readonly<Loading>} how
+ */
+const isBare = (how) =>
+  isPatient(how) &&
+  !how.forceRefresh &&
+  how.staleWhileRevalidate === 0 &&
+  how.staleIfError === 0 &&
+  how.refreshAhead === 0 &&
+  how.jitter === 0;
+
+/**
+ * Who asks by `readOrLead`: its `how` is bare, and whoever leads has neither a signal nor what was stale.
+ *
+ * @typedef {object} Asker
+ * @property {Readonly<Loading>} how
+ * @property {Fetcher<any>} load for whoever leads later, or is listened to
+ * @property {(value: any) => Promise<any>} finds what memory has
+ * @property {(key: any, flight: number) => Promise<any>} leads a flight, which it ends by `land` or by `crash`
+ * @property {(flight: Promise<any>) => Promise<any>} follows
+ */
+
+/**
+ * The same for a leader of this library's own, the shortest way: one native call reads the key or claims it, and no promise
+ * is made but that of the asker.
+ *
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {Asker} asker
+ * @returns {Promise<any>}
+ */
+function readOrLead(namespace, key, asker) {
+  const { how, load } = asker;
+  if (namespace.copies !== undefined) {
+    const copy = namespace.copies.read(key);
+    if (copy !== undefined) return asker.finds(namespace.copies.give(copy));
+  }
+  const isHeard = channels.flightStart.hasSubscribers || channels.flightEnd.hasSubscribers;
+  if (isHeard || namespace.waiting !== undefined) return asker.follows(flyOnce(namespace, key, load, how));
+  let found;
+  try {
+    found = addon.cacheClaim(namespace.id, key, PLAIN, how.lease, true);
+  } catch (error) {
+    return isHeld(error) ? readOrFollow(namespace, key, asker) : Promise.reject(error);
+  }
+  const said = takeReply();
+  if (said === LEADER) {
+    tell?.('fetch of', brief(key), 'leads');
+    return asker.leads(key, found);
+  }
+  if (said > NOTHING) return asker.follows(flyOnce(namespace, key, load, how, { found, said }));
+  if (said === NOTHING || found === undefined) return asker.finds(undefined);
+  namespace.wasRead(key, found, said);
+  return asker.finds(restored(said, found));
+}
+
+/**
+ * The same where a lock is in the way: what is there can be read all the same.
+ *
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {Asker} asker
+ */
+function readOrFollow(namespace, key, asker) {
+  const found = unlessHeld(() => get(namespace, key), undefined);
+  return found === undefined
+    ? asker.follows(flyOnce(namespace, key, asker.load, asker.how))
+    : asker.finds(found);
+}
+
+/**
+ * Ends a flight with what its leader has brought.
+ *
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {number} flight
+ * @param {InstanceType<typeof Brought>} brought
+ * @param {Readonly<Loading>} how
+ * @returns {any} the value, or a promise of it where a lock is in the way
+ */
+function land(namespace, key, flight, brought, how) {
+  return here(namespace, finishing(key, flight, brought, how, 0));
+}
+
+/**
+ * Ends a flight whose leader has failed.
+ *
+ * @param {OpenNamespace} namespace
+ * @param {number} flight
+ * @param {unknown} error
+ */
+function crash(namespace, flight, error) {
+  end(namespace, () => addon.cacheFail(flight, errorToText(asError(error))));
+}
+
+module.exports = { LeaderLeft, crash, fetchOnce, isBare, land, readOrLead };

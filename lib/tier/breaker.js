@@ -16,6 +16,62 @@ const LONGEST_LOOK = 2 * LOOK_EVERY;
 /** @param {string} why @param {unknown} [cause] */
 const away = (why, cause) => createError('FLOTILLA_ERR_TIER_AWAY', [why], { cause });
 
+/** Whether it is told that nobody answers. @param {unknown} error */
+const isAway = (error) => /** @type {any} */ (error)?.code === 'FLOTILLA_ERR_TIER_AWAY';
+
+/** One who waits for an answer: it is told either, once. */
+class Asked {
+  /** When it has waited for too long. */
+  until = 0;
+  isOver = false;
+  /** Who has waited for longer than it, and who for less. @type {Asked | undefined} */
+  before;
+  /** @type {Asked | undefined} */
+  after;
+
+  /** @abstract @param {any} _answer */
+  answered(_answer) {}
+
+  /** @abstract @param {unknown} _error */
+  failed(_error) {}
+}
+
+/** One that has a promise. */
+class Promised extends Asked {
+  /** @param {(answer: any) => void} resolve @param {(error: unknown) => void} reject */
+  constructor(resolve, reject) {
+    super();
+    this.answered = resolve;
+    this.failed = reject;
+  }
+}
+
+/** All who wait, the longest first. */
+class Line {
+  /** @type {Asked | undefined} */
+  first;
+  /** @type {Asked | undefined} */
+  #last;
+
+  /** @param {Asked} asked */
+  add(asked) {
+    asked.before = this.#last;
+    if (this.#last === undefined) this.first = asked;
+    else this.#last.after = asked;
+    this.#last = asked;
+  }
+
+  /** @param {Asked} asked */
+  remove(asked) {
+    const { before, after } = asked;
+    if (before === undefined) this.first = after;
+    else before.after = after;
+    if (after === undefined) this.#last = before;
+    else after.before = before;
+    asked.before = asked.after = undefined;
+  }
+}
+
 class Breaker {
   #timeout;
   #pause = FIRST_PAUSE;
@@ -23,8 +79,7 @@ class Breaker {
   #until = 0;
   #isOpen = false;
   #isTrying = false;
-  /** Those that wait for an answer, the longest first. @type {Set<{ until: number, late: () => void }>} */
-  #calls = new Set();
+  #line = new Line();
   /** @type {NodeJS.Timeout | undefined} */
   #looking;
   /** The time that this process had for answers, as of the last look. */
@@ -55,7 +110,7 @@ class Breaker {
    */
   run(action) {
     if (this.#isOpen) return this.#try(action);
-    return this.#inTime(action());
+    return this.#inTime(action);
   }
 
   /** Of those that come while it is open, one may see whether the server answers again. @template T @param {() => Promise<T>} action @returns {Promise<T>} */
@@ -63,7 +118,7 @@ class Breaker {
     if (this.#isTrying || performance.now() < this.#until) throw away('it has not answered lately');
     this.#isTrying = true;
     try {
-      const answer = await this.#inTime(action());
+      const answer = await this.#inTime(action);
       this.close();
       return answer;
     } catch (error) {
@@ -74,24 +129,35 @@ class Breaker {
     }
   }
 
-  /** @template T @param {Promise<T>} answer @returns {Promise<T>} */
-  #inTime(answer) {
-    return new Promise((resolve, reject) => {
-      const late = () => reject(this.#failed(new Error(`it has not answered within ${this.#timeout} ms`)));
-      this.#beginToLook();
-      const call = { until: this.#now() + this.#timeout, late };
-      this.#calls.add(call);
-      answer.then(
-        (value) => {
-          this.#calls.delete(call);
-          resolve(value);
-        },
-        (error) => {
-          this.#calls.delete(call);
-          reject(this.#failed(error));
-        },
-      );
-    });
+  /** @template T @param {() => Promise<T>} action @returns {Promise<T>} */
+  #inTime(action) {
+    return new Promise((resolve, reject) => this.ask(action(), new Promised(resolve, reject)));
+  }
+
+  /** Waits for an answer that was asked for while it is closed, without a promise. @param {Promise<any>} answer @param {Asked} asked */
+  ask(answer, asked) {
+    answer.then(
+      (value) => {
+        if (this.#leaves(asked)) asked.answered(value);
+      },
+      (error) => this.#fail(asked, error),
+    );
+    this.#beginToLook();
+    asked.until = this.#now() + this.#timeout;
+    this.#line.add(asked);
+  }
+
+  /** Whether it still waited. @param {Asked} asked */
+  #leaves(asked) {
+    if (asked.isOver) return false;
+    asked.isOver = true;
+    this.#line.remove(asked);
+    return true;
+  }
+
+  /** @param {Asked} asked @param {unknown} error */
+  #fail(asked, error) {
+    if (this.#leaves(asked)) asked.failed(this.#failed(error));
   }
 
   #beginToLook() {
@@ -109,10 +175,9 @@ class Breaker {
     this.#time = this.#now();
     this.#lookedAt = performance.now();
     const now = this.#time;
-    for (const call of this.#calls) {
-      if (call.until > now) return;
-      this.#calls.delete(call);
-      call.late();
+    for (let asked = this.#line.first; asked !== undefined; asked = this.#line.first) {
+      if (asked.until > now) return;
+      this.#fail(asked, new Error(`it has not answered within ${this.#timeout} ms`));
     }
     // None is left.
     clearInterval(this.#looking);
@@ -129,4 +194,4 @@ class Breaker {
   }
 }
 
-module.exports = { Breaker, away };
+module.exports = { Asked, Breaker, away, isAway };

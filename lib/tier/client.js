@@ -19,7 +19,8 @@ const ANSWERS = { typeMapping: { [BLOB]: Buffer } };
 /** @typedef {(args: Command) => Promise<any>} Call */
 /** A connection that hears of changes. @typedef {{ command: (args: string[]) => Promise<any>, listen: (heard: (names: Buffer[] | null) => void) => Promise<void>, ping: () => Promise<any>, close: () => void }} Line */
 /** One to each node that has entries, and whether these are still all of them. @typedef {{ lines: Line[], areAll: () => Promise<boolean> }} Lines */
-/** @typedef {{ target: string, isCluster: boolean, isConnected: () => boolean, call: Call, calls: () => Promise<Call[]>, open: (lost: (error?: Error) => void) => Promise<Lines> }} Client */
+/** What a miss asks, the shortest way. @typedef {(name: string) => Promise<Buffer | null>} Get */
+/** @typedef {{ target: string, isCluster: boolean, isConnected: () => boolean, call: Call, get: Get, calls: () => Promise<Call[]>, open: (lost: (error?: Error) => void) => Promise<Lines> }} Client */
 
 /** @param {string} why */
 const refused = (why) => createError('FLOTILLA_ERR_TIER_CLIENT', [why]);
@@ -35,8 +36,7 @@ const namesIn = (names) => (Array.isArray(names) ? names : null);
 const ofIoredis =
   (client) =>
   ([name, ...args]) =>
-    // What a miss asks, by the shortest way.
-    name === 'GET' ? client.getBuffer(args[0]) : client.callBuffer(name, ...args);
+    client.callBuffer(name, ...args);
 
 /** @param {any} client one of a single server @param {object} where it is another one @param {(error?: Error) => void} lost @returns {Promise<Line>} */
 async function lineOfIoredis(client, where, lost) {
@@ -73,8 +73,11 @@ function fromIoredis(client) {
   if (keyPrefix) throw prefixed(keyPrefix);
   const isConnected = () => !['end', 'close'].includes(client.status);
   const call = ofIoredis(client);
+  /** @type {Get} */
+  const get = (name) => client.getBuffer(name);
   if (client.isCluster) {
     return ofCluster(call, {
+      get,
       target: textOf(
         client.startupNodes.map((/** @type {any} */ node) =>
           node.host ? `${node.host}:${node.port}` : node,
@@ -86,7 +89,7 @@ function fromIoredis(client) {
     });
   }
   const where = sentinels ? `${name}@${JSON.stringify(sentinels)}` : (path ?? `${host}:${port}`);
-  return ofServer(call, `${where}/${db}`, isConnected, (lost) => lineOfIoredis(client, {}, lost));
+  return ofServer({ call, get }, `${where}/${db}`, isConnected, (lost) => lineOfIoredis(client, {}, lost));
 }
 
 /** @param {any} client one of a single server @returns {Call} */
@@ -129,6 +132,7 @@ function fromNodeRedis(client) {
     const nodes = () => Promise.all(client.masters.map((/** @type {any} */ node) => client.nodeClient(node)));
     const roots = client._options?.rootNodes ?? [];
     return ofCluster((args) => client.sendCommand(routedBy(args), false, args, ANSWERS), {
+      get: (name) => client.sendCommand(name, false, ['GET', name], ANSWERS),
       target: textOf(
         roots.map((/** @type {any} */ { url, socket }) =>
           url ? new URL(url).host : `${socket?.host}:${socket?.port}`,
@@ -142,17 +146,21 @@ function fromNodeRedis(client) {
   const { socket = {}, database = 0, url } = client.options ?? {};
   const { host = 'localhost', port = 6379, path } = socket;
   const where = path ?? (url ? new URL(url).host : `${host}:${port}`);
-  return ofServer(ofNodeRedis(client), `${where}/${database}`, isConnected, (lost) =>
+  const call = ofNodeRedis(client);
+  /** @type {Get} */
+  const get = (name) => client.sendCommand(['GET', name], ANSWERS);
+  return ofServer({ call, get }, `${where}/${database}`, isConnected, (lost) =>
     lineOfNodeRedis(client, {}, lost),
   );
 }
 
-/** @param {Call} call @param {string} target @param {() => boolean} isConnected @param {(lost: (error?: Error) => void) => Promise<Line>} line @returns {Client} */
-const ofServer = (call, target, isConnected, line) => ({
+/** @param {{ call: Call, get: Get }} calls @param {string} target @param {() => boolean} isConnected @param {(lost: (error?: Error) => void) => Promise<Line>} line @returns {Client} */
+const ofServer = ({ call, get }, target, isConnected, line) => ({
   target,
   isCluster: false,
   isConnected,
   call,
+  get,
   calls: async () => [call],
   open: async (lost) => ({ lines: [await line(lost)], areAll: async () => true }),
 });
@@ -172,7 +180,7 @@ async function mastersBy(call) {
 
 /**
  * @param {Call} call
- * @param {{ target: string, isConnected: () => boolean, calls: () => Promise<Call[]>, line: (where: object, lost: (error?: Error) => void) => Promise<Line> }} of
+ * @param {{ target: string, isConnected: () => boolean, get: Get, calls: () => Promise<Call[]>, line: (where: object, lost: (error?: Error) => void) => Promise<Line> }} of
  * @returns {Client}
  */
 const ofCluster = (call, { line, ...of }) => ({

@@ -160,6 +160,16 @@ class Link {
     return (await this.#notes.owesAny()) && this.#notes.isOwed(names, pattern);
   }
 
+  /** Whether Redis may be asked for any entry at once. */
+  isReady() {
+    return this.breaker.state === 'closed' && this.owesNothing();
+  }
+
+  /** Asks for an entry, the shortest way. @param {string} name @param {InstanceType<typeof import('./breaker.js').Asked>} asked */
+  get(name, asked) {
+    this.breaker.ask(this.#client.get(name), asked);
+  }
+
   /** Whether it is known at once that nothing is owed. */
   owesNothing() {
     return this.#notes.owesNothing();

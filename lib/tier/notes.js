@@ -8,7 +8,7 @@
 /** @typedef {{ key: string, id: string, name: string, isAll: boolean }} Debt */
 
 const { randomUUID } = require('node:crypto');
-const { unlessHeld } = require('../cache/held.js');
+const { isHeld } = require('../cache/held.js');
 const { memoryOf } = require('../cache/lru-cache-clustered.js');
 const { addon } = require('../cache/native.js');
 
@@ -162,7 +162,13 @@ class Notes {
   /** Whether it is known at once that nothing is owed, to any server. */
   owesNothing() {
     const memory = memoryOf(this.#owed);
-    return memory !== undefined && unlessHeld(() => addon.cacheSize(memory.id) === 0, false);
+    if (memory === undefined) return false;
+    try {
+      return addon.cacheSize(memory.id) === 0;
+    } catch (error) {
+      if (isHeld(error)) return false;
+      throw error;
+    }
   }
 }
 

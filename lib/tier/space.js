@@ -5,9 +5,8 @@
 
 /** @import { WriteOptions } from '../../index.js' */
 /** @import { Declaration } from '../cache/options.js' */
-/** @import { Stored } from './value-bytes.js' */
-/** @typedef {Stored & { left: number }} Found with what is left of its lifetime, in milliseconds: 0 for no end */
-/** @typedef {[name: string, version: string][]} TagVersions */
+/** @import { TagVersions } from './value-bytes.js' */
+/** @typedef {NonNullable<ReturnType<typeof fromBytes>>} Found with what is left of its lifetime, once that is known */
 
 const { createError } = require('../errors.js');
 const { Brought } = require('../cache/brought.js');
@@ -66,8 +65,8 @@ class Space {
   /** Of an entry in memory. @param {number | undefined} ttl that the call says @param {number} [left] of its lifetime in Redis */
   localTtl(ttl, left = 0) {
     if (ttl !== undefined && ttl < 0) return ttl;
-    const ends = [this.#ttl > 0 ? this.#ttl : LOCAL_TTL, ttl ?? 0, left].filter((end) => end > 0);
-    return Math.min(...ends);
+    const most = this.#ttl > 0 ? this.#ttl : LOCAL_TTL;
+    return Math.min(most, ttl || most, left > 0 ? left : most);
   }
 
   /** @param {number | undefined} size */
@@ -139,22 +138,25 @@ class Space {
     }
     if (stored.tags.length > 0) return this.#ifValid(key, stored);
     const left = this.#link.timeUntil(stored.end);
-    return left === undefined ? this.#withTimeLeft(key, stored) : { ...stored, left };
+    if (left === undefined) return this.#withTimeLeft(key, stored);
+    stored.left = left;
+    return stored;
   }
 
-  /** @param {any} key @param {Stored} stored @returns {Promise<Found | undefined>} */
+  /** @param {any} key @param {Found} stored @returns {Promise<Found | undefined>} */
   async #ifValid(key, stored) {
     if (await this.#areValid(stored.tags)) return this.#withTimeLeft(key, stored);
     await this.step('removeVersion', [this.names.entry(key)], [stored.version]);
     return undefined;
   }
 
-  /** Where the server's clock is not known, it says what is left. @param {any} key @param {Stored} stored @returns {Promise<Found>} */
+  /** Where the server's clock is not known, it says what is left. @param {any} key @param {Found} stored @returns {Promise<Found>} */
   async #withTimeLeft(key, stored) {
     const known = this.#link.timeUntil(stored.end);
     const left = known ?? (await this.#link.call(['PTTL', this.names.entry(key)]));
     // One that has ended since is over in a moment, and not without an end.
-    return { ...stored, left: left === GONE ? 1 : Math.max(0, left) };
+    stored.left = left === GONE ? 1 : Math.max(0, left);
+    return stored;
   }
 
   /** @param {TagVersions} tags */

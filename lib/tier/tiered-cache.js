@@ -13,33 +13,22 @@ const { Brought } = require('../cache/brought.js');
 const { checkRead, readTagNames, readTouch, readWrite } = require('../cache/call-options.js');
 const given = require('../cache/given.js');
 const { LRUCacheClustered, memoryOf } = require('../cache/lru-cache-clustered.js');
-const { isHeld } = require('../cache/held.js');
 const { loaderDefaults, readLoading } = require('../cache/loader-options.js');
-const { get } = require('../cache/operations.js');
 const { declare, describe } = require('../cache/options.js');
 const { keepSecondTier } = require('../cache/second-tier.js');
-const { fetchOnce } = require('../cache/single-flight.js');
 const { update } = require('../cache/update.js');
+const { isAway } = require('./breaker.js');
 const { Fetching } = require('./fetching.js');
+const { ABSENT, Finding } = require('./finding.js');
 const { inParts } = require('./in-parts.js');
 const { readOnly } = require('./read-only.js');
 const { Space } = require('./space.js');
 
-/**
- * What those are told who follow a flight that has found nothing in Redis. Who only reads takes it for nothing; who fetches
- * asks anew, as nobody has run a fetcher yet. It is never stored.
- */
-const ABSENT = 'flotilla\0: Redis has nothing';
-/** Told to others, it is kept for no time. */
-const TOLD_ONLY = { ttl: 1 };
 /** How often who fetches follows others that only read, before it asks Redis beside them. */
 const MOST_FOLLOWED = 8;
 
 /** For flights whose tags are known when the value is there. */
 const ANY_TAGS = () => undefined;
-
-/** @param {unknown} error */
-const isAway = (error) => /** @type {any} */ (error)?.code === 'FLOTILLA_ERR_TIER_AWAY';
 
 class TieredCache extends LRUCacheClustered {
   #space;
@@ -48,8 +37,6 @@ class TieredCache extends LRUCacheClustered {
   #loading;
   #fetching;
   #finding;
-  /** What it has in shared memory; nothing where it is asked for over messages. */
-  #memory = memoryOf(this);
   #counts;
 
   /** @param {CacheOptions} options @param {InstanceType<typeof import('./redis-tier.js').Tier>} tier */
@@ -69,8 +56,16 @@ class TieredCache extends LRUCacheClustered {
     this.#counts = this.#place.counts;
     this.#fetching = new Fetching(this.#space);
     // What Redis has may bear any tags: whatever is invalidated meanwhile makes the flight void.
-    const finding = this.#space.keeping({ tags: ANY_TAGS });
-    this.#finding = readLoading(this.#loading, finding, 'fetch');
+    const keeping = this.#space.keeping({ tags: ANY_TAGS });
+    this.#finding = new Finding({
+      space: this.#space,
+      place: this.#place,
+      link: tier.link,
+      memory: memoryOf(this),
+      how: readLoading(this.#loading, keeping, 'fetch'),
+      fly: (key, load) => super.fetch(key, load, keeping),
+      alone: () => this.#whileAway(() => undefined, undefined),
+    });
     keepSecondTier(this, { tier, keys: () => this.#inRedis(() => this.#space.keys()) });
   }
 
@@ -109,18 +104,7 @@ class TieredCache extends LRUCacheClustered {
 
   /** @param {any} key @param {ReadOptions} [options] */
   get(key, options) {
-    if (options === undefined && this.#place.isTrusted && this.#memory?.waiting === undefined) {
-      try {
-        const found = this.#memory && get(this.#memory, key);
-        if (found !== undefined) {
-          this.#counts.memory++;
-          return Promise.resolve(found);
-        }
-        if (this.#memory) return this.#find(key);
-      } catch (error) {
-        if (!isHeld(error)) return Promise.reject(error);
-      }
-    }
+    if (options === undefined && this.#finding.isShort()) return this.#finding.get(key);
     return this.#get('get', key, options);
   }
 
@@ -141,46 +125,15 @@ class TieredCache extends LRUCacheClustered {
         return found;
       }
     }
-    return this.#find(key);
+    return this.#finding.find(key);
   }
-
-  /** What Redis has, which memory has from then on. @param {any} key */
-  async #find(key) {
-    if (!this.#place.isTrusted && !(await this.#isThere()))
-      return this.#whileAway(() => undefined, undefined);
-    try {
-      const found = await this.#fly(key);
-      const isThere = found !== undefined && found !== ABSENT;
-      this.#counts[isThere ? 'redis' : 'misses']++;
-      return isThere ? found : undefined;
-    } catch (error) {
-      if (!isAway(error)) throw error;
-      return this.#whileAway(() => undefined, undefined);
-    }
-  }
-
-  /** One of all who look for it on this machine asks Redis. @param {any} key @returns {Promise<any>} */
-  #fly(key) {
-    if (this.#memory !== undefined) return fetchOnce(this.#memory, key, this.#load, this.#finding);
-    const { tags, size } = this.#finding;
-    return super.fetch(key, this.#load, { tags, size });
-  }
-
-  /** @param {any} key */
-  #load = (key) => this.#space.read(key).then(this.#bring);
-
-  /** @param {import('./space.js').Found | undefined} found */
-  #bring = (found) =>
-    found === undefined
-      ? new Brought(ABSENT, this.#space.keeping(TOLD_ONLY), false)
-      : this.#space.brought(found);
 
   /** @param {any} key @param {ReadOptions} [options] */
   async has(key, options) {
     if (options !== undefined) checkRead('has', options);
     given.checkKey(key);
     if (this.#isReadable() && (await super.has(key))) return true;
-    return (await this.#find(key)) !== undefined;
+    return (await this.#finding.find(key)) !== undefined;
   }
 
   /** @param {Iterable<any>} keys @param {ReadOptions} [options] */

@@ -13,6 +13,7 @@ const { randomBytes } = require('node:crypto');
 const { decode, encode } = require('../cache/codec.js');
 
 const MAGIC = 'F1';
+const MAGIC_BYTES = Buffer.from(MAGIC);
 const HEAD = 39;
 const NO_END = '0'.repeat(12);
 
@@ -29,11 +30,13 @@ const RAW = 'R';
 const ENCODED_TEXT = 'T';
 const ENCODED_BYTES = 'C';
 
-/** @type {{ s?: number, t?: [name: string, version: string][] }} */
+/** @typedef {[name: string, version: string][]} TagVersions */
+
+/** @type {TagVersions} */
+const NO_TAGS = [];
 const NOTHING_SAID = {};
 
 /** @typedef {{ size?: number, tags?: [name: string, version: string][] }} Extras */
-/** @typedef {{ value: any, version: string, end: number, size?: number, tags: [name: string, version: string][] }} Stored */
 
 /** @returns {string} as `getWithVersion` gives it */
 const newVersion = () => randomBytes(8).toString('hex');
@@ -83,29 +86,66 @@ function toBytes(value, key, extras) {
 /** What stands for a value that there is not. @param {Extras} extras @returns {Buffer} */
 const nothingBytes = (extras) => Buffer.from(headOf(NOTHING, 0, extras));
 
-/** @param {string} kind @param {number} tag @param {Buffer} payload */
-function valueIn(kind, tag, payload) {
-  switch (kind) {
+/** @param {number} kind as a byte @param {number} tag @param {Buffer} bytes @param {number} start of the value */
+function valueIn(kind, tag, bytes, start) {
+  switch (String.fromCharCode(kind)) {
     case TEXT:
-      return payload.toString();
+      return bytes.toString('utf8', start);
     case ODD_TEXT:
-      return payload.toString('utf16le');
+      return bytes.toString('utf16le', start);
     case NUMBER:
-      return Number(payload.toString());
+      return Number(bytes.toString('latin1', start));
     case TRUTH:
-      return payload.toString() === 'true';
+      return bytes.toString('latin1', start) === 'true';
     case BIG:
-      return BigInt(payload.toString());
+      return BigInt(bytes.toString('latin1', start));
     case RAW:
-      return Buffer.from(payload);
+      return Buffer.from(bytes.subarray(start));
     case NOTHING:
       return undefined;
     case ENCODED_TEXT:
-      return decode(tag, payload.toString());
+      return decode(tag, bytes.toString('utf8', start));
     case ENCODED_BYTES:
-      return decode(tag, new Uint8Array(payload).buffer);
+      return decode(tag, new Uint8Array(bytes.subarray(start)).buffer);
     default:
       throw new TypeError('a kind that is not known');
+  }
+}
+
+/** What each byte is worth as a hexadecimal digit: of those that are none, too much. */
+const NO_DIGIT = 1 << 20;
+const worth = new Int32Array(256).fill(NO_DIGIT);
+for (const [value, digit] of [...'0123456789abcdef'].entries()) worth[digit.charCodeAt(0)] = value;
+
+/** @param {Uint8Array} bytes @param {number} from @param {number} to @returns {number} what its digits say; NaN where one of them is none */
+function numberIn(bytes, from, to) {
+  let number = 0;
+  let wrong = 0;
+  for (let at = from; at < to; at++) {
+    const digit = worth[bytes[at]];
+    wrong |= digit;
+    number = number * 16 + digit;
+  }
+  return wrong < 16 ? number : Number.NaN;
+}
+
+/** An entry of Redis, read. */
+class Stored {
+  #bytes;
+  /** What is left of its lifetime, in milliseconds, where that is known: 0 for no end. */
+  left = 0;
+
+  /** @param {Buffer} bytes @param {any} value @param {number} end @param {{ s?: number, t?: TagVersions }} said */
+  constructor(bytes, value, end, { s, t = NO_TAGS }) {
+    this.#bytes = bytes;
+    this.value = value;
+    this.end = end;
+    this.size = s;
+    this.tags = t;
+  }
+
+  get version() {
+    return this.#bytes.toString('latin1', 2, 18);
   }
 }
 
@@ -114,15 +154,15 @@ function valueIn(kind, tag, payload) {
  * @returns {Stored | undefined} nothing where no Flotilla that this one understands has written it
  */
 function fromBytes(bytes) {
-  const head = bytes.toString('latin1', 0, HEAD);
-  if (!/^F1[0-9a-f]{16}.[0-9a-f]{20}$/s.test(head)) return undefined;
-  const number = (/** @type {number} */ from, /** @type {number} */ to) =>
-    Number.parseInt(head.slice(from, to), 16);
-  const start = HEAD + number(21, 27);
+  if (bytes.length < HEAD || bytes[0] !== MAGIC_BYTES[0] || bytes[1] !== MAGIC_BYTES[1]) return undefined;
+  const tag = numberIn(bytes, 19, 21);
+  const start = HEAD + numberIn(bytes, 21, 27);
+  const end = numberIn(bytes, 27, HEAD);
+  // Whatever is no number makes the sum none.
+  if (Number.isNaN(numberIn(bytes, 2, 18) + tag + start + end)) return undefined;
   try {
     const said = start > HEAD ? JSON.parse(bytes.toString('utf8', HEAD, start)) : NOTHING_SAID;
-    const value = valueIn(head[18], number(19, 21), bytes.subarray(start));
-    return { value, version: head.slice(2, 18), end: number(27, 39), size: said.s, tags: said.t ?? [] };
+    return new Stored(bytes, valueIn(bytes[18], tag, bytes, start), end, said);
   } catch {
     return undefined;
   }

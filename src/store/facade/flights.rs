@@ -53,12 +53,21 @@ impl Cache {
         far: &mut Far,
     ) -> Result<Claim> {
         let sought = self.sought(key)?;
+        let looks = options.look && !options.force;
+        if looks
+            && let Some(tag) = self
+                .looker()
+                .glance_get(&sought, now, &options.get, out, memo, far)
+        {
+            return Ok(Claim::Hit(tag));
+        }
+        *far = Far::default();
         let store = self.store();
         let me = store.watcher.registration(store);
         let now = given_or_now(now);
         let stripe = store.stripe();
         let taken = self.with(|held| {
-            if options.look && !options.force {
+            if looks {
                 let now = held.tidy(now)?;
                 let got = held.get(&sought, now, &options.get, out, memo, Some(&mut *far))?;
                 held.count_lookup(stripe, got.is_some());
