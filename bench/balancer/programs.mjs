@@ -22,10 +22,11 @@ import { fileURLToPath } from 'node:url';
  *
  * @param {string[]} args
  * @param {string[]} [under] the command of another program that runs it
+ * @param {NodeJS.ProcessEnv} [given]
  * @returns {Promise<Running>}
  */
-export async function startNode(args, under = []) {
-  const env = { ...process.env, NODE_ENV: 'production' };
+export async function startNode(args, under = [], given = process.env) {
+  const env = { ...given, NODE_ENV: 'production' };
   const [program = '', ...rest] = [...under, process.execPath, ...args];
   const child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'inherit'], env });
   const ended = once(child, 'exit');

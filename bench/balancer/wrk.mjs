@@ -15,6 +15,7 @@ const [post, latency] = ['post.lua', 'latency.lua'].map((name) =>
  * @property {boolean} [short] a connection for each request
  * @property {boolean} [posts] 1 KB of JSON with each request
  * @property {number} [connections] how many ask
+ * @property {string} [address] what they ask for
  */
 
 /** A round of which nothing was answered is made again, longer, up to this: a machine may have been busy elsewhere. */
@@ -66,7 +67,7 @@ export async function percentilesOf(port, wanted) {
  * @param {number} port
  */
 export function lossesOf(port) {
-  const child = wrk(port, CONNECTIONS, []);
+  const child = wrk(port, {}, []);
   const report = text(child.stdout);
   return {
     /** @returns {Promise<number>} */
@@ -82,9 +83,9 @@ export function lossesOf(port) {
   };
 }
 
-/** @param {number} port @param {number} connections @param {string[]} more */
-function wrk(port, connections, more) {
-  const args = ['-t1', `-c${connections}`, '-d60s', ...more, `http://127.0.0.1:${port}/hello/wrk`];
+/** @param {number} port @param {Partial<Load>} wanted @param {string[]} more */
+function wrk(port, { connections = CONNECTIONS, address = '/hello/wrk' }, more) {
+  const args = ['-t1', `-c${connections}`, '-d60s', ...more, `http://127.0.0.1:${port}${address}`];
   return spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
@@ -94,10 +95,10 @@ function wrk(port, connections, more) {
  * @param {string[]} [more] arguments of wrk
  */
 async function reported(port, wanted, more = []) {
-  const { milliseconds, short = false, posts = false, connections = CONNECTIONS } = wanted;
+  const { milliseconds, short = false, posts = false } = wanted;
   const header = short ? ['-H', 'Connection: close'] : [];
   const script = posts ? ['-s', String(post)] : [];
-  const child = wrk(port, connections, [...header, ...script, ...more]);
+  const child = wrk(port, wanted, [...header, ...script, ...more]);
   // It counts whole seconds only. This ends it earlier, and it reports what there was until then.
   const timer = setTimeout(() => child.kill('SIGINT'), milliseconds);
   const report = await text(child.stdout);
