@@ -9,7 +9,7 @@ use super::word::{Word16, Word32, Word64};
 use crate::sys::mutex::SharedMutex;
 
 pub const MAGIC: u64 = u64::from_le_bytes(*b"FLOTILLA");
-pub const LAYOUT_VERSION: u32 = 7;
+pub const LAYOUT_VERSION: u32 = 8;
 
 pub const PAGE: u64 = 4096;
 pub const BLOCK: u64 = 128;
@@ -237,7 +237,9 @@ pub struct Namespace {
     pub void_tagged: Word64,
     /// Of the search under way: when the first of those that it has seen expires.
     pub purge_seen: Word64,
-    unused: [Word64; 35],
+    /// For each bit of tags: bits of the processes that lead a flight which has it, and were not told since that it is void.
+    pub tag_leaders: [Word64; TAG_BITS],
+    unused: [Word64; 3],
     pub stripes: [Stripe; STRIPES],
 }
 

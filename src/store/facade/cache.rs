@@ -411,7 +411,9 @@ impl Cache {
         for some in tags.chunks(MAX_TAGS) {
             self.with_rarely(|held| {
                 some.iter().try_for_each(|tag| held.invalidate_tag(tag))?;
-                held.trim()
+                held.trim()?;
+                held.leaders_hear(some);
+                Ok(())
             })?;
         }
         Ok(())

@@ -311,3 +311,57 @@ impl Store {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::{Cache, Claim, ClaimOptions, Key, Options, SegmentOptions, Store};
+
+    const KEY: Key = Key { tag: 0, bytes: b"a" };
+
+    #[test]
+    fn an_invalidated_tag_wakes_who_leads_a_flight_of_it_once_and_nobody_else() {
+        let store = Store::create(&SegmentOptions { capacity: 1 << 20 }).unwrap();
+        let options = Options {
+            max: 100,
+            ..Options::default()
+        };
+        let cache = store.open("users", &options).unwrap();
+        let tags = ["news".to_string()];
+        let untagged = ClaimOptions {
+            tagged: false,
+            ..ClaimOptions::default()
+        };
+        let claim = |options: &ClaimOptions| match cache.claim(KEY, Cache::NOW, options, &mut Vec::new()) {
+            Ok(Claim::Leader(flight)) => flight,
+            other => panic!("{other:?}"),
+        };
+        // How often each word of the processes was raised: the flight's leader is this process, whose thread does not raise its own.
+        let woken = || {
+            store
+                .segment()
+                .header()
+                .wake
+                .each_ref()
+                .map(|word| u64::from(word.get()))
+        };
+        let by_invalidating = || {
+            let before = woken();
+            cache.invalidate_tags(&tags).unwrap();
+            let after = woken();
+            std::array::from_fn::<u64, 64, _>(|bit| after[bit] - before[bit])
+        };
+        let nobody = [0; 64];
+
+        let other = claim(&untagged);
+        assert_eq!(by_invalidating(), nobody, "its flight bears no tag");
+        cache.release(&other).unwrap();
+        for _ in 0..2 {
+            let flight = claim(&ClaimOptions::default());
+            cache.bear(&flight, &tags).unwrap();
+            let told = by_invalidating();
+            assert_eq!(told.iter().sum::<u64>(), 1, "{told:?}");
+            assert_eq!(by_invalidating(), nobody, "it knows");
+            cache.release(&flight).unwrap();
+        }
+    }
+}

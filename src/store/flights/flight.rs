@@ -153,6 +153,7 @@ impl Flights<'_> {
         }
         self.wakes |= 1 << leader_of(flight).bit();
         let token = self.segment.header().flight_tokens.add(1);
+        self.note_leader(tags_of(o), me.bit());
         let mut change = self.begin();
         change.set64(&flight.token, token);
         change.set64(&flight.deadline, (now + o.lease_ms).to_bits());
@@ -185,6 +186,7 @@ impl Flights<'_> {
         flight.number.put(token);
         flight.waiters.put(0);
         flight.tags.put(tags_of(o));
+        self.note_leader(tags_of(o), me.bit());
         flight.owner.put(me.slot);
         flight.owner_generation.put(me.generation);
         flight.outcome_first.put(NIL);

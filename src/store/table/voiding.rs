@@ -8,7 +8,8 @@
 //! was begun without tags, all of them where its tags are known only when its value is. Two tags with the same bit are
 //! taken for one, which voids a flight for nothing now and then, and never misses one. `void_tags` has a word for each
 //! bit, so that voiding is one store, and
-//! `void_tagged` the latest of them.
+//! `void_tagged` the latest of them. `tag_leaders` has the processes that are to be woken for it, by the same bits: each hears once
+//! of what it leads, and who leads nothing that may bear the tag sleeps on.
 //!
 //! `clear` voids the flights of a whole namespace by one store: flights with a smaller token than `void_before` are
 //! void, whatever their state says.
@@ -76,7 +77,25 @@ impl Table<'_> {
         let token = self.segment.header().flight_tokens.add(1);
         change.set64(word, token);
         change.set64(&self.ns.void_tagged, token);
-        self.wakes = u64::MAX;
+        self.wakes |= self.ns.tag_leaders[tag_bit(tag) as usize].get();
+    }
+
+    /// Who leads a flight with these bits of tags is to hear when one of them is invalidated. A process that is noted for nothing is
+    /// woken for nothing, so none of this is part of a change.
+    pub(in crate::store) fn note_leader(&self, tags: u32, leader: usize) {
+        for (bit, leaders) in self.ns.tag_leaders.iter().enumerate() {
+            if tags & (1 << bit) != 0 {
+                leaders.put(leaders.get() | (1 << leader));
+            }
+        }
+    }
+
+    /// Those who lead flights of these tags are about to be woken, and need not be again for a flight that is void. The last
+    /// step of an operation: what is done once more would wake nobody.
+    pub(in crate::store) fn leaders_hear(&self, tags: &[String]) {
+        for tag in tags {
+            self.ns.tag_leaders[tag_bit(tag_hash(self.segment, tag)) as usize].put(0);
+        }
     }
 
     /// The bits of tags, as a flight knows them.
