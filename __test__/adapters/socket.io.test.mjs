@@ -52,6 +52,32 @@ const program = `
   }
 `;
 
+it('tells clients of several servers of one process', async () => {
+  const folder = await project(['socket.io', 'socket.io-adapter', 'socket.io-client']);
+  writeFileSync(
+    path.join(folder, 'two.mjs'),
+    `import { createServer } from 'node:http';
+    import { once } from 'node:events';
+    import { createAdapter } from 'flotilla/socket.io';
+    import { Server } from 'socket.io';
+    import { io } from 'socket.io-client';
+    const [one, two] = await Promise.all([0, 1].map(async () => {
+      const http = createServer();
+      const server = new Server(http, { adapter: createAdapter() });
+      await once(http.listen(0, '127.0.0.1'), 'listening');
+      return { server, port: http.address().port };
+    }));
+    const clients = [one, two].map(({ port }) => io('http://127.0.0.1:' + port, { forceNew: true, transports: ['websocket'] }));
+    const heard = clients.map(async (client) => { const [word] = await once(client, 'said'); return word; });
+    await Promise.all(clients.map((client) => once(client, 'connect')));
+    one.server.emit('said', 'hello');
+    console.log('heard ' + (await Promise.all(heard)).join());
+    process.exit();`,
+  );
+  const { prints } = startIn(folder, ['two.mjs']);
+  expect((await prints(/heard (.*)/))[1]).toBe('hello,hello');
+});
+
 describe.each(['shared', 'ipc'])('on the transport %s', (transport) => {
   const kills = [];
   let ports;

@@ -122,6 +122,48 @@ describe('in one process', () => {
     expect(reader.seen).toEqual(reader.offsets.map((offset) => offsets.indexOf(offset)));
   });
 
+  it('goes on from within what was published at once, and counts what is gone', async () => {
+    const bus = createBus(named(), { max: 200 });
+    const offsets = await Promise.all(Array.from({ length: 500 }, (_, at) => bus.publish(at)));
+    for (const at of [0, 250, 350, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 498]) {
+      const { messages, missed } = await bus.read(offsets[at]);
+      const seen = messages.map(([message]) => message);
+      expect(missed + seen.length).toBe(499 - at);
+      expect(seen).toEqual(Array.from(seen, (_, index) => 500 - seen.length + index));
+      expect(messages.map(([, offset]) => offset)).toEqual(offsets.slice(500 - seen.length));
+      // A batch goes as a whole, and the last messages stay whatever it had.
+      expect(seen.length).toBeGreaterThanOrEqual(Math.min(499 - at, 200 - 12));
+    }
+  });
+
+  it('keeps about as many messages as it was told to, also where they come at once', async () => {
+    const bus = createBus(named(), { max: 200 });
+    for (let round = 0; round < 10; round++)
+      await Promise.all(Array.from({ length: 300 }, (_, at) => bus.publish(at)));
+    const kept = await new LRUCacheClustered({ namespace: `bus ${bus.name}` }).entries();
+    const count = (batch) => (typeof batch === 'string' ? JSON.parse(batch) : batch[0]).length;
+    const messages = kept.filter(([key]) => key !== 'last').reduce((sum, [, batch]) => sum + count(batch), 0);
+    expect(messages).toBeGreaterThanOrEqual(200 - 12);
+    expect(messages).toBeLessThanOrEqual(200 + 2 * 12);
+  });
+
+  it('refuses one of many that are published at once, and gives out the others in their order', async () => {
+    const bus = createBus(named());
+    const reader = await collected(bus);
+    const messages = [1, { click() {} }, Buffer.from('two'), 'three', new Map([[4, 4]])];
+    const outcomes = await Promise.allSettled(messages.map((message) => bus.publish(message)));
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+      'fulfilled',
+    ]);
+    await reader.until(4);
+    expect(reader.seen).toEqual(messages.filter((_, at) => at !== 1));
+    expect(reader.offsets).toEqual(outcomes.flatMap(({ value }) => value ?? []));
+  });
+
   it('refuses what means nothing, and publishes none of it', async () => {
     const bus = createBus(named());
     const reader = await collected(bus);

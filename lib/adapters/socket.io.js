@@ -10,7 +10,7 @@
 /** @import { SocketIoAdapterOptions } from '../doors/socket.io.js' */
 
 const { theInstance } = require('../base/instance.js');
-const { createBus } = require('../cache/bus.js');
+const { createBus, skipsOwn } = require('../cache/bus.js');
 const { checkNames } = require('../cache/option-names.js');
 const { invalid } = require('../cache/invalid.js');
 const { lateClass, peer } = require('./peer.js');
@@ -29,6 +29,8 @@ const findParent = () => peer('flotilla/socket.io', 'socket.io-adapter', [2], 'C
 class Line {
   /** @type {Map<string, Set<any>>} */
   #adapters = new Map();
+  /** Whether a namespace has had several adapters here, as of several servers: they hear each other by the bus. */
+  #isCrowded = false;
   #ready;
 
   /** @param {string} name @param {number} [max] */
@@ -37,6 +39,7 @@ class Line {
     const { LRUCacheClustered } = theInstance();
     this.sessions = new LRUCacheClustered({ namespace: `${name}, sessions`, max: 100_000, ...TRANSPORT });
     this.#ready = this.bus.subscribe((message, offset) => this.#receive(message, offset), {
+      [skipsOwn]: () => !this.#isCrowded,
       onMissed: (count) =>
         process.emitWarning(`${count} messages of socket.io came too fast for this process`),
     });
@@ -54,6 +57,7 @@ class Line {
   async join(nsp, adapter) {
     const there = this.#adapters.get(nsp) ?? new Set();
     this.#adapters.set(nsp, there.add(adapter));
+    this.#isCrowded ||= there.size > 1;
     await this.#ready;
   }
 
@@ -112,6 +116,24 @@ function asSent(value) {
   return copy ?? value;
 }
 
+/** Whether JSON has other words for it than clients are to get: bytes, and what may become bytes. @param {any} value @returns {boolean} */
+function mayHaveBytes(value) {
+  if (typeof value !== 'object' || value === null) return false;
+  if (isBytes(value) || (typeof value.toJSON === 'function' && !(value instanceof Date))) return true;
+  for (const name in value) if (mayHaveBytes(value[name])) return true;
+  return false;
+}
+
+/** @param {any} message @returns {string | undefined} none where it is not all text */
+function textOf(message) {
+  try {
+    return mayHaveBytes(message) ? undefined : JSON.stringify(message);
+  } catch {
+    // A bigint, of which the one that it is sent to may make something.
+    return undefined;
+  }
+}
+
 class FlotillaAdapter extends lateClass(findParent) {
   #line;
 
@@ -133,12 +155,19 @@ class FlotillaAdapter extends lateClass(findParent) {
 
   /** @param {any} message @returns {Promise<string>} its offset */
   doPublish(message) {
-    return this.#line.bus.publish(asSent(message));
+    return this.#publish(message);
   }
 
   /** @param {string} requester @param {any} response */
   async doPublishResponse(requester, response) {
-    await this.#line.bus.publish(asSent({ requester, nsp: this.nsp.name, response }));
+    await this.#publish({ requester, nsp: this.nsp.name, response });
+  }
+
+  /** @param {any} message @returns {Promise<string>} */
+  #publish(message) {
+    const text = textOf(message);
+    const { bus } = this.#line;
+    return text === undefined ? bus.publish(asSent(message)) : bus.publishText(text);
   }
 
   /** @param {string} pid */
