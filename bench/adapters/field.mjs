@@ -16,15 +16,19 @@ const packages = [
 ];
 
 /** @param {import('node:child_process').ChildProcess} child @returns {Promise<any>} */
-const answer = async (child) => {
-  const [message] = await Promise.race([
-    once(child, 'message'),
-    once(child, 'exit').then(([code]) => {
+async function answer(child) {
+  const end = new AbortController();
+  const { signal } = end;
+  try {
+    const ended = once(child, 'exit', { signal }).then(([code]) => {
       throw new Error(`the program ended: ${code}`);
-    }),
-  ]);
-  return message;
-};
+    });
+    const [message] = await Promise.race([once(child, 'message', { signal }), ended]);
+    return message;
+  } finally {
+    end.abort();
+  }
+}
 
 /**
  * @param {string} contestant
@@ -36,7 +40,7 @@ export function inProgram(contestant) {
     await plugInto(folder, packages, 'peers');
     const file = path.join(folder, 'program.mjs');
     cpSync(program, file);
-    const redis = contestant === 'keyv-redis' ? await startRedis() : undefined;
+    const redis = contestant.endsWith('-redis') ? await startRedis() : undefined;
     const addon = process.env.FLOTILLA_ADDON ?? path.join(root, 'lib/native/flotilla.node');
     const args = [contestant, String(milliseconds), ...(redis ? [redis.socket] : [])];
     const child = fork(file, args, { cwd: folder, env: { ...process.env, FLOTILLA_ADDON: addon } });

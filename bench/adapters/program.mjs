@@ -23,13 +23,23 @@ async function timed(call) {
 
 const keyOf = (/** @type {number} */ turn) => `user:${turn % 1024}`;
 
-/** @param {any} store */
-async function keyv(store) {
-  const { default: Keyv } = await load('keyv');
-  const cache = new Keyv({ store });
+/** @param {any} cache */
+async function filled(cache) {
   for (let turn = 0; turn < 1024; turn++)
     await cache.set(keyOf(turn), `the value of user ${turn}`, 3_600_000);
   return () => timed((turn) => cache.get(keyOf(turn)));
+}
+
+/** @param {any} store */
+async function keyv(store) {
+  const { default: Keyv } = await load('keyv');
+  return filled(new Keyv({ store }));
+}
+
+const flotillaStore = async () => new (await load('flotilla/keyv')).KeyvFlotilla();
+async function redisStore() {
+  const { default: KeyvRedis } = await load('@keyv/redis');
+  return new KeyvRedis(/** @type {any} */ ({ socket: { path: redis } }));
 }
 
 const limits = { points: 1e9, duration: 3600, keyPrefix: 'bench' };
@@ -54,11 +64,11 @@ const adapters = {
 
 /** @type {Record<string, () => Promise<any>>} what a worker does */
 const works = {
-  'keyv-flotilla': async () => keyv(new (await load('flotilla/keyv')).KeyvFlotilla()),
-  'keyv-redis': async () => {
-    const { default: KeyvRedis } = await load('@keyv/redis');
-    return keyv(new KeyvRedis(/** @type {any} */ ({ socket: { path: redis } })));
-  },
+  'keyv-flotilla': async () => keyv(await flotillaStore()),
+  'keyv-redis': async () => keyv(await redisStore()),
+  'keyv-map': () => keyv(new Map()),
+  'store-flotilla': async () => filled(await flotillaStore()),
+  'store-redis': async () => filled(await redisStore()),
   'consume-flotilla': async () => {
     const { RateLimiterFlotilla } = await load('flotilla/rate-limiter-flexible');
     const limiter = new RateLimiterFlotilla(limits);

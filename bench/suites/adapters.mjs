@@ -6,7 +6,7 @@ import { inProgram } from '../adapters/field.mjs';
 export default {
   title: 'What other packages plug in',
   measures:
-    'Time of one call in a worker: get of Keyv, consume of rate-limiter-flexible, 1,024 keys in turn; and of one of 2,000 broadcasts of socket.io, from one worker to a client of another',
+    'Time of one call in a worker: get of Keyv and of its stores by themselves, consume of rate-limiter-flexible, 1,024 keys in turn; and of one of 2,000 broadcasts of socket.io, from one worker to a client of another',
   unit: 'µs',
   direction: 'lower is better',
   contestants: [
@@ -23,6 +23,26 @@ export default {
       kind: 'round',
       programs: ['redis-server'],
       prepare: inProgram('keyv-redis'),
+    },
+    {
+      id: 'keyv-map',
+      label: 'Keyv on a Map of the process: get',
+      kind: 'round',
+      prepare: inProgram('keyv-map'),
+    },
+    {
+      id: 'store',
+      label: 'KeyvFlotilla: get',
+      kind: 'round',
+      ours: true,
+      prepare: inProgram('store-flotilla'),
+    },
+    {
+      id: 'store-redis',
+      label: 'KeyvRedis over a Unix socket: get',
+      kind: 'round',
+      programs: ['redis-server'],
+      prepare: inProgram('store-redis'),
     },
     {
       id: 'consume',
@@ -52,7 +72,9 @@ export default {
     },
   ],
   rows: [
+    { subject: 'store', reference: 'store-redis', bar: 'at least 20x faster' },
     { subject: 'keyv', reference: 'keyv-redis', bar: 'at least 20x faster' },
+    { subject: 'keyv-map', reference: 'keyv-redis' },
     { subject: 'consume', reference: 'consume-cluster', bar: 'at least 50x faster' },
     { subject: 'broadcast', reference: 'broadcast-cluster', bar: 'at least 2x faster' },
   ],
