@@ -18,9 +18,18 @@ async function fleet(settings = {}, args = []) {
 }
 
 /** Has both machines know a value. @param {Awaited<ReturnType<typeof fleet>>['machines']} machines @param {string} key @param {any} value */
-async function known([first, second], key, value) {
-  await first.run(`await cache.set('${key}', ${JSON.stringify(value)})`);
-  for (const { run } of [first, second]) expect(await run(get(key))).toEqual(value);
+async function known(machines, key, value) {
+  const heard = `return cache.tierStats().invalidations`;
+  const before = await Promise.all(machines.map(({ run }) => run(heard)));
+  await machines[0].run(`await cache.set('${key}', ${JSON.stringify(value)})`);
+  for (const [at, { run }] of machines.entries()) {
+    // The news of it, which may come late, would take from memory what was read before.
+    await until(
+      () => run(heard),
+      (count) => count > before[at],
+    );
+    expect(await run(get(key))).toEqual(value);
+  }
 }
 
 /** The worker that keeps, and the other one. @param {Awaited<ReturnType<typeof fleet>>['machines'][number]} machine */

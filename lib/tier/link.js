@@ -48,6 +48,7 @@ class Link {
   /** @type {Set<string>} */
   #warned = new Set();
   #isLeading = false;
+  #isLooking = false;
   #began = performance.now();
   /** What this process has heard as keeper. */
   #kept = { invalidations: 0, epochs: 0 };
@@ -70,7 +71,18 @@ class Link {
     };
     countTier(() => this.#counts());
     this.#stand();
-    setInterval(() => void this.#look(), LOOK_EVERY).unref();
+    this.#watch();
+  }
+
+  /** A look is a read of memory: each process does so often. Where it is a message, the primary tells when there is something new. */
+  #watch() {
+    if (!this.#notes.isFar) return void setInterval(() => void this.#look(), LOOK_EVERY).unref();
+    void this.#notes.whenTold(() => void this.#look());
+    setInterval(() => {
+      this.#judge();
+      // Whether it is this process that was stopped, a look says.
+      if (this.#state !== undefined && this.#isSilent() && !this.#isLooking) void this.#look();
+    }, LOOK_EVERY).unref();
   }
 
   /** @param {'timeout' | 'pingInterval'} name @param {number | undefined} value that another tier asks for */
@@ -133,12 +145,12 @@ class Link {
     if (place.isTrusted || place.isHopeless) return place.isTrusted;
     const deadline = performance.now() + this.#timeout;
     await place.isEnlisted;
-    for (;;) {
-      await this.#look();
-      if (place.isTrusted) return true;
-      if (performance.now() > deadline || this.breaker.state === 'open') break;
+    await this.#look();
+    while (!place.isTrusted && performance.now() <= deadline && this.breaker.state !== 'open') {
       await pause(LOOK_SOON);
+      if (!this.#notes.isFar) await this.#look();
     }
+    if (place.isTrusted) return true;
     place.isHopeless = true;
     // One that was never trusted has to do with what lies there.
     if (place.since === Number.NEGATIVE_INFINITY) place.since = performance.now();
@@ -183,11 +195,18 @@ class Link {
   }
 
   async #look() {
+    this.#isLooking = true;
     try {
       this.#read(await this.#notes.state());
     } catch {
       // A cache that cannot be read is trusted as long as the keeper's last word is.
     }
+    this.#isLooking = false;
+    this.#judge();
+  }
+
+  /** What follows from the last look, as time goes on. */
+  #judge() {
     const now = performance.now();
     const isHeard = this.#state?.isUp === true && now - this.#heardAt < this.#patience;
     for (const place of this.#places) {
@@ -200,12 +219,11 @@ class Link {
   /** @param {State | undefined} state */
   #read(state) {
     const before = this.#state;
-    const now = performance.now();
     if (state?.beat !== before?.beat || state?.keeper !== before?.keeper) {
-      this.#heardAt = now;
+      this.#heardAt = performance.now();
       if (state?.isUp && !before?.isUp) this.breaker.close();
-    } else if (state !== undefined && !this.#isLeading && now - this.#heardAt > 2 * this.#patience) {
-      this.#heardAt = now;
+    } else if (state !== undefined && this.#isSilent()) {
+      this.#heardAt = performance.now();
       // Whoever is stopped learns of it when it goes on.
       this.#notes.depose(state).then(
         () => this.#stand(),
@@ -213,6 +231,11 @@ class Link {
       );
     }
     this.#state = state;
+  }
+
+  /** Whether the keeper has said nothing for so long that another one is to keep. */
+  #isSilent() {
+    return !this.#isLeading && performance.now() - this.#heardAt > 2 * this.#patience;
   }
 
   /** Stands for keeper: one process of the machine is, and another when that one is gone. */

@@ -8,6 +8,7 @@
 /** @typedef {{ key: string, id: string, name: string, isAll: boolean }} Debt */
 
 const { randomUUID } = require('node:crypto');
+const { setTimeout: pause } = require('node:timers/promises');
 const { isHeld } = require('../cache/held.js');
 const { memoryOf } = require('../cache/lru-cache-clustered.js');
 const { addon } = require('../cache/native.js');
@@ -16,6 +17,7 @@ const MOST_NOTES = 10_000;
 /** More names that are owed than this, two for each key, and the caches in question are emptied instead. */
 const MOST_OWED = 20_000;
 const DAY = 86_400_000;
+const BETWEEN_TRIES = 100;
 const SEEN = { retries: 1000 };
 
 /** On the IPC transport, what is not answered is an error. */
@@ -46,18 +48,53 @@ class Notes {
     return this.#notes.get(this.#key('state'));
   }
 
+  /** Whether a look at what is known is a message to the primary, and no read of memory. */
+  get isFar() {
+    return memoryOf(this.#notes) === undefined;
+  }
+
   /** @param {State} state of a keeper that begins */
-  begin(state) {
-    return this.#notes.set(this.#key('state'), state);
+  async begin(state) {
+    await this.#notes.set(this.#key('state'), state);
+    await this.#wake();
   }
 
   /** @param {State} state of a keeper, unless another has begun meanwhile */
-  tell(state) {
-    return this.#notes.update(
+  async tell(state) {
+    await this.#notes.update(
       this.#key('state'),
       (/** @type {State | undefined} */ there) => (there?.keeper === state.keeper ? state : undefined),
       SEEN,
     );
+    await this.#wake();
+  }
+
+  /** Ends the sleep of all who listen. */
+  #wake() {
+    return this.#notes.invalidateTags([this.#key('news')]);
+  }
+
+  /**
+   * Calls back at once, and whenever the keeper has said something: the primary tells, so that nobody asks it again and again.
+   * Who listens sleeps on a flight of its own, which the news voids. It is claimed before the callback looks, so nothing is missed.
+   *
+   * @param {() => void} told
+   */
+  async whenTold(told) {
+    let isHeard = false;
+    const hear = (/** @type {any} */ _key, /** @type {any} */ { signal }) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+        isHeard = true;
+        told();
+      });
+    const how = { forceRefresh: true, lease: DAY, tags: [this.#key('news')] };
+    for (;;) {
+      isHeard = false;
+      await this.#notes.fetch(this.#key(`ear:${randomUUID()}`), hear, how).catch(ignore);
+      // Where the primary does not answer, it is not asked at once again.
+      if (!isHeard) await pause(BETWEEN_TRIES, undefined, { ref: false });
+    }
   }
 
   /** @param {Space} space */
