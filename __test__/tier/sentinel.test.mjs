@@ -66,10 +66,57 @@ it.runIf(process.env.FLEET_MINUTES)(
   40_000,
 );
 
-it('refuses a client by Sentinel that gives no connection of its own', () => {
-  const { createSentinel } = createRequire(import.meta.url)('redis');
-  const sentinelRootNodes = [{ host: '127.0.0.1', port: 1 }];
-  expect(() => redisTier({ client: createSentinel({ name: 'mine', sentinelRootNodes }) })).toThrow(
-    /take ioredis/,
+it('keeps its word through a failover, with clients by Sentinel of both libraries', async () => {
+  const { master, replica, port } = await watched();
+  const machines = ['ioredis', 'redis'].map((kind) =>
+    startMachine({ port, kind: `${kind} by sentinel`, tier: { timeout: 1000, pingInterval: 100 } }),
   );
+  const get = `return (await cache.get('a').catch(() => undefined)) ?? null`;
+  const isTrusted = `return cache.tierStats().isTrusted`;
+  const told = async (/** @type {string} */ value, /** @type {typeof machines} */ all) => {
+    for (const { run } of all)
+      await until(
+        () => run(get),
+        (seen) => seen === value,
+      );
+  };
+  for (const [at, { run }] of machines.entries()) {
+    await run(`await cache.set('a', 'by ${at}')`);
+    await told(`by ${at}`, machines);
+  }
+  const sentinel = await connectTo('redis', port);
+  await until(
+    () => sentinel.sendCommand(['SENTINEL', 'FAILOVER', 'mine']).catch(() => false),
+    (answer) => answer === 'OK',
+    20_000,
+  );
+  await until(
+    async () => (await sentinel.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'mine']))[1],
+    (at) => Number(at) === replica.port,
+    20_000,
+  );
+  await master.end();
+  for (const { run } of machines) {
+    await until(
+      () => run(`return cache.set('b', 'after').then(() => cache.tierStats().isTrusted, () => false)`),
+      Boolean,
+    );
+  }
+  for (const { run } of machines) await until(() => run(isTrusted), Boolean);
+  for (const [at, { run }] of machines.entries()) {
+    await run(`await cache.set('a', 'again by ${at}')`);
+    await told(`again by ${at}`, machines);
+  }
+  sentinel.destroy();
+}, 60_000);
+
+it('refuses a client by Sentinel with a prefix of its own, that is not connected, or that says not whom it asks', () => {
+  const require = createRequire(import.meta.url);
+  const { createSentinel } = require('redis');
+  const by = { name: 'mine', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] };
+  expect(() => redisTier({ client: require('redis5').createSentinel(by) })).toThrow(
+    /take redis 6 or ioredis/,
+  );
+  expect(() => redisTier({ client: createSentinel({ ...by, keyPrefix: 'x:' }) })).toThrow(/keyPrefix "x:"/);
+  expect(() => redisTier({ client: createSentinel(by) })).toThrow(/connect it first/);
 });

@@ -117,6 +117,51 @@ async function lineOfNodeRedis(client, where, lost) {
   };
 }
 
+/** What a client by Sentinel of node-redis was made with, which it tells only to a duplicate of itself. @param {any} client */
+function optionsOfSentinel(client) {
+  if (typeof client.duplicate !== 'function') {
+    throw refused(
+      'one by Sentinel of redis (node-redis) 5 does not say whom it asks: take redis 6 or ioredis',
+    );
+  }
+  class Told {
+    /** @param {any} options */
+    constructor(options) {
+      this.options = options;
+    }
+  }
+  const asTold = Object.create(client, { constructor: { value: Told } });
+  return Object.create(asTold).duplicate().options;
+}
+
+/** @param {any} client of node-redis, by Sentinel @returns {Client} */
+function fromSentinel(client) {
+  const { name, sentinelRootNodes, keyPrefix, nodeClientOptions } = optionsOfSentinel(client);
+  if (keyPrefix) throw prefixed(keyPrefix);
+  const isOfReplica = false;
+  /** @type {Call} */
+  const call = (args) => client.sendCommand(isOfReplica, args, ANSWERS);
+  /** @type {Get} */
+  const get = (key) => client.sendCommand(isOfReplica, ['GET', key], ANSWERS);
+  const master = () => client._execute(isOfReplica, async (/** @type {any} */ node) => node);
+  const placeOf = (/** @type {any} */ { options }) => `${options.socket.host}:${options.socket.port}`;
+  const where = `${name}@${JSON.stringify(sentinelRootNodes)}/${nodeClientOptions?.database ?? 0}`;
+  return {
+    target: where,
+    isCluster: false,
+    isConnected: () => client.isOpen,
+    call,
+    get,
+    calls: async () => [call],
+    open: async (lost) => {
+      const node = await master();
+      // Who was the master may go on to answer, cut off from the others.
+      const areAll = async () => placeOf(await master()) === placeOf(node);
+      return { lines: [await lineOfNodeRedis(node, {}, lost)], areAll };
+    },
+  };
+}
+
 /** Which of a command's words the cluster routes it by. @param {Command} command */
 const routedBy = ([name, ...args]) =>
   String(name).startsWith('EVAL') ? args[2] : ROUTED.has(name) ? args[0] : undefined;
@@ -213,10 +258,8 @@ function readClient(client) {
   if (!isIoredis && !isNodeRedis) {
     throw refused('it is neither one of ioredis 5 or 6 nor one of redis (node-redis) 5 or 6');
   }
-  if (typeof client.getSentinelNode === 'function') {
-    throw refused('one by Sentinel of redis (node-redis) gives nobody a connection of its own: take ioredis');
-  }
-  const read = isIoredis ? fromIoredis(client) : fromNodeRedis(client);
+  const isBySentinel = typeof client.getSentinelNode === 'function';
+  const read = isIoredis ? fromIoredis(client) : isBySentinel ? fromSentinel(client) : fromNodeRedis(client);
   if (!read.isConnected()) throw refused('it is not connected: connect it first');
   return read;
 }

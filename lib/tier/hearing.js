@@ -47,7 +47,7 @@ async function hear(client, prefixes, heard, untold, timeout) {
     const { lines, areAll } = await opened;
     const ping = async () => {
       await Promise.all(lines.map((line) => line.ping()));
-      if (!(await areAll())) throw new Error('the nodes of the cluster have changed');
+      if (!(await areAll())) throw new Error('the nodes to hear of have changed');
     };
     const hearing = { prefixes, isTold: true, ping, close: () => close(lines), lost };
     try {
