@@ -157,7 +157,13 @@ class Finding {
   async find(key) {
     if (!this.#place.isTrusted && !(await this.#link.trusts(this.#place))) return this.#alone();
     const { memory, load, how } = this;
-    return this.follows(memory === undefined ? this.#fly(key, load) : fetchOnce(memory, key, load, how));
+    try {
+      return this.tell(
+        await (memory === undefined ? this.#fly(key, load) : fetchOnce(memory, key, load, how)),
+      );
+    } catch (error) {
+      return this.fail(error);
+    }
   }
 
   /** @param {any} key */
