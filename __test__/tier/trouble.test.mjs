@@ -366,6 +366,17 @@ describe('a Redis', () => {
     );
     expect(await run('return kept.warnings')).toEqual([expect.stringContaining('CLIENT TRACKING')]);
   });
+
+  it('that neither tells of changes nor lets its keeper go on is said once as well', async () => {
+    const redis = await startRedis({ args: ['--user default on nopass ~* &* +@all -client|tracking -time'] });
+    const { run } = startMachine({ port: redis.port, workers: 1 });
+    // The keeper has tried for the second time, so it has said all that it had to of the first.
+    await until(
+      () => run(`return (await client.call('ACL', 'LOG')).map((entry) => entry.map(String).join(' '))`),
+      (log) => log.some((/** @type {string} */ entry) => /count ([2-9]|\d\d).*object time/.test(entry)),
+    );
+    expect(await run('return kept.warnings')).toEqual([expect.stringContaining('CLIENT TRACKING')]);
+  });
 });
 
 describe('what another program leaves under the prefix', () => {

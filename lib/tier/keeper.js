@@ -69,11 +69,16 @@ class Keeper {
     while (!signal.aborted) {
       await this.#session(signal).catch(({ message }) => {
         // A client that its user has ended is no trouble.
-        if (this.#client.isConnected()) this.#warn('keeper', unheard(message));
+        if (this.#client.isConnected()) this.#warnUnheard(message);
       });
       await this.#say({ isUp: false });
       if (!signal.aborted) await pause(BETWEEN_TRIES, undefined, { ref: false });
     }
+  }
+
+  /** Whoever has noticed it, it is said once. @param {string} why */
+  #warnUnheard(why) {
+    this.#warn('unheard', unheard(why));
   }
 
   /** @param {Partial<State>} news */
@@ -163,7 +168,7 @@ class Keeper {
     if (added.length === 0) return before;
     for (const space of added) this.#place(space);
     const heard = (/** @type {Buffer[] | null} */ names) => void this.#heard(names);
-    const untold = (/** @type {Error} */ { message }) => this.#warn('untold', unheard(message));
+    const untold = (/** @type {Error} */ { message }) => this.#warnUnheard(message);
     const hearing = await hear(this.#client, prefixes, heard, untold, this.#timeout);
     hearing.lost.then(() => {
       if (!hearing.isReplaced) this.#endSession();
