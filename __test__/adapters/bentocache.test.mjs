@@ -33,6 +33,16 @@ describe('the public suite', () => {
   });
 });
 
+it('a prefix is the same with and without colons at its end', () => {
+  const driver = (prefix) => flotillaDriver().factory({ prefix });
+  driver('app:').set('a', 'one');
+  expect([driver('app').get('a'), driver('app::').get('a'), driver('ap').get('p:a')]).toEqual([
+    'one',
+    'one',
+    undefined,
+  ]);
+});
+
 describe('Bentocache', () => {
   const made = (options) =>
     new BentoCache({

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { LRUCacheClustered } from 'flotilla';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { builtAddon } from '../fixtures/folders.mjs';
+import { builtAddon, emptyFolder } from '../fixtures/folders.mjs';
 import { project } from '../fixtures/peers.mjs';
 
 const book = `
@@ -249,6 +249,37 @@ describe('a page', () => {
       expect([...value.rscData]).toEqual([0, 255]);
     }
     expect(await second.get('/never', how)).toBe(null);
+  });
+
+  it('is no fetched data, and no value of `use cache`, whatever their keys are', async () => {
+    const { Handler, Other } = made();
+    const [first, second] = [new Handler({}), new Other({})];
+    const data = { kind: 'FETCH', data: { body: 'fetched' }, revalidate: 60 };
+    const keys = ['/a', 'fetch /a', 'use /a', 'building /a', 'fetch fetch /a'];
+    for (const key of keys) {
+      await first.set(key, page({ html: `page ${key}` }), how);
+      await first.set(key, { ...data, data: { body: `fetched ${key}` } }, { fetchCache: true });
+      await Handler.set(key, whole(`used ${key}`));
+    }
+    for (const key of keys) {
+      expect((await second.get(key, how)).value.html).toBe(`page ${key}`);
+      expect((await second.get(key, { kind: 'FETCH' })).value.data.body).toBe(`fetched ${key}`);
+      expect(await read(Other, key)).toBe(`used ${key}`);
+    }
+  });
+
+  it('belongs to its build, and fetched data to all', async () => {
+    const { Handler } = made();
+    const [old, now] = ['old', 'new'].map((id) => {
+      const folder = emptyFolder((clean) => cleanups.push(clean));
+      writeFileSync(path.join(folder, 'BUILD_ID'), id);
+      return new Handler({ serverDistDir: path.join(folder, 'server') });
+    });
+    await old.set('/a', page(), how);
+    await old.set('a', { kind: 'FETCH', data: { body: 'fetched' } }, { fetchCache: true });
+    expect(await now.get('/a', how)).toBe(null);
+    expect((await old.get('/a', how)).value.html).toBe('<p>é</p>');
+    expect((await now.get('a', { kind: 'FETCH' })).value.data.body).toBe('fetched');
   });
 
   it('is rendered anew after any of its tags, however long it is', async () => {

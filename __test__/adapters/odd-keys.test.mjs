@@ -177,3 +177,49 @@ describe.each(Object.entries(pairs))('%s', (name, makes) => {
     });
   });
 });
+
+/** What else lies in a cache that a program gives to a store: keys of other kinds, and some that look like the store’s own. */
+const foreign = [1, 0, true, 7n, '', ':', 'keyv', 'keyv:', 'unstorage', 'apollo', 'bentocache', 'a'];
+
+describe.each([
+  ['Keyv', (cache) => new KeyvFlotilla({ cache, prefix: 'own:' }), (store) => store.iterator()],
+  [
+    'unstorage',
+    (cache) => unstorageFlotilla({ cache, prefix: 'own:' }),
+    async function* list(driver) {
+      for (const key of await driver.getKeys()) yield [key];
+    },
+  ],
+  ['Apollo', (cache) => new ApolloFlotilla({ cache, prefix: 'own:' })],
+  ['Bentocache', (cache) => flotillaDriver({ cache, prefix: 'own:' }).factory({})],
+])('%s, in a cache that holds other keys', (_name, make, list) => {
+  it('lists and clears its own, and nothing else', async () => {
+    const cache = new LRUCacheClustered({ namespace: 'of the program', max: 1000 });
+    for (const key of foreign) await cache.set(key, `of ${typeof key}`);
+    const store = make(cache);
+    const set = store.setItem ?? store.set;
+    for (const key of foreign.filter((key) => typeof key === 'string')) await set.call(store, key, 'own');
+    const before = await cache.size();
+    expect(before).toBe(foreign.length + foreign.filter((key) => typeof key === 'string').length);
+    if (list) {
+      const listed = [];
+      for await (const [key] of list(store)) listed.push(key);
+      expect(listed.sort()).toEqual(foreign.filter((key) => typeof key === 'string').sort());
+    }
+    await store.clear();
+    expect(await cache.size()).toBe(foreign.length);
+    for (const key of foreign) expect(await cache.get(key)).toBe(`of ${typeof key}`);
+  });
+});
+
+it('a Keyv without a namespace has no key that another one’s namespace could make', async () => {
+  const [bare, named] = [new KeyvFlotilla(), new KeyvFlotilla()];
+  bare.namespace = undefined;
+  named.namespace = 'a:b';
+  await named.set('c', 'named');
+  for (const key of ['3:a:b:c', ':3:a:b:c', 'a:b:c', ':a:b:c', 'c']) {
+    expect(await bare.get(key)).toBeUndefined();
+    await bare.set(key, 'bare');
+    expect(await named.get('c')).toBe('named');
+  }
+});

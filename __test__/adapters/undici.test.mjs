@@ -70,6 +70,8 @@ describe.each([
       request({ path: '/?a' }),
       request({ path: '/a' }),
       request({ origin: 'http://localhost:1' }),
+      request({ origin: 'http://localhost:1/', path: 'a' }),
+      request({ origin: 'http://localhost:1', path: '/a' }),
       request({ path: `/${'long/'.repeat(10_000)}` }),
       request({ path: `/${'long/'.repeat(10_000)}x` }),
     ];
