@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { project } from '../fixtures/peers.mjs';
 
-const program = new URL('../fixtures/plugged/typed.mts', import.meta.url);
+const fixtures = new URL('../fixtures/plugged/', import.meta.url);
 const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const compiler = path.join(modules, 'typescript/bin/tsc');
 
@@ -24,17 +24,32 @@ const packages = [
   'unstorage',
 ];
 
-it('adapters are what the packages that they plug into take, and misspelt options are not', async () => {
-  const folder = await project(packages);
-  const copy = path.join(folder, 'typed.mts');
-  copyFileSync(program, copy);
+/** What TypeScript says of a program beside these packages. */
+async function saidOf(program, names, list) {
+  const folder = await project(names, list);
+  const copy = path.join(folder, program);
+  copyFileSync(new URL(program, fixtures), copy);
   const how = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--module', 'nodenext'];
   const types = ['--types', 'node', '--typeRoots', path.join(modules, '@types')];
-  let said = '';
   try {
-    execFileSync(process.execPath, [compiler, ...how, ...types, copy], { cwd: folder, encoding: 'utf8' });
+    return execFileSync(process.execPath, [compiler, ...how, ...types, copy], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
   } catch ({ stdout }) {
-    said = stdout;
+    return stdout;
   }
-  expect(said).toBe('');
+}
+
+it('adapters are what the packages that they plug into take, and misspelt options are not', async () => {
+  expect(await saidOf('typed.mts', packages)).toBe('');
 }, 120_000);
+
+// Its packages are 340 MB: by `npm run test:apps`.
+it.runIf(process.env.FLOTILLA_TEST_APPS)(
+  'the handler is both caches of Next',
+  async () => {
+    expect(await saidOf('typed-next.mts', ['next'], 'next-app')).toBe('');
+  },
+  600_000,
+);

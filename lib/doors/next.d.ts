@@ -19,6 +19,16 @@ interface Durations {
   expire?: number;
 }
 
+/** What `use cache` brought: times in seconds, and when it was made in milliseconds. */
+export interface NextCacheEntry {
+  value: ReadableStream<Uint8Array>;
+  tags: string[];
+  stale: number;
+  timestamp: number;
+  expire: number;
+  revalidate: number;
+}
+
 /** Its objects are what `cacheHandler` wants, and the class itself is what `cacheHandlers` want. */
 export interface NextCacheHandlerClass {
   new (
@@ -29,8 +39,8 @@ export interface NextCacheHandlerClass {
     revalidateTag(tags: string | string[], durations?: Durations): Promise<void>;
     resetRequestCache(): void;
   };
-  get(key: string, softTags: string[]): Promise<any>;
-  set(key: string, pendingEntry: Promise<any>): Promise<void>;
+  get(key: string, softTags: string[]): Promise<NextCacheEntry | undefined>;
+  set(key: string, pendingEntry: Promise<NextCacheEntry>): Promise<void>;
   refreshTags(): Promise<void>;
   getExpiration(tags: string[]): Promise<number>;
   updateTags(tags: string[], durations?: Durations): Promise<void>;
