@@ -113,19 +113,26 @@ describe.runIf(process.env.FLOTILLA_TEST_APPS && !isOld)('over two workers', () 
     expect((await app.query(1, { extensions })).data).toEqual(data);
   });
 
-  it('Nitro shares what its cached handlers and functions return', async () => {
-    const nitro = path.join(folder, 'nitro');
-    const build = [path.join(folder, 'node_modules/nitropack/dist/cli/index.mjs'), 'build'];
-    const built = await start(process.execPath, build, { cwd: nitro, env }).ended;
-    expect(built, built.stdout + built.stderr).toMatchObject({ code: 0 });
-    const app = await serving(folder, './nitro.mjs');
-    for (const address of ['/page', '/called'])
-      await isOneCache({
-        ...app,
-        get: (worker) => app.get(worker, address),
-        forget: (worker) => app.get(worker, '/forget'),
-      });
-  }, 120_000);
+  it.each([
+    ['2', 'nitro', 'nitropack'],
+    ['3', 'nitro3', 'nitro'],
+  ])(
+    'Nitro %s shares what its cached handlers and functions return',
+    async (_version, application, name) => {
+      const cwd = path.join(folder, application);
+      const build = [path.join(folder, 'node_modules', name, 'dist/cli/index.mjs'), 'build'];
+      const built = await start(process.execPath, build, { cwd, env }).ended;
+      expect(built, built.stdout + built.stderr).toMatchObject({ code: 0 });
+      const app = await serving(folder, `./${application}.mjs`);
+      for (const address of ['/page', '/called'])
+        await isOneCache({
+          ...app,
+          get: (worker) => app.get(worker, address),
+          forget: (worker) => app.get(worker, '/forget'),
+        });
+    },
+    120_000,
+  );
 
   it('undici asks an origin once for all workers', async () => {
     let asked = 0;
