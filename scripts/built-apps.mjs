@@ -109,7 +109,9 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const env = { ...process.env, FLOTILLA_TEST_RELOADS: '20', FLOTILLA_TEST_APPS: names.join() };
   const built = '__test__/any-app/built-apps.test.mjs';
   // Those of the adapters build what they need themselves.
-  const others = chosen.length > 0 ? [] : ['__test__/any-app/frameworks.test.mjs', '__test__/apps'];
+  const adapters = ['next', 'types'].map((name) => `__test__/adapters/${name}.test.mjs`);
+  const others =
+    chosen.length > 0 ? [] : ['__test__/any-app/frameworks.test.mjs', '__test__/apps', ...adapters];
   const args = ['run', '--typecheck.enabled=false', '--no-file-parallelism', built, ...others];
   process.exitCode = runs(bin('vitest'), args, { env }) ? 0 : 1;
 }

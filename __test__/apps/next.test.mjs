@@ -18,7 +18,16 @@ const env = {
 
 describe.runIf(process.env.FLOTILLA_TEST_APPS)('a Next application on two workers', () => {
   const kills = [];
+  let running;
   let ports;
+  /** What was printed that often. */
+  const portsOf = (times) =>
+    running.prints({
+      exec: (text) => {
+        const found = [...text.matchAll(/ports ([\d ]+)\./g)][times - 1];
+        return found ? [found, found[1].split(' ')] : null;
+      },
+    });
   beforeAll(async () => {
     const folder = await installPeers('next-app');
     cpSync(path.join(root, '__test__/fixtures/next-app'), folder, { recursive: true });
@@ -28,8 +37,8 @@ describe.runIf(process.env.FLOTILLA_TEST_APPS)('a Next application on two worker
     const build = ['node_modules/next/dist/bin/next', 'build'];
     const built = await start(process.execPath, build, { cwd: folder, env, whenDone }).ended;
     expect(built, built.stdout + built.stderr).toMatchObject({ code: 0 });
-    const { prints } = start(process.execPath, ['server.mjs', '2'], { cwd: folder, env, whenDone });
-    ports = (await prints(/ports ([\d ]+)/))[1].split(' ');
+    running = start(process.execPath, ['server.mjs', '2'], { cwd: folder, env, whenDone });
+    [, ports] = await portsOf(1);
   }, 600_000);
   afterAll(() => {
     for (const kill of kills) kill();
@@ -79,5 +88,25 @@ describe.runIf(process.env.FLOTILLA_TEST_APPS)('a Next application on two worker
     expect(await data(0)).toBe(before);
     await vi.waitUntil(async () => (await data(1)) !== before, { timeout: 20_000, interval: 100 });
     expect(await data(0)).toBe(await data(1));
+  });
+
+  it('keeps what was rendered, brought and revalidated when its workers are replaced one after the other', async () => {
+    const data = (text) => text.split(',')[0];
+    const built = await said(0, '/isr/built');
+    await said(0, '/isr/one');
+    await said(1, '/revalidate?path=/isr/one');
+    const one = await said(0, '/isr/one');
+    const cached = data(await said(0, '/cached'));
+    await said(0, '/revalidate?path=/isr/built');
+    running.child.kill('SIGUSR2');
+    const before = ports;
+    [, ports] = await portsOf(2);
+    expect(ports.every((port) => !before.includes(port))).toBe(true);
+    expect(await both('/isr/one')).toEqual([one, one]);
+    expect((await both('/cached')).map(data)).toEqual([cached, cached]);
+    // What the build had rendered was revalidated before: its file is as old as ever.
+    const [anew, there] = await both('/isr/built');
+    expect(anew).not.toBe(built);
+    expect(there).toBe(anew);
   });
 });
