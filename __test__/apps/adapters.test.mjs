@@ -186,6 +186,9 @@ describe.runIf(process.env.FLOTILLA_TEST_APPS && !isOld)('over two workers', () 
       const word = `word ${words.length}`;
       words.push(word);
       await client.ask('say', word);
+      // Two workers say in no order what two visitors say one after the other: the next one waits until all have heard it.
+      const all = () => clients.every(({ said }) => said.includes(word));
+      await vi.waitUntil(all, { timeout: 20_000 });
     };
     for (const client of clients) await say(client);
     child.kill('SIGUSR2');
