@@ -30,11 +30,13 @@ async function filled(cache) {
   return () => timed((turn) => cache.get(keyOf(turn)));
 }
 
-/** @param {any} store */
-async function keyv(store) {
+/** @param {any} store @param {object} [options] */
+async function keyv(store, options) {
   const { default: Keyv } = await load('keyv');
-  return filled(new Keyv({ store }));
+  return filled(new Keyv({ store, ...options }));
 }
+/** Values are stored as they are. */
+const plain = { serialize: undefined, deserialize: undefined };
 
 const flotillaStore = async () => new (await load('flotilla/keyv')).KeyvFlotilla();
 async function redisStore() {
@@ -48,7 +50,7 @@ const limits = { points: 1e9, duration: 3600, keyPrefix: 'bench' };
 async function speaker(adapter) {
   const { Server } = await load('socket.io');
   const server = createServer();
-  const io = new Server(server, { adapter });
+  const io = new Server(server, adapter && { adapter });
   process.on('message', (/** @type {any} */ { say }) => {
     for (let number = 0; number < say; number++) io.emit('said', 'some words for everybody', number);
   });
@@ -60,11 +62,13 @@ async function speaker(adapter) {
 const adapters = {
   'broadcast-flotilla': async () => (await load('flotilla/socket.io')).createAdapter(),
   'broadcast-cluster': async () => (await load('@socket.io/cluster-adapter')).createAdapter(),
+  'broadcast-alone': async () => undefined,
 };
 
 /** @type {Record<string, () => Promise<any>>} what a worker does */
 const works = {
   'keyv-flotilla': async () => keyv(await flotillaStore()),
+  'keyv-plain': async () => keyv(await flotillaStore(), plain),
   'keyv-redis': async () => keyv(await redisStore()),
   'keyv-map': () => keyv(new Map()),
   'store-flotilla': async () => filled(await flotillaStore()),
@@ -91,11 +95,12 @@ const next = (/** @type {any} */ from, /** @type {string} */ name) =>
     from.on('message', listen);
   });
 
-/** One worker says all, and a client of the other hears it. */
+/** One worker says all, and a client of the other hears it; or, without an adapter, one of the same. */
 async function broadcasts() {
   if (contestant === 'broadcast-cluster') (await load('@socket.io/cluster-adapter')).setupPrimary();
   const workers = [cluster.fork(), cluster.fork()];
-  const [, port] = await Promise.all(workers.map((worker) => next(worker, 'port')));
+  const ports = await Promise.all(workers.map((worker) => next(worker, 'port')));
+  const port = ports[contestant === 'broadcast-alone' ? 0 : 1];
   const { io } = await load('socket.io-client');
   const client = io(`http://127.0.0.1:${port}`, { transports: ['websocket'] });
   await once(/** @type {any} */ (client), 'connect');

@@ -18,6 +18,13 @@ export default {
       prepare: inProgram('keyv-flotilla'),
     },
     {
+      id: 'keyv-plain',
+      label: 'Keyv on flotilla, without a serializer: get',
+      kind: 'round',
+      ours: true,
+      prepare: inProgram('keyv-plain'),
+    },
+    {
       id: 'keyv-redis',
       label: '@keyv/redis over a Unix socket: get',
       kind: 'round',
@@ -70,12 +77,20 @@ export default {
       kind: 'round',
       prepare: inProgram('broadcast-cluster'),
     },
+    {
+      id: 'broadcast-alone',
+      label: 'socket.io to a client of the same worker, with no adapter: a broadcast',
+      kind: 'round',
+      prepare: inProgram('broadcast-alone'),
+    },
   ],
   rows: [
     { subject: 'store', reference: 'store-redis', bar: 'at least 20x faster' },
+    { subject: 'keyv-plain', reference: 'keyv-redis', bar: 'at least 20x faster' },
     { subject: 'keyv', reference: 'keyv-redis', bar: 'at least 20x faster' },
-    { subject: 'keyv-map', reference: 'keyv-redis' },
+    { subject: 'keyv', reference: 'keyv-map' },
     { subject: 'consume', reference: 'consume-cluster', bar: 'at least 50x faster' },
     { subject: 'broadcast', reference: 'broadcast-cluster', bar: 'at least 2x faster' },
+    { subject: 'broadcast', reference: 'broadcast-alone' },
   ],
 };
