@@ -179,3 +179,18 @@ it('what a fetcher brings is not kept, here or there, where its key was written 
   expect(inMemory('a')).not.toBe('old');
   expect(await cache.get('a')).toBe('newer');
 });
+
+it('who was fetching leaves no lock behind, where a tag was invalidated meanwhile and nothing is stored', async () => {
+  /** @type {(value: any) => void} */
+  let bring = () => {};
+  const fetcher = () => new Promise((resolve) => (bring = resolve));
+  const asked = cache.fetch('a', fetcher, { tags: () => ['any'] });
+  const lock = `flotilla:${cache.namespace}@l=k=a`;
+  await until(async () => others.exists(lock), Boolean);
+  await cache.invalidateTags(['any']);
+  bring('old');
+  expect(await asked).toBe('old');
+  // What this client asks comes after what it has said.
+  await cache.get('b');
+  expect(await others.exists(lock)).toBe(0);
+});

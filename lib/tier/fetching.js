@@ -116,14 +116,16 @@ class Fetching {
       else this.#space.step('keep', [lock], [lead.mine, String(lease)]).catch(ignore);
     };
     const heart = setInterval(goesOn, lease / 3).unref();
+    let isStored = false;
     try {
       const value = await fetcher(key, context);
-      return await this.#fill(key, value, how, lead);
-    } catch (error) {
-      this.#space.step('release', [lock], [lead.mine]).catch(ignore);
-      throw error;
+      const brought = await this.#fill(key, value, how, lead);
+      isStored = brought.keeps;
+      return brought;
     } finally {
       clearInterval(heart);
+      // What is stored takes the lock away with it; where nothing is, whoever waits is not to wait for its end.
+      if (!isStored) this.#space.step('release', [lock], [lead.mine]).catch(ignore);
     }
   }
 
