@@ -70,6 +70,11 @@ describe.runIf(onLinux)('while a process that was stopped has the lock of a shar
     expect(report.fetched).toEqual(['brought', 1]);
   });
 
+  it('time in which the one who waits is stopped itself does not count', () => {
+    expect(report.waited).not.toHaveProperty('code');
+    expect(report.waited.ms).toBeGreaterThan(500);
+  });
+
   it('calls that wait keep their order, and those that come meanwhile stay behind them', () => {
     expect(report.order).toEqual([true, true, 2]);
   });

@@ -12,6 +12,8 @@ const { setTimeout: startTimer } = require('node:timers');
 
 const CODE = 'FLOTILLA_ERR_LOCK_HELD';
 const LONGEST_PAUSE = 16;
+/** What native code takes for a try, at most, if it gets a core at once. */
+const LONGEST_TRY = 10;
 /** After so long somebody is told who keeps the lock. */
 const WARN_AFTER = 1000;
 
@@ -41,17 +43,45 @@ const pause = (milliseconds) => new Promise((resolve) => void startTimer(resolve
 const isHeld = (error) => /** @type {{ code?: string } | undefined} */ (error)?.code === CODE;
 
 /**
- * How long to pause before the next try; nothing where the time is over, or waiting does not help.
- *
- * @param {unknown} error
- * @param {number} tried
- * @param {number} deadline
+ * How long one call waits. On a busy machine a process may get a core but seldom: the time without one counts no more than a try
+ * and its pause take, for the process that has the lock may have got none either.
  */
-function nextPause(error, tried, deadline) {
-  if (!isHeld(error)) return undefined;
-  warnInTime(/** @type {Error} */ (error));
-  const left = deadline - performance.now();
-  return left > 0 ? Math.min(2 ** tried, LONGEST_PAUSE, Math.ceil(left)) : undefined;
+class Wait {
+  #left;
+  #began = performance.now();
+  #pause = 0;
+  #tried = 0;
+
+  /** @param {number} milliseconds */
+  constructor(milliseconds) {
+    this.#left = milliseconds;
+  }
+
+  /** What was before the first try counts whole: other calls waited then. */
+  begin() {
+    this.#count(Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * How long to pause before the next try; nothing where the time is over, or waiting does not help.
+   *
+   * @param {unknown} error
+   */
+  next(error) {
+    if (!isHeld(error)) return undefined;
+    warnInTime(/** @type {Error} */ (error));
+    this.#count(this.#pause + LONGEST_TRY);
+    if (this.#left <= 0) return undefined;
+    this.#pause = Math.min(2 ** this.#tried++, LONGEST_PAUSE, Math.ceil(this.#left));
+    return this.#pause;
+  }
+
+  /** @param {number} most */
+  #count(most) {
+    const now = performance.now();
+    this.#left -= Math.min(now - this.#began, most);
+    this.#began = now;
+  }
 }
 
 /**
@@ -60,15 +90,16 @@ function nextPause(error, tried, deadline) {
  * @param {OpenNamespace} namespace
  * @param {(namespace: OpenNamespace, ...args: A) => R} operation
  * @param {A} args
- * @param {number} deadline
+ * @param {Wait} wait
  * @returns {Promise<R>}
  */
-async function untilHad(namespace, operation, args, deadline) {
-  for (let tried = 0; ; tried++) {
+async function untilHad(namespace, operation, args, wait) {
+  wait.begin();
+  for (;;) {
     try {
       return operation(namespace, ...args);
     } catch (error) {
-      const time = nextPause(error, tried, deadline);
+      const time = wait.next(error);
       if (time === undefined) throw error;
       await pause(time);
     }
@@ -86,9 +117,9 @@ async function untilHad(namespace, operation, args, deadline) {
  * @returns {Promise<R>}
  */
 function inTurn(namespace, operation, ...args) {
-  const deadline = performance.now() + namespace.lockTimeout;
+  const wait = new Wait(namespace.lockTimeout);
   const before = namespace.waiting ?? Promise.resolve();
-  const answer = before.then(() => untilHad(namespace, operation, args, deadline));
+  const answer = before.then(() => untilHad(namespace, operation, args, wait));
   const end = () => {
     if (namespace.waiting === ended) namespace.waiting = undefined;
   };
@@ -131,7 +162,7 @@ function unlessHeldFor(namespace, operation) {
     return operation();
   } catch (error) {
     if (!isHeld(error)) throw error;
-    return untilHad(namespace, operation, [], performance.now() + namespace.lockTimeout);
+    return untilHad(namespace, operation, [], new Wait(namespace.lockTimeout));
   }
 }
 
@@ -147,9 +178,9 @@ function unlessHeldFor(namespace, operation) {
  * @returns {R}
  */
 function againNow(error, namespace, operation, ...args) {
-  const deadline = performance.now() + namespace.lockTimeout;
-  for (let [failed, tried] = [error, 0]; ; tried++) {
-    const time = nextPause(failed, tried, deadline);
+  const wait = new Wait(namespace.lockTimeout);
+  for (let failed = error; ; ) {
+    const time = wait.next(failed);
     if (time === undefined) throw failed;
     Atomics.wait(nobody, 0, 0, time);
     try {

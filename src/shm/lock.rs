@@ -61,6 +61,7 @@ pub fn lock_counting(
     patience: Duration,
     waits: &Word64,
 ) -> Result<Locked, Refused> {
+    mutex.let_pass();
     match mutex.try_lock() {
         Acquired::Busy => lock_after_waiting(mutex, patience, waits),
         other => locked(mutex, other),

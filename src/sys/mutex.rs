@@ -3,11 +3,16 @@
 //! It is the C library's robust, process-shared mutex: the kernel walks a dying thread's list of them and hands
 //! each to its next taker with `OwnerDied`. Uncontended, taking it is one compare-and-swap.
 //!
+//! It goes to whoever comes first once it is free, which is fast, and unfair: on a machine with more to do than cores, who
+//! sleeps for it comes late each time to one who takes it again and again. So one who has waited for `LONG_WAIT`, or in vain, says
+//! so, and for `LONGEST_TURN` at most all others leave the lock alone for a while when they find it free.
+//!
 //! Invariant: a word that was once `init`ed stays a mutex for the life of every process that maps it, because the
 //! kernel may still write to it while a thread is dying.
 
+use super::clock::monotonic_ms;
 use super::process;
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -30,6 +35,8 @@ pub struct SharedMutex {
     inner: UnsafeCell<libc::pthread_mutex_t>,
     /// How often somebody got it who had waited for it.
     served: AtomicU32,
+    /// Until when those who come let one pass who has waited for long, as `moment` says it; 0 where nobody has.
+    passing: AtomicU32,
 }
 
 const _: () = assert!(size_of::<SharedMutex>() == 64);
@@ -51,6 +58,19 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(5);
 const TO_WAKE_UP: Duration = Duration::from_micros(100);
 /// For so long the next is let have a lock that is wanted: it may have to wait for a core, and it may have been stopped.
 const LONGEST_WAY: Duration = Duration::from_millis(3);
+
+/// Who has waited for so long is let pass.
+const LONG_WAIT: Duration = Duration::from_millis(10);
+/// For so long, in milliseconds: where many want a core, its turn comes only after theirs.
+const LONGEST_TURN: u32 = 30;
+
+/// For so long whoever comes leaves the lock alone each time. Who has waited in vain tries again within it.
+const LONGEST_STEP_BACK: Duration = Duration::from_millis(20);
+
+thread_local! {
+    /// The lock that this thread has waited for so long that others let it pass; 0 where there is none.
+    static LET_PASS: Cell<usize> = const { Cell::new(0) };
+}
 
 /// Where each C library keeps the word that names the owner, and the one that says what kind of mutex it is.
 const OWNER_WORD: usize = if cfg!(target_env = "musl") { 4 } else { 0 };
@@ -86,6 +106,7 @@ impl SharedMutex {
     /// Waits for it as long as `patience` lasts: its holder may have been stopped, and nobody knows for how long.
     #[inline]
     pub fn lock(&self, patience: Duration) -> Acquired {
+        self.let_pass();
         match self.try_lock() {
             Acquired::Busy => self.lock_slowly(patience),
             other => other,
@@ -107,7 +128,11 @@ impl SharedMutex {
         }
         let begun = Instant::now();
         loop {
-            let left = patience.saturating_sub(begun.elapsed());
+            let waited = begun.elapsed();
+            let left = patience.saturating_sub(waited);
+            if left.is_zero() || waited >= LONG_WAIT {
+                self.ask_to_pass();
+            }
             if left.is_zero() {
                 // This process may itself have been stopped meanwhile, and the lock be free.
                 return self.served_by(self.try_lock());
@@ -121,9 +146,64 @@ impl SharedMutex {
         }
     }
 
+    /// For who has waited for it: whether it has it now.
     fn served_by(&self, acquired: Acquired) -> Acquired {
+        if acquired == Acquired::Busy {
+            return acquired;
+        }
         self.served.fetch_add(1, Ordering::Release);
+        if self.passing.load(Ordering::Relaxed) != 0 {
+            self.have_passed();
+        }
         acquired
+    }
+
+    /// Another who has waited as long says so again.
+    fn have_passed(&self) {
+        self.passing.store(0, Ordering::Release);
+        LET_PASS.set(0);
+    }
+
+    fn ask_to_pass(&self) {
+        self.passing.store(moment_in(LONGEST_TURN), Ordering::Release);
+        LET_PASS.set(self.address());
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Whoever is about to take the lock begins by this: it leaves the lock alone for a while where one has waited for it for long.
+    #[inline]
+    pub fn let_pass(&self) {
+        if self.passing.load(Ordering::Relaxed) != 0 {
+            self.wait_until_passed();
+        }
+    }
+
+    /// Who finds it taken waits for it like all others.
+    #[cold]
+    #[inline(never)]
+    fn wait_until_passed(&self) {
+        if LET_PASS.get() == self.address() {
+            // This is the one. Should it wait in vain again, it says so again.
+            self.have_passed();
+            return;
+        }
+        let begun = Instant::now();
+        while !self.is_held() && begun.elapsed() < LONGEST_STEP_BACK {
+            let until = self.passing.load(Ordering::Acquire);
+            // Something else may have written there: no turn is longer than this.
+            let left = until.wrapping_sub(moment_in(0));
+            if left == 0 || left > LONGEST_TURN {
+                // One that was stopped or killed is not waited for again.
+                let _ = self
+                    .passing
+                    .compare_exchange(until, 0, Ordering::Release, Ordering::Relaxed);
+                return;
+            }
+            std::thread::sleep(TO_WAKE_UP);
+        }
     }
 
     #[inline]
@@ -151,6 +231,7 @@ impl SharedMutex {
             // SAFETY: any bytes are a `pthread_mutex_t`, and these are all zero.
             inner: UnsafeCell::new(unsafe { std::mem::zeroed() }),
             served: AtomicU32::new(0),
+            passing: AtomicU32::new(0),
         };
         // SAFETY: nobody else knows of it.
         unsafe { sample.init() };
@@ -253,6 +334,11 @@ impl SharedMutex {
     }
 }
 
+/// A moment on the clock of all processes, in milliseconds; never 0.
+fn moment_in(milliseconds: u32) -> u32 {
+    (monotonic_ms() as u64 as u32).wrapping_add(milliseconds) | 1
+}
+
 /// A moment on the clock that `pthread_mutex_timedlock` reads.
 fn realtime_in(time: Duration) -> libc::timespec {
     let mut at = libc::timespec {
@@ -282,6 +368,7 @@ mod tests {
             // SAFETY: any bytes are a `pthread_mutex_t`, and these are all zero.
             inner: UnsafeCell::new(unsafe { std::mem::zeroed() }),
             served: AtomicU32::new(0),
+            passing: AtomicU32::new(0),
         }));
         // SAFETY: nobody else knows of it.
         assert!(unsafe { mutex.init() });
@@ -321,6 +408,49 @@ mod tests {
                 unsafe { mutex.unlock() };
             });
             assert_eq!(std::mem::take(&mut *order.lock().unwrap()), ["sleeper", "holder"]);
+        }
+    }
+
+    /// On a busy machine a turn may be over before this thread gets a core: one of many has to be seen.
+    #[test]
+    fn who_has_waited_in_vain_is_let_pass_by_others_who_find_the_lock_free() {
+        let mutex = made();
+        let is_let_pass = (0..200).any(|_| {
+            assert_eq!(mutex.lock(LONG), Acquired::Sound);
+            std::thread::scope(|scope| {
+                scope.spawn(|| assert_eq!(mutex.lock(Duration::ZERO), Acquired::Busy));
+            });
+            // SAFETY: this thread has taken it above.
+            unsafe { mutex.unlock() };
+            let begun = Instant::now();
+            mutex.let_pass();
+            begun.elapsed() >= LONGEST_STEP_BACK / 2
+        });
+        assert!(is_let_pass);
+    }
+
+    #[test]
+    fn who_is_let_pass_does_not_wait_for_itself() {
+        let mutex = made();
+        mutex.ask_to_pass();
+        mutex.let_pass();
+        assert_eq!(mutex.passing.load(Ordering::Acquire), 0);
+        // Nor is it let pass again, before it has waited in vain again.
+        assert_eq!(LET_PASS.get(), 0);
+    }
+
+    #[test]
+    fn one_that_never_takes_the_lock_is_let_pass_no_longer_than_its_turn() {
+        let mutex = made();
+        let begun = Instant::now();
+        for turn in [moment_in(LONGEST_TURN), moment_in(u32::MAX / 2), 1] {
+            mutex.passing.store(turn, Ordering::Release);
+            while mutex.passing.load(Ordering::Acquire) != 0 {
+                assert_eq!(mutex.lock(LONG), Acquired::Sound);
+                // SAFETY: this thread has just taken it.
+                unsafe { mutex.unlock() };
+                assert!(begun.elapsed() < LONG);
+            }
         }
     }
 
