@@ -16,7 +16,7 @@ import { turns } from './turns.mjs';
 
 export const SEED = 1;
 const FULL = { rounds: 15, milliseconds: 100, warmUps: 2 };
-const QUICK = { rounds: 3, milliseconds: 10, warmUps: 1 };
+const QUICK = { rounds: 1, milliseconds: 10, warmUps: 1 };
 
 /** The user asked to stop: nothing is reported, for half a run is no measurement. */
 export class Interrupted extends Error {}
