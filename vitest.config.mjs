@@ -6,8 +6,8 @@ export default defineConfig({
     include: ['__test__/**/*.test.mjs'],
     // Processes, not threads: the addon's state is the process's, and tests must not share one.
     pool: 'forks',
-    // Most tests wait for processes, signals and clocks most of the time: two files at once fill two cores.
-    maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
+    // Most tests wait for processes, signals and clocks most of the time: three files at once fill two cores.
+    maxWorkers: Math.max(3, Math.floor(availableParallelism() / 2)),
     // The longest takes 10 seconds on an idle machine. Machines that test many changes at once are not idle.
     testTimeout: 60_000,
     hookTimeout: 60_000,
