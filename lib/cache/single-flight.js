@@ -399,11 +399,12 @@ const isBare = (how) =>
  * @returns {Promise<any>}
  */
 function readOrLead(namespace, key, asker) {
-  const { how, load } = asker;
-  if (namespace.copies !== undefined) {
-    const copy = namespace.copies.read(key);
-    if (copy !== undefined) return asker.finds(namespace.copies.give(copy));
+  const { copies } = namespace;
+  if (copies !== undefined) {
+    const copy = copies.read(key);
+    if (copy !== undefined) return asker.finds(copies.give(copy));
   }
+  const { how, load } = asker;
   const isHeard = channels.flightStart.hasSubscribers || channels.flightEnd.hasSubscribers;
   if (isHeard || namespace.waiting !== undefined) return asker.follows(flyOnce(namespace, key, load, how));
   let found;

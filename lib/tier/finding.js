@@ -131,7 +131,8 @@ class Finding {
 
   /** Memory answers. @param {any} value */
   finds(value) {
-    this.#place.counts[value === undefined ? 'misses' : 'memory']++;
+    if (value === undefined) this.#place.counts.misses++;
+    else this.#place.counts.memory++;
     return Promise.resolve(value);
   }
 
