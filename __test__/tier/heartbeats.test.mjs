@@ -3,15 +3,14 @@
 import { createRequire } from 'node:module';
 import { beforeAll, expect, it } from 'vitest';
 import { LRUCacheClustered, redisTier } from '../../index.mjs';
-import { gateTo } from '../fixtures/gated-redis.mjs';
-import { forTheFile, startRedis, until } from '../fixtures/tier.mjs';
-import { connectTo } from '../fixtures/tier-clients.mjs';
+import { gatedRedis } from '../fixtures/gated-redis.mjs';
+import { forTheFile, until } from '../fixtures/tier.mjs';
 
 const require = createRequire(import.meta.url);
 const { tiers } = require('../../lib/base/census.js');
 
 const whenDone = forTheFile();
-/** @type {Awaited<ReturnType<typeof gateTo>>} */
+/** @type {Awaited<ReturnType<typeof gatedRedis>>['gate']} */
 let gate;
 /** Beside the cache, to look at what the server has. @type {any} */
 let others;
@@ -20,13 +19,7 @@ let client;
 /** @type {any} */
 let cache;
 beforeAll(async () => {
-  const redis = await startRedis({ whenDone });
-  gate = await gateTo(redis.port, whenDone);
-  others = await connectTo('ioredis', redis.port);
-  client = await connectTo('ioredis', gate.port);
-  whenDone(() => {
-    for (const one of [others, client]) one.disconnect();
-  });
+  ({ gate, others, client } = await gatedRedis(whenDone));
   const tier = redisTier({ client, timeout: 2000, pingInterval: 100 });
   cache = new LRUCacheClustered({ namespace: 'beating', max: 100, ttl: 600_000, tier });
   await cache.healthCheck();

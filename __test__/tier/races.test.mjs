@@ -4,30 +4,24 @@
 import { createRequire } from 'node:module';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LRUCacheClustered, redisTier } from '../../index.mjs';
-import { gateTo } from '../fixtures/gated-redis.mjs';
-import { forTheFile, startRedis, until } from '../fixtures/tier.mjs';
-import { connectTo } from '../fixtures/tier-clients.mjs';
+import { gatedRedis } from '../fixtures/gated-redis.mjs';
+import { forTheFile, until } from '../fixtures/tier.mjs';
 
 const require = createRequire(import.meta.url);
 const { tiers } = require('../../lib/base/census.js');
 const { toBytes } = require('../../lib/tier/value-bytes.js');
 
 const whenDone = forTheFile();
-/** @type {Awaited<ReturnType<typeof gateTo>>} */
+/** @type {Awaited<ReturnType<typeof gatedRedis>>['gate']} */
 let gate;
 /** The other machines. @type {any} */
 let others;
 /** @type {any} */
 let tier;
 beforeAll(async () => {
-  const redis = await startRedis({ whenDone });
-  gate = await gateTo(redis.port, whenDone);
-  others = await connectTo('ioredis', redis.port);
-  const client = await connectTo('ioredis', gate.port);
-  whenDone(() => {
-    for (const one of [others, client]) one.disconnect();
-  });
-  tier = redisTier({ client, timeout: 20_000, pingInterval: 100 });
+  const redis = await gatedRedis(whenDone);
+  ({ gate, others } = redis);
+  tier = redisTier({ client: redis.client, timeout: 20_000, pingInterval: 100 });
 });
 
 let made = 0;

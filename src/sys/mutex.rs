@@ -63,7 +63,6 @@ const LONGEST_WAY: Duration = Duration::from_millis(3);
 const LONG_WAIT: Duration = Duration::from_millis(10);
 /// For so long, in milliseconds: where many want a core, its turn comes only after theirs.
 const LONGEST_TURN: u32 = 30;
-
 /// For so long whoever comes leaves the lock alone each time. Who has waited in vain tries again within it.
 const LONGEST_STEP_BACK: Duration = Duration::from_millis(20);
 
