@@ -100,6 +100,24 @@ describe('over workers', () => {
   });
 });
 
+it('counts in a cache that another copy of the library made', async () => {
+  const folder = await withVersion('rate-limiter-flexible');
+  const { stdout, stderr } = await run(
+    folder,
+    `
+    import { createRequire } from 'node:module';
+    const require = createRequire(import.meta.url);
+    const { LRUCacheClustered } = require('flotilla');
+    const cache = new LRUCacheClustered({ namespace: 'of the first copy' });
+    for (const file of Object.keys(require.cache)) delete require.cache[file];
+    const { RateLimiterFlotilla } = require('flotilla/rate-limiter-flexible');
+    const limiter = new RateLimiterFlotilla({ points: 2, duration: 60, keyPrefix: '', cache });
+    const { consumedPoints } = await limiter.consume('ada');
+    console.log(consumedPoints, await cache.get('ada'));`,
+  );
+  expect(stdout, stderr).toBe('1 1\n');
+});
+
 describe('bad input', () => {
   it('is told of by name: a missing package, an unknown version, a misspelt option, points that are no number', async () => {
     const attempt = `

@@ -9,6 +9,10 @@
 /** @import { RateLimiterFlotillaOptions } from '../doors/rate-limiter-flexible.js' */
 /** Points, and what is left of their time. @typedef {{ value: number, ttl: number }} Counted */
 
+const { here } = require('../cache/held.js');
+const { memoryOf } = require('../cache/lru-cache-clustered.js');
+const { incrWithTtl } = require('../cache/one-step.js');
+const { secondTierOf } = require('../cache/second-tier.js');
 const { keyspace } = require('./keyspace.js');
 const { lateClass, peer } = require('./peer.js');
 
@@ -45,27 +49,67 @@ const lifetime = (duration) => (duration > 0 ? Math.ceil(duration) : 0);
 /** What is left, in that package's words: -1 is for ever. @param {number} left */
 const before = (left) => (left === Number.POSITIVE_INFINITY ? -1 : Math.ceil(left));
 
+/**
+ * An answer that is there already, in the place of a promise of it: who asks for it goes on at once.
+ *
+ * @template T
+ */
+class Answered {
+  #answer;
+
+  /** @param {T} answer */
+  constructor(answer) {
+    this.#answer = answer;
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: it stands for a promise.
+  then(/** @type {(answer: T) => void} */ goOn) {
+    try {
+      goOn(this.#answer);
+      return this;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  catch() {
+    return this;
+  }
+}
+
 class RateLimiterFlotilla extends lateClass(findParent) {
+  /** The memory of this machine that the points lie in, where no second tier and no primary is asked. */
+  #memory;
+
   /** @param {RateLimiterFlotillaOptions} options */
   constructor(options) {
     const space = keyspace(options, DEFAULTS, 'RateLimiterFlotilla', OPTIONS);
     const { cache, namespace, max, tier, ...others } = options;
     super(others);
     this.client = space.cache;
+    this.#memory = secondTierOf(space.cache) === undefined ? memoryOf(space.cache) : undefined;
   }
 
   /**
-   * Every request of a client goes through here: the cache's own answer is the result, and nothing is made of it.
+   * Every request of a client goes through here: the cache's own answer is the result, and no promise is made of it where it is
+   * there at once.
    *
    * @param {string} key
    * @param {number} points
    * @param {number} duration in milliseconds
    * @param {boolean} anew whether a time begins, with these points alone
-   * @returns {Promise<Counted | undefined>}
+   * @returns {Promise<Counted | undefined> | Answered<Counted>}
    */
   _upsert(key, points, duration, anew = false) {
     const ttl = lifetime(duration);
-    return anew ? this.#begin(key, points, ttl) : this.client.incrWithTtl(key, points, { ttl });
+    if (anew) return this.#begin(key, points, ttl);
+    if (this.#memory === undefined) return this.client.incrWithTtl(key, points, { ttl });
+    try {
+      const counted = here(this.#memory, incrWithTtl, key, points, { ttl });
+      return counted instanceof Promise ? counted : new Answered(counted);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Only an error that another limiter is to stand in for has to be caught on its way. @param {string} name @param {any[]} given */

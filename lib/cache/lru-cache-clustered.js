@@ -53,13 +53,13 @@ function said(options) {
 const STORED = Promise.resolve(true);
 const NOT_STORED = Promise.resolve(false);
 
-/** What a cache has in shared memory; nothing on the IPC transport. @type {(cache: SharedCache) => OpenNamespace | undefined} */
+/** What a cache of this copy of the library has in shared memory; nothing on the IPC transport. @type {(cache: any) => OpenNamespace | undefined} */
 let memoryOf;
 
 /** A cache in the memory of this machine. */
 class SharedCache extends LocalL1 {
   static {
-    memoryOf = (cache) => (cache.#remote === undefined ? cache.#namespace : undefined);
+    memoryOf = (cache) => (#remote in cache && cache.#remote === undefined ? cache.#namespace : undefined);
   }
 
   #namespace;
