@@ -1,11 +1,13 @@
 // `createAdapter` under real servers of socket.io in two workers, with real clients, by websocket and by polling.
 
 import { writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { peer, project, startIn } from '../fixtures/peers.mjs';
 
 const { io } = await peer('socket.io-client');
+const { EncodedEvent, wordsOf } = createRequire(import.meta.url)('../../lib/adapters/socket.io-event.js');
 
 /** Two workers, each with a server on a port of its own, so that a test chooses where a client connects. */
 const program = `
@@ -30,7 +32,7 @@ const program = `
       socket.data.pid = process.pid;
       socket.on('join', (room, done) => { socket.join(room); done(); });
       socket.on('say', (room, ...words) => (room ? io.to(room) : io).emit('said', ...words));
-      socket.on('others', (word) => socket.broadcast.emit('said', word));
+      socket.on('others', (word, room) => (room ? io.except(room) : socket.broadcast).emit('said', word));
       socket.on('sockets', async (done) => done((await io.fetchSockets()).map(({ id }) => id)));
       socket.on('ask', async (done) => io.timeout(5000).emit('question', (error, answers) => done(error ? String(error) : answers)));
       socket.on('servers', (done) => io.serverSideEmit('which', (error, pids) => done(error ? String(error) : pids)));
@@ -76,6 +78,77 @@ it('tells clients of several servers of one process', async () => {
   );
   const { prints } = startIn(folder, ['two.mjs']);
   expect((await prints(/heard (.*)/))[1]).toBe('hello,hello');
+});
+
+it('speaks by the parser of a server that has its own, and shows what goes out to those who listen for it', async () => {
+  const folder = await project(['socket.io', 'socket.io-adapter', 'socket.io-client']);
+  writeFileSync(
+    path.join(folder, 'parsers.mjs'),
+    `import { createServer } from 'node:http';
+    import { EventEmitter, once } from 'node:events';
+    import { createAdapter } from 'flotilla/socket.io';
+    import { Server } from 'socket.io';
+    import { io } from 'socket.io-client';
+    class Encoder { encode(packet) { return ['mine' + JSON.stringify(packet)]; } }
+    class Decoder extends EventEmitter {
+      add(text) { this.emit('decoded', JSON.parse(text.slice(4))); }
+      destroy() {}
+    }
+    const heardBy = async (name, parser) => {
+      const open = async () => {
+        const http = createServer();
+        const server = new Server(http, { adapter: createAdapter({ name }), parser });
+        await once(http.listen(0, '127.0.0.1'), 'listening');
+        return { server, port: http.address().port };
+      };
+      const [one, two] = await Promise.all([open(), open()]);
+      const shown = [];
+      two.server.on('connection', (socket) => socket.onAnyOutgoing((...words) => shown.push(words)));
+      const client = io('http://127.0.0.1:' + two.port, { forceNew: true, transports: ['websocket'], parser });
+      await once(client, 'connect');
+      one.server.emit('said', 'hello', { to: ['you'] });
+      const heard = await once(client, 'said');
+      return [heard, shown];
+    };
+    console.log('heard ' + JSON.stringify([await heardBy('a', { Encoder, Decoder }), await heardBy('b', undefined)]));
+    process.exit();`,
+  );
+  const { prints } = startIn(folder, ['parsers.mjs']);
+  const words = ['hello', { to: ['you'] }];
+  const each = [words, [['said', ...words]]];
+  expect(JSON.parse((await prints(/heard (.*)/))[1])).toEqual([each, each]);
+});
+
+it('sends what the parser of socket.io would, of whatever JSON knows', async () => {
+  const { Encoder } = await peer('socket.io-parser');
+  const encoder = new Encoder();
+  const odd = [
+    null,
+    undefined,
+    -0,
+    1e21,
+    'é💥\u2028\0"\\',
+    [],
+    {},
+    [undefined, [() => {}]],
+    { a: undefined, b: [new Date(0)] },
+  ];
+  for (const nsp of ['/', '/other', '/a,b']) {
+    for (const [at, value] of odd.entries()) {
+      const packet = { type: 2, nsp, data: ['said', value, at] };
+      const event = new EncodedEvent(wordsOf(packet));
+      event.nsp = nsp;
+      expect([event.encoded]).toEqual(encoder.encode(packet));
+      expect(event.data).toEqual(JSON.parse(JSON.stringify(packet.data)));
+      const later = event.endingWith('é".1');
+      later.nsp = nsp;
+      expect([later.encoded]).toEqual(encoder.encode({ ...packet, data: [...packet.data, 'é".1'] }));
+    }
+  }
+  const others = [Buffer.from('bytes'), { deep: [new Uint8Array(1)] }, { toJSON: () => 1 }, 1n];
+  for (const value of others) expect(wordsOf({ type: 2, data: ['said', value] })).toBeUndefined();
+  expect(wordsOf({ type: 2, id: 1, data: ['asked'] })).toBeUndefined();
+  expect(wordsOf({ type: 3, data: ['answered'] })).toBeUndefined();
 });
 
 describe.each(['shared', 'ipc'])('on the transport %s', (transport) => {
@@ -144,8 +217,11 @@ describe.each(['shared', 'ipc'])('on the transport %s', (transport) => {
     await b.heard(1);
     expect(b.said).toEqual([['for the room', expect.anything()]]);
     expect([...new Uint8Array(b.said[0][1])]).toEqual([0, 255]);
+    a.socket.emit('others', 'not for the room', 'room');
+    await c.heard(1);
     a.socket.emit('others', 'not for me');
-    await Promise.all([b.heard(2), c.heard(1)]);
+    await Promise.all([b.heard(2), c.heard(2)]);
+    expect(b.said).not.toContain('not for the room');
     a.socket.emit('move', 'all');
     await vi.waitUntil(
       async () => {

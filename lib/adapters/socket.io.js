@@ -8,22 +8,33 @@
  */
 
 /** @import { SocketIoAdapterOptions } from '../doors/socket.io.js' */
+/** @import { Event } from './socket.io-event.js' */
 
 const { theInstance } = require('../base/instance.js');
 const { createBus, skipsOwn } = require('../cache/bus.js');
 const { checkNames } = require('../cache/option-names.js');
 const { invalid } = require('../cache/invalid.js');
 const { lateClass, peer } = require('./peer.js');
+const { EncodedEvent, EVENT, isBytes, knowingEvents, textOf, wordsOf } = require('./socket.io-event.js');
 
 const NAME = 'socket.io';
 const OPTIONS = ['name', 'max', 'heartbeatInterval', 'heartbeatTimeout'];
-/** Of a message: a packet for clients; of a packet: an event. */
+/** Of a message: a process is there; a packet for clients. */
+const HEARTBEAT = 2;
 const BROADCAST = 3;
-const EVENT = 2;
+const TO_ALL = Object.freeze({ rooms: [], except: [], flags: undefined });
 const MINUTE = 60_000;
 const TRANSPORT = /** @type {const} */ ({ timeout: 5000, failsafe: 'reject' });
 
-const findParent = () => peer('flotilla/socket.io', 'socket.io-adapter', [2], 'ClusterAdapterWithHeartbeat');
+/** What sends a packet to the clients of this process, and to no others. @type {(this: any, packet: any, opts: any) => void} */
+let sendHere;
+
+function findParent() {
+  const ofPackage = (/** @type {string} */ name) =>
+    peer('flotilla/socket.io', 'socket.io-adapter', [2], name);
+  sendHere = ofPackage('Adapter').prototype.broadcast;
+  return ofPackage('ClusterAdapterWithHeartbeat');
+}
 
 /** One bus with one reader, for all adapters of this process. */
 class Line {
@@ -79,19 +90,25 @@ function lineOf(name, max) {
   return line;
 }
 
-/** Whether a client that is in these rooms was to get it. @param {string[]} rooms @param {any} opts */
-const wasFor = (rooms, opts) =>
-  (opts.rooms.length === 0 || rooms.some((room) => opts.rooms.includes(room))) &&
-  rooms.every((room) => !opts.except.includes(room));
-
-/** Whether it is an event that a client may get later. @param {any} message @param {string} nsp */
-function isKept({ type, nsp: other, data }, nsp) {
-  if (type !== BROADCAST || other !== nsp || data.requestId !== undefined) return false;
-  return data.packet.type === EVENT && data.packet.id === undefined && !data.opts.flags?.volatile;
+/** Whom a message is for, as JSON has it; all clients where there is none. @param {any} opts */
+function addressed({ rooms, except, flags }) {
+  if (rooms.size === 0 && except.size === 0 && Object.keys(flags ?? {}).length === 0) return '';
+  return `,"to":${JSON.stringify({ rooms: [...rooms], except: [...except], flags })}`;
 }
 
-/** @param {any} value @returns {boolean} */
-const isBytes = (value) => ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
+/** Whether a client that is in these rooms was to get it. @param {string[]} rooms @param {any} to */
+const wasFor = (rooms, to) =>
+  (to.rooms.length === 0 || rooms.some((room) => to.rooms.includes(room))) &&
+  rooms.every((room) => !to.except.includes(room));
+
+/** What may be sent to a client later, and whom it was for; nothing where it is something else. @param {any} message */
+function keptOf({ type, words, to = TO_ALL, data }) {
+  if (words !== undefined) return to.flags?.volatile ? undefined : { data: JSON.parse(words), to };
+  if (type !== BROADCAST || data.requestId !== undefined) return undefined;
+  const { packet, opts } = data;
+  const isKept = packet.type === EVENT && packet.id === undefined && !opts.flags?.volatile;
+  return isKept ? { data: packet.data, to: opts } : undefined;
+}
 
 /**
  * What a client would be sent: bytes as they are, and the rest as JSON has it, which knows no functions, and asks objects for their own
@@ -116,31 +133,17 @@ function asSent(value) {
   return copy ?? value;
 }
 
-/** Whether JSON has other words for it than clients are to get: bytes, and what may become bytes. @param {any} value @returns {boolean} */
-function mayHaveBytes(value) {
-  if (typeof value !== 'object' || value === null) return false;
-  if (isBytes(value) || (typeof value.toJSON === 'function' && !(value instanceof Date))) return true;
-  for (const name in value) if (mayHaveBytes(value[name])) return true;
-  return false;
-}
-
-/** @param {any} message @returns {string | undefined} none where it is not all text */
-function textOf(message) {
-  try {
-    return mayHaveBytes(message) ? undefined : JSON.stringify(message);
-  } catch {
-    // A bigint, of which the one that it is sent to may make something.
-    return undefined;
-  }
-}
-
 class FlotillaAdapter extends lateClass(findParent) {
   #line;
+  /** What each event begins with that goes to other workers. */
+  #head;
 
   /** @param {any} nsp @param {SocketIoAdapterOptions} options */
   constructor(nsp, { name = NAME, max, ...others }) {
     super(nsp, others);
     this.#line = lineOf(name, max);
+    this.#head = `{"uid":${JSON.stringify(this.uid)},"nsp":${JSON.stringify(nsp.name)},"words":`;
+    this.encoder = knowingEvents(this.encoder);
   }
 
   async init() {
@@ -151,6 +154,41 @@ class FlotillaAdapter extends lateClass(findParent) {
   close() {
     this.#line.leave(this.nsp.name, this);
     return super.close();
+  }
+
+  /** @param {any} packet @param {any} opts whom it is for */
+  async broadcast(packet, opts) {
+    // Another parser may have other words for it.
+    const isOwn = opts.flags?.local || this.nsp.server.opts.parser !== undefined;
+    const words = isOwn ? undefined : wordsOf(packet);
+    if (words === undefined) return super.broadcast(packet, opts);
+    const event = new EncodedEvent(words);
+    try {
+      const offset = await this.#line.bus.publishText(
+        `${this.#head}${JSON.stringify(words)}${addressed(opts)}}`,
+      );
+      this.#send(event, opts, offset);
+    } catch {
+      // As that package has it: the clients of this process hear it all the same.
+      this.#send(event, opts);
+    }
+  }
+
+  /** @param {any} message @param {string} offset */
+  onMessage(message, offset) {
+    const { uid, nsp, words, to = TO_ALL } = message;
+    if (words === undefined) return super.onMessage(message, offset);
+    if (uid === this.uid) return;
+    super.onMessage({ uid, nsp, type: HEARTBEAT });
+    const opts = { rooms: new Set(to.rooms), except: new Set(to.except), flags: to.flags };
+    this.#send(new EncodedEvent(words), opts, offset);
+  }
+
+  /** To the clients of this process. @param {Event} event @param {any} opts @param {string} [offset] */
+  #send(event, opts, offset) {
+    if (this.sids.size === 0) return;
+    const isKept = this.nsp.server.opts.connectionStateRecovery && !opts.flags?.volatile;
+    sendHere.call(this, isKept && offset !== undefined ? event.endingWith(offset) : event, opts);
   }
 
   /** @param {any} message @returns {Promise<string>} its offset */
@@ -183,6 +221,12 @@ class FlotillaAdapter extends lateClass(findParent) {
     this.#line.sessions.set(this.#key(session.pid), kept, { ttl }).catch(() => {});
   }
 
+  /** @param {any} session of a client @param {any} message @param {string} offset @returns {any[][]} one, if it was for that client */
+  #missed({ rooms }, message, offset) {
+    const kept = message.nsp === this.nsp.name ? keptOf(message) : undefined;
+    return kept && wasFor(rooms, kept.to) ? [[...kept.data, offset]] : [];
+  }
+
   /** @param {string} pid @param {string} offset of the last packet that the client got */
   async restoreSession(pid, offset) {
     try {
@@ -190,10 +234,10 @@ class FlotillaAdapter extends lateClass(findParent) {
       if (session === undefined) return null;
       const { messages, missed } = await this.#line.bus.read(offset);
       if (missed > 0) return null;
-      const missedPackets = messages
-        .filter(([message]) => isKept(message, this.nsp.name) && wasFor(session.rooms, message.data.opts))
-        .map(([{ data }, at]) => [...data.packet.data, at]);
-      return { ...session, missedPackets };
+      return {
+        ...session,
+        missedPackets: messages.flatMap(([message, at]) => this.#missed(session, message, at)),
+      };
     } catch {
       // An offset comes from a client, and may be anything.
       return null;

@@ -10,7 +10,7 @@ const PART = 16;
 const WAKE = ['wake'];
 
 /** Messages in their order: the text of an array, where JSON gives them back as they were. @typedef {string | [messages: any[]]} Batch */
-/** @typedef {[epoch: string, number: number, count: number, batch: Batch]} Last */
+/** The last batch: of the number of its last message, and of how many. @typedef {[epoch: string, number: number, count: number, batch: Batch]} Last */
 /** @typedef {{ first: number, batch: Batch }} Found */
 /** A message by itself, or its text. @typedef {{ message?: any, text?: string }} Message */
 
@@ -22,6 +22,16 @@ function pack(some) {
 
 /** @param {Batch} batch @returns {any[]} */
 const unpack = (batch) => (typeof batch === 'string' ? JSON.parse(batch) : batch[0]);
+
+/** A text goes into the cache as it is, where an array would be written anew. @param {Last} last @returns {Last | string} */
+const packLast = (last) => (typeof last[3] === 'string' ? last.join(' ') : last);
+
+/** @param {Last | string | undefined} packed nothing where nothing was published @returns {Last | undefined} */
+function unpackLast(packed) {
+  if (typeof packed !== 'string') return packed;
+  const [head, epoch, number, count] = /** @type {RegExpExecArray} */ (/^(\w+) (\d+) (\d+) /.exec(packed));
+  return [epoch, Number(number), Number(count), packed.slice(head.length)];
+}
 
 /** How many messages a batch may have. @param {number} length of the ring */
 const mostOf = (length) => Math.max(1, Math.min(AT_ONCE, Math.floor(length / PART)));
@@ -41,4 +51,4 @@ function readOffset(offset) {
 /** A cache was locked for a while, or the primary slow. @param {any} error */
 const mayHelp = (error) => error?.message === 'IPC timeout' || error?.retryCanHelp === true;
 
-module.exports = { AT_ONCE, mayHelp, mostOf, offsetOf, pack, readOffset, unpack, WAKE };
+module.exports = { AT_ONCE, mayHelp, mostOf, offsetOf, pack, packLast, readOffset, unpack, unpackLast, WAKE };

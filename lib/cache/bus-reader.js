@@ -3,7 +3,7 @@
  * counts its messages as missed, and says so.
  *
  * With nothing to read it sleeps on a flight of its own, which bears a tag; to publish ends with the invalidation of that tag, which
- * voids the flights of all readers and so wakes them. The flight is claimed before the reader looks for the last time, so no message
+ * voids the flights of all who sleep and so wakes them. The flight is claimed before the reader looks for the last time, so no message
  * slips in between. A publisher that is killed just before it wakes the readers leaves them to the end of their flight’s time, a
  * quarter of a second.
  */
@@ -75,6 +75,8 @@ class Reader {
       this.#sleep(signal);
     while (!this.#stopped) {
       try {
+        // Nobody has to wake a reader that finds something.
+        while (!this.#stopped && (await this.read()));
         const how = { forceRefresh: true, lease: LONGEST_SLEEP, tags: WAKE };
         await this.#bus.sleepers.fetch(this.#name, fetcher, how);
       } catch (error) {
@@ -99,8 +101,8 @@ class Reader {
       this.#stop = () => resolve(undefined);
       signal.addEventListener('abort', this.#stop);
     });
-    while (!this.#stopped && !signal.aborted && (await this.read()));
-    if (!this.#stopped) await woken;
+    const found = await this.read();
+    if (!found && !this.#stopped) await woken;
     throw new Awake();
   }
 

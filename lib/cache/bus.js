@@ -14,7 +14,17 @@
 /** @import { Bus, BusOptions, SubscribeOptions } from '../../index.js' */
 /** @import { Batch, Last, Message } from './bus-batches.js' */
 
-const { mayHelp, mostOf, AT_ONCE, offsetOf, pack, readOffset, WAKE } = require('./bus-batches.js');
+const {
+  AT_ONCE,
+  mayHelp,
+  mostOf,
+  offsetOf,
+  pack,
+  packLast,
+  readOffset,
+  unpackLast,
+  WAKE,
+} = require('./bus-batches.js');
 const { Reader } = require('./bus-reader.js');
 const { survives } = require('./codec.js');
 const { invalid } = require('./invalid.js');
@@ -22,7 +32,7 @@ const { LRUCacheClustered } = require('./lru-cache-clustered.js');
 const { checkNames } = require('./option-names.js');
 const { defaultMax } = require('./options.js');
 
-/** Where the last batch lies: `[epoch, number of its last message, how many it has, the batch]`. */
+/** Where the last batch lies. */
 const LAST = 'last';
 const DEFAULT_MAX = 10_000;
 const TRANSPORT = /** @type {const} */ ({ timeout: 5000, failsafe: 'reject' });
@@ -68,7 +78,7 @@ class SharedBus {
 
   /** @returns {Promise<Last>} */
   async last() {
-    return (await this.ring.peek(LAST)) ?? ['', 0, 0, '[]'];
+    return unpackLast(await this.ring.peek(LAST)) ?? ['', 0, 0, '[]'];
   }
 
   /** @param {any} message @returns {Promise<string>} */
@@ -123,11 +133,10 @@ class SharedBus {
   async #exchange(batch, count) {
     for (;;) {
       const found = await this.ring.getWithVersion(LAST);
-      /** @type {Last} */
-      const [epoch, number, lastCount, last] = found?.value ?? [newEpoch(), 0, 0, '[]'];
+      const [epoch, number, lastCount, last] = unpackLast(found?.value) ?? [newEpoch(), 0, 0, '[]'];
       if (lastCount > 0) await this.ring.setIfAbsent(offsetOf(epoch, number - lastCount + 1), last);
-      if (!(await this.ring.setIfVersion(LAST, [epoch, number + count, count, batch], found?.version)))
-        continue;
+      const next = packLast([epoch, number + count, count, batch]);
+      if (!(await this.ring.setIfVersion(LAST, next, found?.version))) continue;
       if (this.#keepsOwn) this.#own.push([epoch, number + 1, number + count]);
       // What is published stays so: readers that could not be woken wake by themselves.
       await this.sleepers.invalidateTags(WAKE).catch(unlessHeld);
