@@ -80,6 +80,43 @@ it('tells clients of several servers of one process', async () => {
   expect((await prints(/heard (.*)/))[1]).toBe('hello,hello');
 });
 
+it('writes to a client at once what it is told at once', async () => {
+  const folder = await project(['socket.io', 'socket.io-adapter', 'socket.io-client']);
+  writeFileSync(
+    path.join(folder, 'writes.mjs'),
+    `import { createServer } from 'node:http';
+    import { once } from 'node:events';
+    import { createAdapter } from 'flotilla/socket.io';
+    import { Server } from 'socket.io';
+    import { io } from 'socket.io-client';
+    const http = createServer();
+    const server = new Server(http, { adapter: createAdapter() });
+    await once(http.listen(0, '127.0.0.1'), 'listening');
+    const client = io('http://127.0.0.1:' + http.address().port, { transports: ['websocket'] });
+    const [[socket]] = await Promise.all([once(server, 'connection'), once(client, 'connect')]);
+    const beneath = socket.conn.transport.socket._socket;
+    let writes = 0;
+    for (const name of ['_write', '_writev']) {
+      const write = beneath[name].bind(beneath);
+      beneath[name] = (...given) => { writes++; write(...given); };
+    }
+    const heard = [];
+    client.on('said', (number) => heard.push(number));
+    const last = (number) => new Promise((resolve) => client.on('said', (heard) => heard === number && resolve()));
+    for (let number = 0; number < 100; number++) server.emit('said', number);
+    await last(99);
+    const together = writes;
+    server.emit('said', 100);
+    await last(100);
+    console.log('heard ' + JSON.stringify({ inOrder: heard.every((number, at) => number === at), count: heard.length, together }));
+    process.exit();`,
+  );
+  const { prints } = startIn(folder, ['writes.mjs']);
+  const { together, ...heard } = JSON.parse((await prints(/heard (.*)/))[1]);
+  expect(heard).toEqual({ inOrder: true, count: 101 });
+  expect(together).toBeLessThan(20);
+});
+
 it('speaks by the parser of a server that has its own, and shows what goes out to those who listen for it', async () => {
   const folder = await project(['socket.io', 'socket.io-adapter', 'socket.io-client']);
   writeFileSync(

@@ -16,6 +16,7 @@ const { checkNames } = require('../cache/option-names.js');
 const { invalid } = require('../cache/invalid.js');
 const { lateClass, peer } = require('./peer.js');
 const { EncodedEvent, EVENT, isBytes, knowingEvents, textOf, wordsOf } = require('./socket.io-event.js');
+const { writesAtOnce } = require('./socket.io-writes.js');
 
 const NAME = 'socket.io';
 const OPTIONS = ['name', 'max', 'heartbeatInterval', 'heartbeatTimeout'];
@@ -154,6 +155,12 @@ class FlotillaAdapter extends lateClass(findParent) {
   close() {
     this.#line.leave(this.nsp.name, this);
     return super.close();
+  }
+
+  /** Every client comes through here before anything is said to it. @param {string} id @param {Set<string>} rooms */
+  addAll(id, rooms) {
+    writesAtOnce(this.nsp.server.engine);
+    return super.addAll(id, rooms);
   }
 
   /** @param {any} packet @param {any} opts whom it is for */

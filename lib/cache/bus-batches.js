@@ -16,9 +16,16 @@ const WAKE = ['wake'];
 
 /** @param {Message[]} some @returns {Batch} */
 function pack(some) {
-  if (some.every(({ text }) => text !== undefined)) return `[${some.map(({ text }) => text).join()}]`;
-  return [some.map(({ message, text }) => (text === undefined ? message : JSON.parse(text)))];
+  let all = '';
+  for (const { text } of some) {
+    if (text === undefined) return [some.map(read)];
+    all += all === '' ? text : `,${text}`;
+  }
+  return `[${all}]`;
 }
+
+/** @param {Message} one @returns {any} */
+const read = ({ message, text }) => (text === undefined ? message : JSON.parse(text));
 
 /** @param {Batch} batch @returns {any[]} */
 const unpack = (batch) => (typeof batch === 'string' ? JSON.parse(batch) : batch[0]);

@@ -96,7 +96,8 @@ class SharedBus {
     return new Promise((resolve, reject) => {
       if (one.text === undefined && one.message === undefined)
         throw invalid('message', 'anything but undefined', undefined);
-      this.#waiting.push({ ...one, resolve, reject });
+      const { message, text } = one;
+      this.#waiting.push({ message, text, resolve, reject });
       if (!this.#publishes) this.#publishAll();
     });
   }
