@@ -11,7 +11,7 @@
 
 const { here } = require('../cache/held.js');
 const { memoryOf } = require('../cache/lru-cache-clustered.js');
-const { incrWithTtl } = require('../cache/one-step.js');
+const { count } = require('../cache/one-step.js');
 const { secondTierOf } = require('../cache/second-tier.js');
 const { keyspace } = require('./keyspace.js');
 const { lateClass, peer } = require('./peer.js');
@@ -105,7 +105,7 @@ class RateLimiterFlotilla extends lateClass(findParent) {
     if (anew) return this.#begin(key, points, ttl);
     if (this.#memory === undefined) return this.client.incrWithTtl(key, points, { ttl });
     try {
-      const counted = here(this.#memory, incrWithTtl, key, points, { ttl });
+      const counted = here(this.#memory, count, key, points, ttl);
       return counted instanceof Promise ? counted : new Answered(counted);
     } catch (error) {
       return Promise.reject(error);

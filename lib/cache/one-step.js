@@ -56,6 +56,20 @@ function setIfVersion(namespace, key, value, version, options) {
  */
 function incrWithTtl(namespace, key, amount = 1, options = undefined) {
   const { ttl, size, tags } = readWrite('incrWithTtl', options);
+  return count(namespace, key, amount, ttl, size, tags);
+}
+
+/**
+ * The same, with what was looked at already.
+ *
+ * @param {OpenNamespace} namespace
+ * @param {any} key
+ * @param {number} amount
+ * @param {number} [ttl]
+ * @param {number} [size]
+ * @param {readonly string[]} [tags]
+ */
+function count(namespace, key, amount, ttl, size, tags) {
   given.checkAmount(amount);
   const value = addon.cacheIncrWithTtl(namespace.id, key, amount, ttl, size, tags);
   const time = Math.max(0, Math.ceil(left[0]));
@@ -88,4 +102,4 @@ function update(namespace, key, fn, options) {
   throw given.conflict(key, retries);
 }
 
-module.exports = { getWithVersion, incrWithTtl, invalidateTags, setIfVersion, take, update };
+module.exports = { count, getWithVersion, incrWithTtl, invalidateTags, setIfVersion, take, update };

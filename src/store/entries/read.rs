@@ -4,7 +4,6 @@
 use crate::lru::{Slot, move_to_front};
 use crate::store::entries::Entries;
 use crate::store::entries::far::Far;
-use crate::store::ground::held::remaining;
 use crate::store::ground::options::{
     ALLOW_STALE, GetOptions, HasOptions, PeekOptions, UPDATE_AGE_ON_GET, UPDATE_AGE_ON_HAS,
 };
@@ -139,9 +138,7 @@ impl Entries<'_> {
 
     pub(in crate::store) fn remaining_ttl(&mut self, sought: &Sought, now: f64) -> Step<f64> {
         let found = self.find_shown(sought, now)?;
-        Ok(found.map_or(0.0, |found| {
-            remaining(found.entry.start.get_f64(), found.entry.ttl.get_f64(), now)
-        }))
+        Ok(found.map_or(0.0, |found| found.remaining_ttl(now)))
     }
 
     /// An entry that has a value, fresh or stale.

@@ -216,14 +216,15 @@ impl Entries<'_> {
         self.set(sought, value, now, o)
     }
 
-    /// Adds to a number. A counter that is there keeps its TTL, its extras and, unless one is given, its size.
+    /// Adds to a number: the sum, and its entry where that could stay as it was. A counter that is there keeps its TTL, its
+    /// extras and, unless one is given, its size.
     pub(in crate::store) fn incr(
         &mut self,
         sought: &Sought,
         amount: f64,
         now: f64,
         o: &SetOptions,
-    ) -> Step<f64> {
+    ) -> Step<(f64, Option<Found>)> {
         let Some(found) = self.find_living(sought, now)? else {
             let record = self.record_for(o)?;
             return self.store_number(sought, amount, &record, now, o);
@@ -232,6 +233,10 @@ impl Entries<'_> {
             let message = "incr and decr need a number, and the value of this key is none";
             return Err(Stop::Refused(Error::new(Code::NotANumber, message)));
         };
+        if self.is_bare_number(&found) && self.check_size(o.size)? == 0 {
+            self.overwrite_number(sought, number + amount, found, o)?;
+            return Ok((number + amount, Some(found)));
+        }
         let kept = Some(found.entry.counted_size() as f64).filter(|_| self.counts_sizes());
         let o = SetOptions {
             size: o.size.or(kept),
@@ -249,13 +254,38 @@ impl Entries<'_> {
         record: &[u8],
         now: f64,
         o: &SetOptions,
-    ) -> Step<f64> {
+    ) -> Step<(f64, Option<Found>)> {
         let value = Value {
             tag: Value::NUMBER,
             bytes: &number.to_le_bytes(),
         };
         self.set_with(sought, value, record, now, o)?;
-        Ok(number)
+        Ok((number, None))
+    }
+
+    /// Whether another number fits in its place with nothing else to be seen to: it has no extras and no size.
+    #[inline(always)]
+    fn is_bare_number(&self, Found { entry, .. }: &Found) -> bool {
+        entry.is_one_block() && !entry.has_extras() && entry.counted_size() == 0 && !self.counts_sizes()
+    }
+
+    #[inline(always)]
+    fn overwrite_number(&mut self, sought: &Sought, number: f64, found: Found, o: &SetOptions) -> Step<()> {
+        self.track_ttl(o.ttl.unwrap_or_else(|| self.ns.limits.ttl.get_f64()));
+        let draft = Draft {
+            sought: *sought,
+            value: Value {
+                tag: Value::NUMBER,
+                bytes: &number.to_le_bytes(),
+            },
+            record: &[],
+            start: found.entry.start.get_f64(),
+            ttl: found.entry.ttl.get_f64(),
+            size: 0,
+        };
+        self.overwrite(&draft, found)?;
+        self.count_set();
+        self.trim()
     }
 
     #[inline(always)]

@@ -384,7 +384,7 @@ impl Cache {
         let sought = self.sought(key)?;
         self.with(|held| {
             let now = held.tidy(now)?;
-            held.incr(&sought, amount, now, options)
+            held.incr(&sought, amount, now, options).map(|(sum, _)| sum)
         })
     }
 

@@ -52,9 +52,13 @@ impl Cache {
         let sought = self.sought(key)?;
         self.with(|held| {
             let now = held.tidy(now)?;
-            let sum = held.incr(&sought, amount, now, options)?;
+            let (sum, found) = held.incr(&sought, amount, now, options)?;
             let now = held.time(now);
-            Ok((sum, held.remaining_ttl(&sought, now)?))
+            let left = match found {
+                Some(found) => found.remaining_ttl(now),
+                None => held.remaining_ttl(&sought, now)?,
+            };
+            Ok((sum, left))
         })
     }
 }

@@ -3,7 +3,7 @@
 use crate::shm::layout::{ENTRY_PAYLOAD, Entry, NIL};
 use crate::shm::segment::Segment;
 use crate::shm::word::Word32;
-use crate::store::ground::held::is_stale;
+use crate::store::ground::held::{is_stale, remaining};
 use crate::store::ground::stop::{Step, Stop};
 use crate::store::ground::values::{Key, Value};
 use crate::store::table::Table;
@@ -91,6 +91,14 @@ pub(in crate::store) struct Found {
     pub(in crate::store) link: &'static Word32,
     pub(in crate::store) id: u32,
     pub(in crate::store) entry: &'static Entry,
+}
+
+impl Found {
+    /// What is left of its TTL: infinite where there is none, negative where it is over.
+    #[inline(always)]
+    pub(in crate::store) fn remaining_ttl(&self, now: f64) -> f64 {
+        remaining(self.entry.start.get_f64(), self.entry.ttl.get_f64(), now)
+    }
 }
 
 /// A key with its hash, ready to be looked for.
