@@ -14,6 +14,7 @@ import { buildResult } from '../../bench/harness/result.mjs';
  * @param {string} [options.title]
  * @param {boolean} [options.quick]
  * @param {string} [options.node]
+ * @param {'round' | 'sliced'} [options.kind] of the contestants
  * @returns {import('../../bench/harness/types.d.ts').Result}
  */
 export function sampleResult({
@@ -24,16 +25,16 @@ export function sampleResult({
   title = 'A sample',
   quick = false,
   node = 'v20.20.2',
+  kind = 'round',
 } = {}) {
   const measured = Object.entries(rounds).map(([id, given]) => {
-    /** @type {Contestant} */
-    const contestant = {
+    const contestant = /** @type {Contestant} */ ({
       id,
       label: `the ${id}`,
-      kind: 'round',
+      kind,
       ours: id === 'ours',
       prepare: () => ({ round: () => 0 }),
-    };
+    });
     return typeof given === 'string'
       ? { contestant, packages: {}, leftOut: given, rounds: [] }
       : { contestant, packages: {}, rounds: given };

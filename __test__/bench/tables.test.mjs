@@ -69,6 +69,17 @@ describe('a measured table', () => {
     expect(table).toContain('A processor, 2 cores');
   });
 
+  it('compares those that shared their rounds by the median of the ratios, and says so', () => {
+    const rounds = { ours: [10, 100, 30], theirs: [10, 50, 60] };
+    const rows = [{ subject: 'ours', reference: 'theirs' }];
+    expect(renderTable(sampleResult({ rounds, rows, kind: 'sliced' }))).toMatch(
+      /compared \| median of ratios \|.*?the ours : the theirs \| 1\.00 \| 0\.750 to 1\.50/s,
+    );
+    expect(renderTable(sampleResult({ rounds, rows }))).toMatch(
+      /compared \| ratio of medians \|.*?the ours : the theirs \| 0\.600 \| 0\.750 to 1\.50/s,
+    );
+  });
+
   it('shows who was left out and which bar was not judged', () => {
     const rows = [{ subject: 'ours', reference: 'theirs', bar: 'at most 3.0' }];
     const table = renderTable(sampleResult({ rows, rounds: { ours: [1], theirs: 'a | b < c' } }));

@@ -1,8 +1,10 @@
-// The ways to serve on two cores, under load by wrk, and the suites that compare them.
+// The ways to serve on two cores, under load by wrk, and the suites that compare them: those that serve the same in turns of a slice.
 
+import { signalGroup } from '../harness/groups.mjs';
+import { SLICE } from '../harness/slices.mjs';
 import { cpuTime, family } from './cpu.mjs';
 import { startBehind, startHaproxy, startPipeProxy, startProgram } from './programs.mjs';
-import { load } from './wrk.mjs';
+import { haltedLoad } from './wrk.mjs';
 
 /** @typedef {import('./programs.mjs').Running} Running */
 /** @typedef {import('../harness/types.d.ts').Contestant} Contestant */
@@ -12,9 +14,6 @@ import { load } from './wrk.mjs';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 const canReusePort = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
-
-/** A round of a quick run: the harness would make it shorter than a load takes to get going. */
-const SHORTEST = 200;
 
 /**
  * @typedef {object} Way
@@ -31,6 +30,10 @@ export const ways = {
     label: 'Flotilla, hand-off',
     ours: true,
     start: (app, options) => startProgram('handoff', app, options),
+  },
+  again: {
+    label: 'Flotilla, hand-off, a second one',
+    start: (app) => startProgram('handoff', app),
   },
   proxy: { label: 'Flotilla, proxy mode', ours: true, start: (app) => startProgram('proxy', app) },
   none: { label: 'node:cluster, SCHED_NONE', start: (app, options) => startProgram('none', app, options) },
@@ -69,7 +72,46 @@ async function borrow(name, start) {
     running.delete(name);
     await server.close();
   };
-  return { port: server.port, pids: family(server.pids), close };
+  return { server, close };
+}
+
+/**
+ * A server and its load, which are halted together: no request waits for a server that cannot run, and no server for a load.
+ *
+ * @param {Awaited<ReturnType<typeof borrow>>} borrowed
+ * @param {{ short?: boolean, posts?: boolean }} shape
+ * @returns {import('../harness/types.d.ts').Sliced & { close: () => Promise<void> }}
+ */
+function sliced({ server: { port, pids }, close }, shape) {
+  const all = family(pids);
+  /** @type {ReturnType<typeof haltedLoad> | undefined} */
+  let load;
+  let before = 0;
+  const signal = (/** @type {NodeJS.Signals} */ name) => {
+    for (const pid of pids) signalGroup(pid, name);
+    load?.signal(name);
+  };
+  return {
+    begin() {
+      signal('SIGSTOP');
+      before = cpuTime(all);
+      load = haltedLoad(port, shape);
+    },
+    go: () => signal('SIGCONT'),
+    halt: () => signal('SIGSTOP'),
+    async end(ran) {
+      // The server waits while its load counts: what is in flight was answered in time, and no more will be.
+      const requests = (await load?.end()) ?? 0;
+      load = undefined;
+      const cpuPerRequest = (cpuTime(all) - before) / requests;
+      signal('SIGCONT');
+      return requests > 0 ? { perSecond: (requests * 1000) / ran, cpuPerRequest } : undefined;
+    },
+    async close() {
+      load?.signal('SIGKILL');
+      await close();
+    },
+  };
 }
 
 /**
@@ -100,20 +142,12 @@ function contestant(way, kind) {
   return {
     id: `${way}-${kind}`,
     label: `${label}: ${says}`,
-    kind: 'round',
+    kind: 'sliced',
+    together: kind,
     ours,
     programs: ['wrk', ...programs],
     absent,
-    async prepare({ milliseconds }) {
-      const { port, pids, close } = await borrow(`${way} ${app}`, () => start(app));
-      const round = async () => {
-        const before = cpuTime(pids);
-        const wanted = { milliseconds: Math.max(milliseconds, SHORTEST), ...shape };
-        const { requests, perSecond } = await load(port, wanted);
-        return { perSecond, cpuPerRequest: (cpuTime(pids) - before) / requests };
-      };
-      return { round, close };
-    },
+    prepare: async () => sliced(await borrow(`${way} ${app}`, () => start(app)), shape),
   };
 }
 
@@ -127,16 +161,18 @@ const clusters = ['none', 'rr'];
  * @param {string} name of the first
  * @param {object} field
  * @param {string} field.title
- * @param {string} field.measures
+ * @param {string} field.measures what, to which is added how
  * @param {string[]} field.kinds of load
  * @param {Record<string, string[]>} [field.more] other ways than hand-off and clusters, by the kind of load
  * @param {Row[]} [field.perSecondRows]
  * @param {Row[]} [field.cpuRows]
  */
-export function servers(name, { title, measures, kinds, more = {}, perSecondRows = [], cpuRows = [] }) {
+export function servers(name, { title, kinds, more = {}, perSecondRows = [], cpuRows = [], ...field }) {
+  const measures = `${field.measures}. Those that serve the same run in turns of ${SLICE} ms`;
   const shared = {
-    rounds: 9,
-    milliseconds: 800,
+    warmUps: 1,
+    rounds: 11,
+    milliseconds: 2000,
     contestants: kinds.flatMap((kind) =>
       ['handoff', ...clusters, ...(more[kind] ?? [])].map((way) => contestant(way, kind)),
     ),

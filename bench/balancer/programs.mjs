@@ -1,6 +1,5 @@
 // The programs of the contestants: servers and proxies, each a process that says its port.
 
-import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,11 +8,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { signalGroup, spawnGroup } from '../harness/groups.mjs';
 
 /**
  * @typedef {object} Running
  * @property {number} port
- * @property {number[]} pids of the processes that were started; those have others
+ * @property {number[]} pids of the processes that were started; those have others, each in a group of its own
  * @property {() => Promise<void>} close
  */
 
@@ -28,7 +28,7 @@ import { fileURLToPath } from 'node:url';
 export async function startNode(args, under = [], given = process.env) {
   const env = { ...given, NODE_ENV: 'production' };
   const [program = '', ...rest] = [...under, process.execPath, ...args];
-  const child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'inherit'], env });
+  const child = spawnGroup(program, rest, env);
   const ended = once(child, 'exit');
   const port = await new Promise((resolve, reject) => {
     ended.then(() => reject(new Error(`${args[0]} ended at once`)));
@@ -41,9 +41,7 @@ export async function startNode(args, under = [], given = process.env) {
     port,
     pids: [Number(child.pid)],
     async close() {
-      // Workers of a cluster end with their primary, and that, where it runs under another program, with its input.
-      child.stdin.destroy();
-      child.kill('SIGKILL');
+      signalGroup(Number(child.pid), 'SIGKILL');
       await ended;
     },
   };
@@ -108,7 +106,7 @@ export async function startHaproxy(workers) {
     ...servers,
   ];
   writeFileSync(file, `${lines.join('\n')}\n`);
-  const child = spawn('haproxy', ['-q', '-db', '-f', file], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawnGroup('haproxy', ['-q', '-db', '-f', file]);
   const ended = once(child, 'exit');
   const close = async () => {
     child.kill('SIGKILL');

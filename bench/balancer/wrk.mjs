@@ -1,8 +1,8 @@
 // Load by wrk.
 
-import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { signalGroup, spawnGroup } from '../harness/groups.mjs';
 
 const CONNECTIONS = 64;
 const [post, latency] = ['post.lua', 'latency.lua'].map((name) =>
@@ -28,14 +28,47 @@ const LONGEST = 10_000;
  */
 export async function load(port, wanted) {
   const report = await reported(port, wanted);
-  const [, requests] = /(\d+) requests in/.exec(report) ?? [];
+  const requests = answered(report);
   const [, perSecond] = /Requests\/sec:\s+([\d.]+)/.exec(report) ?? [];
+  if (requests > 0) return { requests, perSecond: Number(perSecond) };
+  if (wanted.milliseconds >= LONGEST) throw new Error(`wrk was not answered: ${report}`);
+  return load(port, { ...wanted, milliseconds: Math.min(LONGEST, wanted.milliseconds * 5) });
+}
+
+/** How many requests. @param {string} report */
+function answered(report) {
+  const [, requests] = /(\d+) requests in/.exec(report) ?? [];
   if (requests === undefined || /Non-2xx|Socket errors/.test(report)) {
     throw new Error(`wrk was not answered well: ${report}`);
   }
-  if (Number(requests) > 0) return { requests: Number(requests), perSecond: Number(perSecond) };
-  if (wanted.milliseconds >= LONGEST) throw new Error(`wrk was not answered: ${report}`);
-  return load(port, { ...wanted, milliseconds: Math.min(LONGEST, wanted.milliseconds * 5) });
+  return Number(requests);
+}
+
+/**
+ * Loads when it is let go, until it is told to end.
+ *
+ * @param {number} port
+ * @param {Omit<Load, 'milliseconds'>} wanted
+ */
+export function haltedLoad(port, wanted) {
+  // Who is halted answers late.
+  const child = wrk(port, wanted, ['--timeout', '600s']);
+  const report = text(child.stdout);
+  const signal = (/** @type {NodeJS.Signals} */ name) => signalGroup(Number(child.pid), name);
+  signal('SIGSTOP');
+  return {
+    signal,
+    /** Lets it go for the last time. Tells how many requests were answered. */
+    async end() {
+      signal('SIGCONT');
+      // It hears of it only by its main thread, and one that has just been halted may get a signal by another.
+      const again = setInterval(signal, 10, 'SIGINT');
+      signal('SIGINT');
+      const said = await report;
+      clearInterval(again);
+      return answered(said);
+    },
+  };
 }
 
 /**
@@ -67,7 +100,7 @@ export async function percentilesOf(port, wanted) {
  * @param {number} port
  */
 export function lossesOf(port) {
-  const child = wrk(port, {}, []);
+  const child = wrk(port, {});
   const report = text(child.stdout);
   return {
     /** @returns {Promise<number>} */
@@ -83,10 +116,16 @@ export function lossesOf(port) {
   };
 }
 
-/** @param {number} port @param {Partial<Load>} wanted @param {string[]} more */
-function wrk(port, { connections = CONNECTIONS, address = '/hello/wrk' }, more) {
-  const args = ['-t1', `-c${connections}`, '-d60s', ...more, `http://127.0.0.1:${port}${address}`];
-  return spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+/**
+ * @param {number} port
+ * @param {Omit<Load, 'milliseconds'>} wanted
+ * @param {string[]} [more] arguments of wrk
+ */
+function wrk(port, { connections = CONNECTIONS, address = '/hello/wrk', short, posts }, more = []) {
+  const header = short ? ['-H', 'Connection: close'] : [];
+  const script = posts ? ['-s', String(post)] : [];
+  const url = `http://127.0.0.1:${port}${address}`;
+  return spawnGroup('wrk', ['-t1', `-c${connections}`, '-d600s', ...header, ...script, ...more, url]);
 }
 
 /**
@@ -94,13 +133,10 @@ function wrk(port, { connections = CONNECTIONS, address = '/hello/wrk' }, more) 
  * @param {Load} wanted
  * @param {string[]} [more] arguments of wrk
  */
-async function reported(port, wanted, more = []) {
-  const { milliseconds, short = false, posts = false } = wanted;
-  const header = short ? ['-H', 'Connection: close'] : [];
-  const script = posts ? ['-s', String(post)] : [];
-  const child = wrk(port, wanted, [...header, ...script, ...more]);
+async function reported(port, wanted, more) {
+  const child = wrk(port, wanted, more);
   // It counts whole seconds only. This ends it earlier, and it reports what there was until then.
-  const timer = setTimeout(() => child.kill('SIGINT'), milliseconds);
+  const timer = setTimeout(() => child.kill('SIGINT'), wanted.milliseconds);
   const report = await text(child.stdout);
   clearTimeout(timer);
   return report;

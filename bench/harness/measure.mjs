@@ -1,12 +1,14 @@
 // A measurement: every contestant prepared, warmed up, run in turns with the others, and closed again.
 //
-// All contestants are prepared before the first round and stay so until the last, for their rounds alternate.
-// What was prepared is closed whatever happens; an interrupt ends the run after the round under way.
+// All contestants are prepared before the first round and stay so until the last, for their rounds alternate; those that are
+// sliced share a round. What was prepared is closed whatever happens; an interrupt ends the run after the round under way, or
+// after its slice.
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isOnPath } from '../../scripts/programs.mjs';
 import { timedCall } from './call.mjs';
+import { slicedRound } from './slices.mjs';
 import { figureOf, TIME_UNITS, withAlso } from './suite.mjs';
 import { turns } from './turns.mjs';
 
@@ -17,6 +19,8 @@ import { turns } from './turns.mjs';
 export const SEED = 1;
 const FULL = { rounds: 15, milliseconds: 100, warmUps: 2 };
 const QUICK = { rounds: 1, milliseconds: 10, warmUps: 1 };
+
+/** @typedef {{ entry: Measured, round: () => any, sliced?: import('./types.d.ts').Sliced, close?: () => unknown }} Runner */
 
 /** The user asked to stop: nothing is reported, for half a run is no measurement. */
 export class Interrupted extends Error {}
@@ -34,9 +38,11 @@ export class Interrupted extends Error {}
 export async function measure(suite, { root, quick, contestants, progress, interrupted }) {
   const { rounds, milliseconds, warmUps } = quick ? QUICK : { ...FULL, ...suite };
   const measured = contestants.map((contestant) => ({ contestant, ...requirements(contestant, root) }));
-  /** @typedef {{ entry: Measured, round: () => any, close?: () => unknown }} Runner */
   /** @type {Runner[]} */
   const runners = [];
+  const goOn = () => {
+    if (interrupted()) throw new Interrupted('interrupted: no figures were kept');
+  };
   try {
     for (const entry of measured.filter(({ leftOut }) => leftOut === undefined)) {
       progress(`preparing ${entry.contestant.label}`);
@@ -44,22 +50,76 @@ export async function measure(suite, { root, quick, contestants, progress, inter
         const prepared = await entry.contestant.prepare({ root, quick, milliseconds });
         const runner = /** @type {Runner} */ ({ entry, close: prepared.close });
         runners.push(runner);
-        runner.round = await roundOf(entry, prepared, suite, milliseconds);
+        if (entry.contestant.kind === 'sliced') runner.sliced = slicedOf(entry, prepared, suite);
+        else runner.round = await roundOf(entry, prepared, suite, milliseconds);
       });
     }
-    for (const [index, order] of turns(runners, warmUps + rounds, SEED).entries()) {
+    for (const [index, order] of turns(together(runners), warmUps + rounds, SEED).entries()) {
       const where = index < warmUps ? 'warming up' : `round ${index - warmUps + 1} of ${rounds}`;
-      for (const { entry, round } of order) {
-        if (interrupted()) throw new Interrupted('interrupted: no figures were kept');
-        progress(`${where}: ${entry.contestant.label}`);
-        const figure = await named(entry, async () => round());
-        if (index >= warmUps) entry.rounds.push(figure);
+      for (const members of order) {
+        goOn();
+        progress(`${where}: ${labelOf(members)}`);
+        const figures = await roundTogether(members, { milliseconds, seed: SEED + index, goOn });
+        if (index < warmUps) continue;
+        for (const [place, { entry }] of members.entries()) entry.rounds.push(figures[place]);
       }
     }
   } finally {
     await closeAll(runners);
   }
   return measured;
+}
+
+/**
+ * Those that are sliced together, and each of the others alone.
+ *
+ * @param {Runner[]} runners
+ */
+function together(runners) {
+  /** @type {Map<unknown, Runner[]>} */
+  const turns = new Map();
+  for (const runner of runners) {
+    const { contestant } = runner.entry;
+    const key = contestant.kind === 'sliced' ? contestant.together : runner;
+    turns.set(key, [...(turns.get(key) ?? []), runner]);
+  }
+  return [...turns.values()];
+}
+
+/** @param {Runner[]} members */
+function labelOf(members) {
+  const [first = '', ...others] = members.map(({ entry }) => entry.contestant.label);
+  return others.length === 0 ? first : `${first}, and ${others.length} beside it`;
+}
+
+/**
+ * @param {Runner[]} members
+ * @param {Parameters<typeof slicedRound>[1]} options
+ * @returns {Promise<any[]>}
+ */
+async function roundTogether(members, options) {
+  const sliced = members.flatMap((member) => member.sliced ?? []);
+  if (sliced.length > 0) return slicedRound(sliced, options);
+  return Promise.all(members.map(({ entry, round }) => named(entry, async () => round())));
+}
+
+/**
+ * @param {Measured} entry
+ * @param {any} prepared
+ * @param {Suite} suite
+ * @returns {import('./types.d.ts').Sliced}
+ */
+function slicedOf(entry, { begin, go, halt, end }, suite) {
+  return {
+    begin: () => named(entry, async () => begin()),
+    go,
+    halt,
+    end: (ran) =>
+      named(entry, async () => {
+        const round = await end(ran);
+        return round === undefined ? undefined : checkedRound(suite, round);
+      }),
+  };
 }
 
 /**

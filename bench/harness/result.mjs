@@ -96,8 +96,9 @@ function rowResult(row, direction, contestants, quick) {
   /** @type {(ours?: number, theirs?: number) => number} */
   const compare = (ours = Number.NaN, theirs = Number.NaN) =>
     row.reference === undefined ? ours : ratioOf(ours, theirs, direction, bar);
-  const value = compare(subject?.median, reference?.median);
   const values = subject?.rounds?.map((figure, round) => compare(figure, reference?.rounds?.[round])) ?? [];
+  const shareRounds = subject?.kind === 'sliced' && reference?.kind === 'sliced';
+  const value = shareRounds ? median(values) : compare(subject?.median, reference?.median);
   const shown = Number.isFinite(value) ? value : null;
   const ratio = bar?.ofSpeed ? 'ratio of speeds' : 'ratio';
   return {

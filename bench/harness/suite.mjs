@@ -72,7 +72,7 @@ function problemOf({ contestants = [], rows, unit, direction, rounds = 5 }) {
   const ids = contestants.map(({ id }) => id);
   const twice = ids.find((id, index) => ids.indexOf(id) !== index);
   if (twice !== undefined) return `two contestants have the id '${twice}'`;
-  const timed = contestants.find(({ kind }) => kind !== 'round');
+  const timed = contestants.find(({ kind }) => kind === 'call' || kind === 'awaited');
   if (timed && !(unit in TIME_UNITS)) return `'${timed.id}' is timed, which is not measured in ${unit}`;
   for (const { subject, reference, bar } of rows) {
     const unknown = [subject, reference ?? subject].find((id) => !ids.includes(id));

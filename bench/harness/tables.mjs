@@ -34,10 +34,10 @@ const figureCells = ({ unit, direction, contestants }) => [
  * @param {Result} result
  * @param {Result[]} others
  */
-const rowCells = ({ unit, quick, rows }, others) => [
+const rowCells = ({ unit, quick, rows, contestants }, others) => [
   [
     'compared',
-    'ratio of medians',
+    contestants.some(({ kind }) => kind === 'sliced') ? 'median of ratios' : 'ratio of medians',
     'middle half of the rounds',
     'bar',
     ...others.map(({ machine }) => `Node ${majorOf(machine.node)}`),

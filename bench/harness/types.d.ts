@@ -39,7 +39,19 @@ export type CallContestant = Base & {
 };
 /** Measures itself: `round` gives the figure in the suite’s unit, or promises it. */
 export type RoundContestant = Base & { kind: 'round'; prepare: Prepare<{ round: () => any }> };
-export type Contestant = CallContestant | RoundContestant;
+/** Takes turns of a slice with those of the same `together`, and is halted while they run: for processes with a load. */
+export type SlicedContestant = Base & { kind: 'sliced'; together: string; prepare: Prepare<Sliced> };
+export type Contestant = CallContestant | RoundContestant | SlicedContestant;
+
+/** A round of it, in slices. */
+export interface Sliced {
+  /** Starts what the round needs, which halts at once. */
+  begin: () => unknown;
+  go: () => void;
+  halt: () => void;
+  /** Ends the round. `ran` is how many milliseconds passed between `go` and `halt`. Gives what a round gives; nothing where nothing was done. */
+  end: (ran: number) => any;
+}
 
 /** Two contestants compared, or the figure of one when there is no reference. */
 export interface Row {
@@ -126,7 +138,7 @@ export interface RowResult {
   reference: string | null;
   direction: Direction;
   shows: 'ratio' | 'ratio of speeds' | 'figure';
-  /** Of the medians; null when a side was left out or the reference is 0. */
+  /** Of the medians, or the median of the rounds’ ratios where both sides are sliced; null when a side was left out or the reference is 0. */
   value: number | null;
   /** Of the values of the single rounds. */
   quartiles: [number, number] | null;
