@@ -7,7 +7,8 @@
  * a second: those find the first one here. Two versions are two libraries, and each has its own.
  */
 
-const { version } = require('../../package.json');
+/** That of the package: `npm run generate` writes it here, so that a program that starts need not read `package.json` for it. */
+const version = '0.1.0';
 
 const shared = /** @type {Record<symbol, unknown>} */ (/** @type {unknown} */ (globalThis));
 
@@ -33,4 +34,4 @@ function oneInstance(make, part = '') {
  */
 const theInstance = () => /** @type {any} */ (shared[key]);
 
-module.exports = { oneInstance, theInstance };
+module.exports = { oneInstance, theInstance, version };

@@ -12,7 +12,7 @@
 
 const { subscribe } = require('node:diagnostics_channel');
 const { readFileSync } = require('node:fs');
-const { version } = require('../../package.json');
+const { version } = require('../base/instance.js');
 const { later } = require('../base/lazy.js');
 const { addon } = require('./native.js');
 

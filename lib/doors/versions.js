@@ -1,7 +1,7 @@
 /** What is loaded: the first thing to say in a bug report. */
 
 const addon = require('../native/loader.js');
-const { version } = require('../../package.json');
+const { version } = require('../base/instance.js');
 
 module.exports = Object.freeze({
   flotilla: version,

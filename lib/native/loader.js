@@ -12,9 +12,10 @@ const { existsSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
 const { later } = require('../base/lazy.js');
-const { version, engines } = require('../../package.json');
+const { version } = require('../base/instance.js');
 
 const errors = later(() => require('../errors.js'));
+const manifest = later(() => require('../../package.json'));
 const platforms = later(() => require('./platforms.js'));
 
 /** Node’s own, for files that are known only when the program runs: bundlers leave it alone. */
@@ -30,7 +31,10 @@ function requireNode() {
     throw errors().createError('FLOTILLA_ERR_RUNTIME_UNSUPPORTED', [runtime]);
   }
   if (Number(napi) >= NODE_API && Number.parseInt(node, 10) >= 20) return;
-  throw errors().createError('FLOTILLA_ERR_NODE_VERSION', [process.version, engines.node.replace('>=', '')]);
+  throw errors().createError('FLOTILLA_ERR_NODE_VERSION', [
+    process.version,
+    manifest().engines.node.replace('>=', ''),
+  ]);
 }
 
 /** What `npm run build` makes. Only in a clone; the package does not carry it. */
