@@ -7,7 +7,7 @@
  * | `npm/<platform>/` | the list of platforms in `lib/native/platforms.js` |
  * | the optional dependencies in `package.json` and `package-lock.json` | the same, and the version |
  * | the version in `Cargo.toml` and `Cargo.lock` | the one in `package.json` |
- * | the version in `lib/base/instance.js` | the same |
+ * | the version in `lib/base/loading.js` | the same |
  * | the charts of `docs/architecture.md` | `scripts/floors.mjs` and `tests/walls.rs` |
  * | `docs/errors.md` | the table in `lib/errors.js` |
  * | `index.mjs`, `lib/doors/*.mjs` | what the `.js` beside each exports |
@@ -95,10 +95,7 @@ function generated() {
     'package-lock.json': completeLock({ version, optionalDependencies }),
     'Cargo.toml': withVersion(read('Cargo.toml')),
     'Cargo.lock': withVersion(read('Cargo.lock')),
-    'lib/base/instance.js': read('lib/base/instance.js').replace(
-      /(?<=^const version = )'.*'/m,
-      `'${version}'`,
-    ),
+    'lib/base/loading.js': read('lib/base/loading.js').replace(/(?<=^const version = )'.*'/m, `'${version}'`),
     'docs/architecture.md': withCharts(read('docs/architecture.md'), read('tests/walls.rs')),
     'docs/errors.md': errorsPage(table),
     ...Object.fromEntries(

@@ -152,7 +152,7 @@ describe('an installation that cannot work', () => {
     const copy = installCopy(folder);
     installPlatform(folder, here.id);
     const manifest = JSON.parse(readFileSync(path.join(copy, 'package.json'), 'utf8'));
-    const ours = path.join(copy, 'lib/base/instance.js');
+    const ours = path.join(copy, 'lib/base/loading.js');
     writeFileSync(ours, readFileSync(ours, 'utf8').replace(`'${manifest.version}'`, `'99.1.2'`));
     const error = await load(folder);
     expect(error).toMatchObject({ code: 'FLOTILLA_ERR_ADDON_VERSION', fault: 'system' });

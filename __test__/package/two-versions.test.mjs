@@ -43,7 +43,7 @@ function program() {
     return place;
   });
   for (const place of places) copyFileSync(builtAddon, path.join(place, 'lib/native/flotilla.node'));
-  for (const file of ['package.json', 'lib/base/instance.js', 'lib/native/flotilla.node']) {
+  for (const file of ['package.json', 'lib/base/loading.js', 'lib/native/flotilla.node']) {
     const changed = path.join(places[0], file);
     writeFileSync(changed, readFileSync(changed, 'latin1').replaceAll(present, other), 'latin1');
   }

@@ -6,7 +6,7 @@
 
 /** @import { LRUCacheClustered as Cache, Tier } from '../../index.js' */
 
-const { theInstance } = require('../base/instance.js');
+const { theInstance } = require('../base/loading.js');
 const { checkNames } = require('../cache/option-names.js');
 const { invalid } = require('../cache/invalid.js');
 const { defaultMax } = require('../cache/options.js');

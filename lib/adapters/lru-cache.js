@@ -9,7 +9,7 @@
 
 /** @import { LRUCacheOptions } from '../doors/lru-cache.js' */
 
-const { theInstance } = require('../base/instance.js');
+const { theInstance } = require('../base/loading.js');
 const { invalid } = require('../cache/invalid.js');
 const { SyncView } = require('../cache/sync-view.js');
 

@@ -10,7 +10,7 @@
 /** @import { SocketIoAdapterOptions } from '../doors/socket.io.js' */
 /** @import { Event } from './socket.io-event.js' */
 
-const { theInstance } = require('../base/instance.js');
+const { theInstance } = require('../base/loading.js');
 const { createBus, skipsOwn } = require('../cache/bus.js');
 const { checkNames } = require('../cache/option-names.js');
 const { invalid } = require('../cache/invalid.js');

@@ -6,7 +6,7 @@
  */
 
 const v8 = require('node:v8');
-const { version } = require('../base/instance.js');
+const { version } = require('../base/loading.js');
 const { survives } = require('./codec.js');
 
 /** Another version of the library in this process has frames of its own. */

@@ -8,7 +8,7 @@
  */
 
 const loaded = require('../native/loader.js');
-const { later } = require('../base/lazy.js');
+const { later } = require('../base/loading.js');
 
 const errors = later(() => require('../errors.js'));
 

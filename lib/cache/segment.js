@@ -12,8 +12,7 @@
 
 const { subscribe } = require('node:diagnostics_channel');
 const { readFileSync } = require('node:fs');
-const { version } = require('../base/instance.js');
-const { later } = require('../base/lazy.js');
+const { later, version } = require('../base/loading.js');
 const { addon } = require('./native.js');
 
 // This module is loaded with the library, whatever is used of it: what it needs but seldom is loaded when it does.

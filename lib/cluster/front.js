@@ -42,7 +42,7 @@
  */
 
 const { invalidArgument } = require('../base/argument.js');
-const { later } = require('../base/lazy.js');
+const { later } = require('../base/loading.js');
 const native = require('../native/loader.js');
 const { handoff } = require('./fronts/handoff.js');
 const { NativeFront } = require('./fronts/native.js');

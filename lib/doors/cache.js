@@ -1,6 +1,6 @@
 /** `flotilla/cache`: the cache alone, for programs that import `@0xdoublesharp/lru-cache-clustered`. */
 
-const { partOf } = require('../base/lazy.js');
+const { partOf } = require('../base/loading.js');
 const library = require('./library.js');
 
 const cache = partOf(library, [

@@ -3,7 +3,6 @@
  * none, also on Bun and Deno. With the rest of the library it is one.
  */
 
-const { oneInstance } = require('../base/instance.js');
-const { amongLoaded } = require('../base/lazy.js');
+const { amongLoaded, oneInstance } = require('../base/loading.js');
 
 module.exports = oneInstance(() => amongLoaded(() => require('../signals/core.js')), ' core');

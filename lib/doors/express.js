@@ -1,6 +1,6 @@
 /** `flotilla/express`: the balancer and `express` alone, for programs that import `defuss-express`. */
 
-const { partOf } = require('../base/lazy.js');
+const { partOf } = require('../base/loading.js');
 const library = require('./library.js');
 
 const balancer = partOf(library, [

@@ -6,13 +6,12 @@
  * the segment of a primary; and what a worker's environment tells it. All else is loaded when it is asked for.
  */
 
-const { oneInstance } = require('../base/instance.js');
+const { amongLoaded, lazily, oneInstance } = require('../base/loading.js');
 
 const core = () => oneInstance(() => require('../signals/core.js'), ' core');
 
 /** @type {typeof import('../../index.js')} */
 const library = oneInstance(() => {
-  const { amongLoaded, lazily } = require('../base/lazy.js');
   const parts = lazily({
     batch: () => core().batch,
     computed: () => core().computed,

@@ -1,7 +1,7 @@
 /** What is loaded: the first thing to say in a bug report. */
 
 const addon = require('../native/loader.js');
-const { version } = require('../base/instance.js');
+const { version } = require('../base/loading.js');
 
 module.exports = Object.freeze({
   flotilla: version,

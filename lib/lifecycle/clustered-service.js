@@ -31,7 +31,7 @@ const { noopTelemetrySink } = require('../cluster/telemetry.js');
 const seats = require('../cluster/seat.js');
 const { sameWishMs } = require('./signals.js');
 const check = require('../base/check.js');
-const { later } = require('../base/lazy.js');
+const { later } = require('../base/loading.js');
 const { Turns } = require('../base/turns.js');
 
 /** Most servers need neither. */

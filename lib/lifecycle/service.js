@@ -24,7 +24,7 @@ const { Reception } = require('../http/reception.js');
 const { drop, isFull } = require('../http/arrival.js');
 const { Showing, addressOf } = require('./showing.js');
 const { TicketKeys, wantsTicketKeys } = require('../http/ticket-keys.js');
-const { later } = require('../base/lazy.js');
+const { later } = require('../base/loading.js');
 const within = require('../base/within.js');
 
 const healthPorts = later(() => require('../http/health-port.js'));

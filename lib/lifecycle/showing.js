@@ -7,7 +7,7 @@
 
 const { isIP } = require('node:net');
 const path = require('node:path');
-const { later } = require('../base/lazy.js');
+const { later } = require('../base/loading.js');
 const { Meters } = require('../cluster/meters.js');
 
 /** Most servers have no admin port. */

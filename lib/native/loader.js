@@ -11,8 +11,7 @@
 const { existsSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
-const { later } = require('../base/lazy.js');
-const { version } = require('../base/instance.js');
+const { later, version } = require('../base/loading.js');
 
 const errors = later(() => require('../errors.js'));
 const manifest = later(() => require('../../package.json'));

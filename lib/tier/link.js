@@ -10,7 +10,7 @@
 
 const { setTimeout: pause } = require('node:timers/promises');
 const { countTier } = require('../base/census.js');
-const { theInstance } = require('../base/instance.js');
+const { theInstance } = require('../base/loading.js');
 const { invalid } = require('../cache/invalid.js');
 const { Breaker } = require('./breaker.js');
 const { Keeper } = require('./keeper.js');

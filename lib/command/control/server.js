@@ -15,7 +15,7 @@ const { nearest } = require('../../base/nearest.js');
 const native = require('../../native/loader.js');
 const { LONGEST_QUESTION, PROTOCOL, asLine, cutLines, readLine } = require('./lines.js');
 const { isWindows, prepareFolder } = require('./places.js');
-const { version } = require('../../base/instance.js');
+const { version } = require('../../base/loading.js');
 
 const MOST_CONNECTIONS = 64;
 /** How long a connection may be without a whole question. */

@@ -1,18 +1,50 @@
 /**
- * Objects whose values are loaded when they are first asked for, so that a program loads what it uses.
+ * How the library is loaded: once in a process, and each part when it is first asked for, so that a program loads what it
+ * uses.
  *
- * Whoever empties the module cache meanwhile, as test runners do, gets no second set of modules by that: those of this
- * library that are loaded already are found by those that follow.
+ * Its caches, servers and scopes are the process's, and two halves of a program that see different ones would share
+ * nothing. Node gives one instance to `import` and `require` alike as long as both end at one file. A second copy of
+ * the package in `node_modules`, a bundler's copy, or a test runner that empties the module cache would make
+ * a second: those find the first one here. Two versions are two libraries, and each has its own.
  */
 
 const path = require('node:path');
-const { oneInstance } = require('./instance.js');
+
+/** That of the package: `npm run generate` writes it here, so that a program that starts need not read `package.json` for it. */
+const version = '0.1.0';
+
+const shared = /** @type {Record<symbol, unknown>} */ (/** @type {unknown} */ (globalThis));
+
+/** @param {string} part */
+const keyOf = (part) => Symbol.for(`flotilla@${version}${part}`);
+const key = keyOf('');
+
+/**
+ * @template {object} T
+ * @param {() => T} make
+ * @param {string} [part] of the library, that there is one of by itself
+ * @returns {T}
+ */
+function oneInstance(make, part = '') {
+  shared[keyOf(part)] ??= make();
+  return /** @type {T} */ (shared[keyOf(part)]);
+}
+
+/**
+ * The one instance, for those below it. It is there: every entry point has made it.
+ *
+ * @returns {typeof import('../../index.js')}
+ */
+const theInstance = () => /** @type {any} */ (shared[key]);
 
 const lib = path.dirname(__dirname) + path.sep;
 /** The modules that are loaded, by their files. @type {Map<string, NodeModule>} */
 const loaded = oneInstance(() => new Map(), ' modules');
 
 /**
+ * Loads, so that whoever has emptied the module cache meanwhile, as test runners do, gets no second set of modules by that:
+ * those of this library that are loaded already are found by those that follow.
+ *
  * @template T
  * @param {() => T} load
  * @returns {T}
@@ -75,4 +107,4 @@ function lazily(loaders) {
 const partOf = (whole, names) =>
   lazily(Object.fromEntries(names.map((name) => [name, () => whole[/** @type {keyof T} */ (name)]])));
 
-module.exports = { amongLoaded, later, lazily, partOf };
+module.exports = { amongLoaded, later, lazily, oneInstance, partOf, theInstance, version };
