@@ -25,7 +25,7 @@ const optionNames = later(() => require('./option-names.js'));
 const tell = process.env.DEBUG ? require('../base/debug.js').debug('flotilla:cache') : undefined;
 
 /** Another version of the library in this process has a line of its own: neither takes the other's place. */
-const VARIABLE = `FLOTILLA_SEGMENT_${version.replaceAll(/\W/g, '_')}`;
+const VARIABLE = `FLOTILLA_SEGMENT_${version.replaceAll('.', '_').replaceAll('-', '_').replaceAll('+', '_')}`;
 const SMALLEST = 2 ** 20;
 /** Where there is no room for twice as much, what there is belongs to the rest of the process. */
 const LEAST_BY_DEFAULT = 2 ** 26;
@@ -82,7 +82,7 @@ let isWorker;
 function findOutWhetherWorker() {
   if (process.send !== undefined || process.platform !== 'linux') return cluster().isWorker;
   try {
-    return /(^|\0)NODE_UNIQUE_ID=/.test(readFileSync('/proc/self/environ', 'latin1'));
+    return `\0${readFileSync('/proc/self/environ', 'utf8')}`.includes('\0NODE_UNIQUE_ID=');
   } catch {
     return false;
   }
