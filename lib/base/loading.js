@@ -80,10 +80,11 @@ function later(load) {
 
 /**
  * @template {Record<string, () => any>} T
+ * @param {() => void} before what is to be done before any of them is loaded; it may be done again
  * @param {T} loaders by the name of what they give
  * @returns {{ [K in keyof T]: ReturnType<T[K]> }}
  */
-function lazily(loaders) {
+function lazily(before, loaders) {
   const object = {};
   for (const [name, load] of Object.entries(loaders)) {
     const shown = { enumerable: true, configurable: true };
@@ -91,7 +92,12 @@ function lazily(loaders) {
       Object.defineProperty(object, name, { ...shown, value, writable: true });
       return value;
     };
-    Object.defineProperty(object, name, { ...shown, get: () => settle(amongLoaded(load)), set: settle });
+    const loadIt = () => {
+      before();
+      return load();
+    };
+    const get = () => settle(amongLoaded(loadIt));
+    Object.defineProperty(object, name, { ...shown, get, set: settle });
   }
   return /** @type {any} */ (object);
 }
@@ -105,6 +111,9 @@ function lazily(loaders) {
  * @returns {any}
  */
 const partOf = (whole, names) =>
-  lazily(Object.fromEntries(names.map((name) => [name, () => whole[/** @type {keyof T} */ (name)]])));
+  lazily(
+    () => {},
+    Object.fromEntries(names.map((name) => [name, () => whole[/** @type {keyof T} */ (name)]])),
+  );
 
 module.exports = { amongLoaded, later, lazily, oneInstance, partOf, theInstance, version };

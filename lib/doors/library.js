@@ -12,7 +12,8 @@ const core = () => oneInstance(() => require('../signals/core.js'), ' core');
 
 /** @type {typeof import('../../index.js')} */
 const library = oneInstance(() => {
-  const parts = lazily({
+  const settle = () => require('../base/async-context.js').settleAsyncContext();
+  const parts = lazily(settle, {
     batch: () => core().batch,
     computed: () => core().computed,
     createScope: () => core().createScope,
@@ -58,7 +59,6 @@ const library = oneInstance(() => {
     default: () => require('../adapters/express.js'),
     __esModule: () => true,
   });
-  require('../base/async-context.js').settleAsyncContext();
   amongLoaded(() => loadAtOnce(parts));
   return parts;
 });
