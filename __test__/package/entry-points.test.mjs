@@ -127,13 +127,29 @@ describe('loading', () => {
   it('brings only what is used, and the addon at once', async () => {
     const root = await loadedBy("require('flotilla')");
     expect(root).toContain('lib/native/loader.js');
-    expect(root.length).toBeLessThanOrEqual(8);
+    expect(root.length).toBeLessThanOrEqual(6);
     const cache = await loadedBy("require('flotilla/cache').LRUCacheClustered");
     expect(cache).toContain('lib/cache/sync-view.js');
     expect(cache.filter((file) => /lib\/(http|cluster|lifecycle|signals)\/(?!.*seat)/.test(file))).toEqual(
       [],
     );
   });
+
+  // Where the addon does not know how much memory there is, `node:os` is asked.
+  const tellsMemory = require('../../lib/native/loader.js').machineMemory() > 0;
+  it.runIf(tellsMemory).each(['flotilla', 'flotilla/cache'])(
+    'brings no module of Node’s: %s',
+    async (entry) => {
+      const brought = await answer(`
+      import 'node:diagnostics_channel';
+      import { createRequire } from 'node:module';
+      const require = createRequire(process.cwd() + '/x.js');
+      const before = new Set(process.moduleLoadList);
+      require('${entry}');
+      console.log(JSON.stringify(process.moduleLoadList.filter((module) => !before.has(module))));`);
+      expect(brought).toEqual([]);
+    },
+  );
 
   it('lets a property be replaced before it was ever read', () => {
     const library = require('flotilla');

@@ -46,7 +46,8 @@ let warned = false;
 /** A quarter of what this process may use. */
 function defaultMemory() {
   const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
-  return Math.max(SMALLEST, Math.floor(Math.min(limit, require('node:os').totalmem()) / 4));
+  const total = addon.machineMemory() || require('node:os').totalmem();
+  return Math.max(SMALLEST, Math.floor(Math.min(limit, total) / 4));
 }
 
 /**

@@ -10,9 +10,10 @@ const { amongLoaded, lazily, oneInstance } = require('../base/loading.js');
 
 const core = () => oneInstance(() => require('../signals/core.js'), ' core');
 
+const settle = () => require('../base/async-context.js').settleAsyncContext();
+
 /** @type {typeof import('../../index.js')} */
 const library = oneInstance(() => {
-  const settle = () => require('../base/async-context.js').settleAsyncContext();
   const parts = lazily(settle, {
     batch: () => core().batch,
     computed: () => core().computed,
@@ -67,7 +68,10 @@ const library = oneInstance(() => {
 function loadAtOnce(parts) {
   const { beforeFirstChild } = require('../cache/segment.js');
   // What a primary says of a seat is for this process, and not for its children.
-  if (process.env.FLOTILLA_SEAT !== undefined) require('../cluster/seat.js');
+  if (process.env.FLOTILLA_SEAT !== undefined) {
+    settle();
+    require('../cluster/seat.js');
+  }
   if (process.env.JEST_WORKER_ID !== undefined) require('../lifecycle/jest.js').hook();
   // A worker may ask for a cache that its primary has never used: the class listens for that.
   beforeFirstChild(() => {

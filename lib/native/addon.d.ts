@@ -262,6 +262,8 @@ export declare function cacheSetClock(milliseconds?: number): void;
 /** The time that TTLs are reckoned with. */
 export declare function cacheClock(): number;
 
+/** The bytes that this machine has; 0 where Node has to be asked. */
+export declare function machineMemory(): number;
 export declare function segmentCreate(capacity: number, replace: boolean): boolean;
 export declare function segmentShare(): string;
 export declare function segmentAttach(line: string): void;

@@ -76,6 +76,15 @@ pub fn used(pid: u32) -> Option<Used> {
     })
 }
 
+/// The bytes of memory that this machine has; 0 where nobody tells that.
+pub fn machine_memory() -> u64 {
+    // SAFETY: takes no pointer.
+    let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) }.max(0);
+    // SAFETY: takes no pointer.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.max(0);
+    pages.cast_unsigned().saturating_mul(page.cast_unsigned())
+}
+
 /// The process that a thread belongs to; the thread's own number where the system does not tell.
 pub fn of_thread(thread: u32) -> u32 {
     let status = std::fs::read_to_string(format!("/proc/{thread}/status")).unwrap_or_default();

@@ -69,6 +69,7 @@ fn add_functions<'call>(js: Js<'call>, exports: Value<'call>, connection: usize)
         c"cacheSetClock" 1 clock::set;
         c"cacheClock" 0 clock::read;
 
+        c"machineMemory" 0 segment::machine_memory;
         c"segmentCreate" 2 segment::create;
         c"segmentShare" 0 segment::share;
         c"segmentAttach" 1 segment::attach;

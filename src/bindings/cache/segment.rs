@@ -56,6 +56,11 @@ pub(super) fn create<'call>(js: Js<'call>, arguments: &Arguments<'call, 2>) -> O
     js.make_boolean(made)
 }
 
+/// `machineMemory()`: the bytes that this machine has; 0 where Node has to be asked.
+pub(super) fn machine_memory<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Value<'call>> {
+    js.make_number(crate::sys::process::machine_memory() as f64)
+}
+
 /// `segmentShare()`: the line of text with which a child attaches.
 pub(super) fn share<'call>(js: Js<'call>, _: &Arguments<'call, 0>) -> Outcome<Value<'call>> {
     let line = store()?.share()?;
