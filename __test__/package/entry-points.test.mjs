@@ -127,7 +127,7 @@ describe('loading', () => {
   it('brings only what is used, and the addon at once', async () => {
     const root = await loadedBy("require('flotilla')");
     expect(root).toContain('lib/native/loader.js');
-    expect(root.length).toBeLessThanOrEqual(6);
+    expect(root.length).toBeLessThanOrEqual(5);
     const cache = await loadedBy("require('flotilla/cache').LRUCacheClustered");
     expect(cache).toContain('lib/cache/sync-view.js');
     expect(cache.filter((file) => /lib\/(http|cluster|lifecycle|signals)\/(?!.*seat)/.test(file))).toEqual(

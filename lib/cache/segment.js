@@ -13,11 +13,13 @@
 const { subscribe } = require('node:diagnostics_channel');
 const { readFileSync } = require('node:fs');
 const { later, version } = require('../base/loading.js');
-const { addon } = require('./native.js');
+const loaded = require('../native/loader.js');
 
 // This module is loaded with the library, whatever is used of it: what it needs but seldom is loaded when it does.
 /** @type {() => import('node:cluster').Cluster} */
 const cluster = () => /** @type {any} */ (require('node:cluster'));
+/** The addon's functions whose errors are those of this context. */
+const native = later(() => require('./native.js').addon);
 const errors = later(() => require('../errors.js'));
 const wrong = later(() => require('./invalid.js'));
 const optionNames = later(() => require('./option-names.js'));
@@ -46,7 +48,7 @@ let warned = false;
 /** A quarter of what this process may use. */
 function defaultMemory() {
   const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY;
-  const total = addon.machineMemory() || require('node:os').totalmem();
+  const total = loaded.machineMemory() || require('node:os').totalmem();
   return Math.max(SMALLEST, Math.floor(Math.min(limit, total) / 4));
 }
 
@@ -134,13 +136,31 @@ function warnOfMessages({ message }) {
   beforeFirstChild(() => cluster().once('fork', warn));
 }
 
+/**
+ * Asks the addon for what a process that loads the library needs, and which seldom fails. Where it does, the addon has no
+ * error of this context to throw as long as nothing has connected it: then it is connected, asked again, and tells why.
+ *
+ * @template {{}} T
+ * @param {(addon: typeof loaded) => T} question
+ * @returns {T}
+ */
+function ask(question) {
+  try {
+    const answer = question(loaded);
+    if (answer !== undefined) return answer;
+  } catch {
+    // The error of another context, or one of this that is thrown again.
+  }
+  return question(native());
+}
+
 function offer() {
   if (transport() === 'ipc') {
     process.env[VARIABLE] = asking();
     return;
   }
   try {
-    process.env[VARIABLE] = addon.segmentShare();
+    process.env[VARIABLE] = ask((addon) => addon.segmentShare());
   } catch (error) {
     if (transport() === 'shared') throw error;
     process.env[VARIABLE] = asking();
@@ -158,7 +178,7 @@ function createWithin(said, replace) {
   let memory = said ?? defaultMemory();
   for (;;) {
     try {
-      return addon.segmentCreate(memory, replace);
+      return ask((addon) => addon.segmentCreate(memory, replace));
     } catch (error) {
       const { code } = /** @type {{ code?: string }} */ (error);
       // A quarter, so that much of what there is room for is left to others.
@@ -181,7 +201,7 @@ function create({ memory, replace = false } = {}) {
   const made = createWithin(memory, replace);
   if (made) {
     offer();
-    tell?.('made a segment of', addon.segmentUsage()[2], 'bytes; workers take', transportOf());
+    tell?.('made a segment of', native().segmentUsage()[2], 'bytes; workers take', transportOf());
   }
   return made;
 }
@@ -211,13 +231,13 @@ function attach() {
     askPrimary();
     return;
   }
-  if (!line || !addon.segmentIsForThisProcess(line)) {
+  if (!line || !native().segmentIsForThisProcess(line)) {
     throw errors().createError('FLOTILLA_ERR_SEGMENT_UNREACHABLE', [
       'The primary of this worker has no cache: it must import flotilla before it calls cluster.fork()',
     ]);
   }
   try {
-    addon.segmentAttach(line);
+    native().segmentAttach(line);
     tell?.('attached to the segment', line);
   } catch (error) {
     const { code } = /** @type {{ code?: string }} */ (error);
@@ -233,7 +253,7 @@ function attach() {
 /** Makes sure that this thread's process has its segment. */
 function connect() {
   if (connected) return;
-  if (!addon.segmentExists()) {
+  if (!native().segmentExists()) {
     if (isClusterWorker()) attach();
     else if (failure !== undefined) throw failure;
     else create();
@@ -279,7 +299,7 @@ function bootstrap(options = {}) {
   }
   // What could not be had when this was loaded is tried again, as it is said now.
   failure = undefined;
-  if (addon.segmentExists()) offer();
+  if (native().segmentExists()) offer();
   connect();
 }
 
@@ -306,7 +326,7 @@ function prepare() {
   subscribe('child_process', aboutToStartChild);
   beforeFirstChild(() => {
     cluster().on('exit', () => {
-      if (addon.segmentExists()) addon.segmentProcessExited();
+      if (native().segmentExists()) native().segmentProcessExited();
     });
   });
 }
