@@ -5,6 +5,7 @@ pub(in crate::store) mod copy_reader;
 pub(in crate::store) mod figures;
 pub(in crate::store) mod flights;
 pub(in crate::store) mod inspection;
+pub(in crate::store) mod keys;
 pub(in crate::store) mod long_values;
 pub(in crate::store) mod mending;
 pub(in crate::store) mod namespaces;
@@ -16,6 +17,7 @@ pub(in crate::store) mod rings;
 pub(in crate::store) mod store;
 pub(in crate::store) mod unheld;
 pub(in crate::store) mod validate;
+pub(in crate::store) mod whole;
 
 use crate::store::copies::Copies;
 use crate::store::ground::layer::layer;
