@@ -11,6 +11,8 @@ import { pathToFileURL } from 'node:url';
 import { build } from './build.mjs';
 import { bin, root, run, runs } from './run.mjs';
 
+/** The generators of most refuse what is older. */
+const OLDEST = 22;
 const fixtures = path.join(root, '__test__/fixtures/apps-built');
 const folder = path.join(root, 'target/apps-built');
 const next = [
@@ -99,6 +101,8 @@ export function buildApps(names = Object.keys(recipes)) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  if (Number.parseInt(process.versions.node, 10) < OLDEST)
+    throw new Error(`these apps need Node.js ${OLDEST} or later, and this is ${process.versions.node}`);
   const all = Object.keys(recipes);
   const chosen = process.argv.slice(2);
   const unknown = chosen.find((name) => !all.includes(name));
