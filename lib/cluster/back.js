@@ -191,7 +191,7 @@ class NativeBack {
     const numbers = this.#numbers;
     numbers[IN_FLIGHT] = this.#table.requests;
     if (!connection) return;
-    if (response) this.#escrow?.answered(connection, response);
+    if (response) this.#escrow?.answered(connection);
     if (numbers[SHED] >= 1) {
       if (this.#give(connection)) numbers[SHED] = Math.max(0, numbers[SHED] - 1);
     } else if (this.#draining) this.#give(connection);

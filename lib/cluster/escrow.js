@@ -34,19 +34,7 @@ const HELD = Symbol('held');
  * @typedef {object} Held
  * @property {number} place
  * @property {number} base how many bytes other workers had read of it
- * @property {number} begun how many requests have begun to arrive since
- * @property {number} answered how many of them were answered
  */
-
-/**
- * What a parser calls when a message begins: one function for all, for a parser is used for many connections.
- *
- * @this {any}
- */
-function begin() {
-  const held = this.socket?.[HELD];
-  if (held) held.begun += 1;
-}
 
 class Escrow {
   #worker;
@@ -113,18 +101,13 @@ class Escrow {
    * A request was answered.
    *
    * @param {Connection} connection
-   * @param {any} response
    */
-  answered(connection, response) {
+  answered(connection) {
+    const { socket } = connection;
     /** @type {Held | undefined} */
-    const held = /** @type {any} */ (connection.socket)[HELD];
-    if (!held) return;
-    held.answered += 1;
-    // Nothing of it is here, if every request that has begun was answered, and this one has come whole. Where more is
-    // here, what stands there from before is no lie: more has been read since, and the primary sees that.
-    if (held.begun === held.answered && response.req.complete && connection.isEmpty) {
-      this.#marks[held.place] = held.base + connection.socket.bytesRead;
-    }
+    const held = /** @type {any} */ (socket)[HELD];
+    // Where more is here, what stands there from before is no lie: more has been read since, and the primary sees that.
+    if (held && connection.isBetweenMessages) this.#marks[held.place] = held.base + socket.bytesRead;
   }
 
   /** Begins anew in a while; not twice. @param {number} milliseconds */
@@ -174,8 +157,7 @@ class Escrow {
    */
   #hold(socket) {
     const connection = this.#table.recordOf(socket);
-    const begins = socket.parser?.constructor.kOnMessageBegin;
-    if (!connection || begins === undefined || socket.destroyed) return DONE;
+    if (!connection || !socket.parser || socket.destroyed) return DONE;
     if (!connection.isBetweenMessages) return BUSY;
     const place = this.#free.pop() ?? (this.#used < this.#marks.length ? this.#used++ : -1);
     if (place < 0) return DONE;
@@ -184,9 +166,8 @@ class Escrow {
       this.#free.push(place);
       return base === LATER ? LATER : DONE;
     }
-    socket.parser[begins] = begin;
     /** @type {Held} */
-    const held = { place, base, begun: 0, answered: 0 };
+    const held = { place, base };
     socket[HELD] = held;
     this.#marks[place] = base + socket.bytesRead;
     return DONE;

@@ -27,9 +27,6 @@ const PRIMARY_SEAT = 1023;
 /** See `seat.js`. */
 const VARIABLE = 'FLOTILLA_METERS';
 
-/** When a request came, where its answer has it. */
-const BEGAN = Symbol('began');
-
 /** The meters of a server's processes, in the process that made them. */
 class Meters {
   native = new NativeMeters();
@@ -88,6 +85,8 @@ class Meter {
   /** Of each server of this process. @type {ConnectionTable[]} */
   #tables = [];
   #seesRequests = () => false;
+  /** It asks when requests came. */
+  times = true;
   /** How many servers count with it now. */
   #uses = 0;
   /** @type {NodeJS.Timeout | undefined} */
@@ -131,31 +130,30 @@ class Meter {
     this.#collections.disconnect();
   }
 
-  /** @param {ServerResponse} response */
-  began(response) {
-    /** @type {any} */ (response)[BEGAN] = performance.now();
+  began() {
     this.#words[IN_FLIGHT] += 1;
   }
 
   /**
    * @param {unknown} [_connection]
    * @param {ServerResponse} [response]
+   * @param {number} [began]
    */
-  ended(_connection, response) {
+  ended(_connection, response, began = 0) {
     const words = this.#words;
     if (response === undefined) {
       words[CONNECTIONS] = this.#sum('size');
       return;
     }
     words[IN_FLIGHT] -= 1;
-    if (response.writableFinished) this.#answered(response);
+    if (response.writableFinished) this.#answered(response, began);
     else words[ABORTED] += 1;
   }
 
-  /** @param {ServerResponse} response */
-  #answered(response) {
+  /** @param {ServerResponse} response @param {number} began */
+  #answered(response, began) {
     const words = this.#words;
-    const ms = performance.now() - /** @type {any} */ (response)[BEGAN];
+    const ms = performance.now() - began;
     const hundred = (response.statusCode / 100) | 0;
     words[STATUS + (hundred >= 1 && hundred <= 5 ? hundred : 5)] += 1;
     words[LATENCY_MS] += ms;

@@ -1,22 +1,24 @@
 /**
  * Whether a connection of HTTP/1 stands between two messages, so that another process can go on with it: nothing of it is
  * in this one.
+ *
+ * Both are asked after every request of a connection that the primary holds as well: neither looks at other connections,
+ * and neither makes anything.
  */
 
 /**
- * Whether a part of a message has come over a connection, as the list says by which Node.js looks for clients that take
- * too long to send theirs. Nothing else knows what the parser holds; where there is no such list, nothing is promised.
+ * Whether a part of a message has come over a connection. Node.js asks its parser the same when a client has ended: whether a
+ * message is cut by that. The answer changes nothing in the parser.
  *
  * @param {any} socket
  * @param {number} [before] how many bytes had been read of what is no message
  */
-function isReading({ server, parser, bytesRead }, before = 0) {
-  if (bytesRead === before) return false;
-  const list = Object.getOwnPropertySymbols(server ?? {}).find(
-    ({ description }) => description === 'http.server.connections',
-  );
-  const connections = list && server[list];
-  return !parser || !connections || connections.active().includes(parser);
+function isReading(socket, before = 0) {
+  const { parser } = socket;
+  if (typeof parser?.finish !== 'function') return socket.bytesRead !== before;
+  // A parser that is paused does not say, and of a body that ends with its connection it would believe that it has ended.
+  if (socket._paused || parser.incoming?.complete === false) return true;
+  return parser.finish() !== undefined;
 }
 
 /**
@@ -25,9 +27,10 @@ function isReading({ server, parser, bytesRead }, before = 0) {
  * @param {any} socket
  */
 function isEmpty(socket) {
-  // One that ends with the answer it has got is not idle, though nothing is left to be written.
-  if (socket.destroyed || socket.writableEnded || !socket._handle) return false;
-  return socket.readableLength + socket.writableLength + socket._handle.writeQueueSize === 0;
+  // One that ends with the answer it has got is not idle, though nothing is left to be written. Some requests Node.js
+  // answers itself, and tells nobody.
+  if (socket.destroyed || socket.writableEnded || !socket._handle || socket._httpMessage) return false;
+  return socket.readableLength + socket.writableLength === 0;
 }
 
 module.exports = { isEmpty, isReading };

@@ -40,16 +40,23 @@ class Borrowed {
   constructor(server) {
     this.server = server;
     onLoan.add(server);
+    /** @type {Emit} */
+    const emit = server.emit;
     /** @type {Emit} its own, past the diversion */
-    this.emit = server.emit.bind(server);
+    this.emit = emit.bind(server);
+    /** @type {Emit} the same, of a request */
+    this.emitRequest = (request, response) => emit.call(server, 'request', request, response);
     this.#close = server.close.bind(server);
     this.#before = changed.map(
       (name) => /** @type {const} */ ([name, Object.getOwnPropertyDescriptor(server, name)]),
     );
   }
 
-  /** @param {Record<string, Emit>} events what happens instead of the events of these names */
-  divert(events) {
+  /**
+   * @param {Record<string, Emit>} events what happens instead of the events of these names
+   * @param {Emit} request what happens instead of a request: it comes so often that it is not looked up
+   */
+  divert(events, request) {
     /** @type {Record<string, Emit | undefined>} */
     const diverted = Object.assign(Object.create(null), events);
     this.server.emit = (
@@ -58,6 +65,7 @@ class Borrowed {
       /** @type {any} */ second = undefined,
       /** @type {any} */ third = undefined,
     ) => {
+      if (event === 'request') return request(first, second);
       const taken = diverted[event];
       return taken === undefined ? this.emit(event, first, second, third) : taken(first, second, third);
     };

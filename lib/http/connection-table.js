@@ -14,7 +14,7 @@
 const { channels } = require('../base/channels.js');
 const { isOfTls } = require('./arrival.js');
 const { Borrowed } = require('./borrowed.js');
-const { Connection: Record } = require('./connection.js');
+const { Connection: Record, NOT_UNDER_WAY } = require('./connection.js');
 
 /** @typedef {(...args: any[]) => any} Emit */
 /** @typedef {InstanceType<typeof Borrowed>} Loan */
@@ -33,9 +33,11 @@ const { Connection: Record } = require('./connection.js');
  * Who observes requests: moves connections for one, or counts.
  *
  * @typedef {object} Observer
- * @property {(response: ServerResponse) => void} began a request has come
- * @property {(connection?: Connection, response?: ServerResponse) => void} ended one was answered, or a connection has ended;
- *   without the connection, but with the answer, one that ended with its connection or that came over HTTP/2
+ * @property {boolean} [times] whether it asks when requests came
+ * @property {() => void} began a request has come
+ * @property {(connection?: Connection, response?: ServerResponse, began?: number) => void} ended one was answered, or a
+ *   connection has ended; without the connection, but with the answer, one that ended with its connection or that came over
+ *   HTTP/2. `began` is the time of `performance.now()` at which the request came, for those who ask
  * @property {(connection: Connection) => boolean} moves whether a connection is one of those that it moves
  * @property {(socket: Socket) => boolean} [isIdling] whether one has been moved, and waits for a request that is not late
  */
@@ -72,8 +74,8 @@ class ConnectionTable {
   served = 0;
   /** How many connections there ever were. */
   arrived = 0;
-  /** Those that came over HTTP/2. @type {Set<ServerResponse>} */
-  #streams = new Set();
+  /** Those that came over HTTP/2, and when. @type {Map<ServerResponse, number>} */
+  #streams = new Map();
   /** Every socket, also below TLS and HTTP/2. @type {Map<Socket, Loan>} */
   #sockets = new Map();
   /** The servers of the present application, and of old ones with connections. @type {Map<HttpServer, Loan>} */
@@ -84,8 +86,12 @@ class ConnectionTable {
   #arriving;
   /** @type {Observer[]} */
   #observers = [];
+  /** Whether somebody asks when requests came. */
+  #isTimed = false;
   /** Tells the present application's server an event, which another may have read. @type {Emit} */
   tell = () => false;
+  /** The same of a request. @type {(request: IncomingMessage, response: ServerResponse) => boolean} */
+  tellRequest = () => false;
   #desk;
   /** One function for all responses, and one for all sockets: one made for each would cost more than all the rest. */
   #onEnd;
@@ -106,6 +112,7 @@ class ConnectionTable {
   /** @param {Observer} observer */
   observe(observer) {
     this.#observers.push(observer);
+    this.#isTimed ||= observer.times === true;
   }
 
   /** @param {Connection} connection */
@@ -125,7 +132,7 @@ class ConnectionTable {
 
   /** All that are under way. @returns {ServerResponse[]} */
   get responses() {
-    return [...this.#streams, ...[...this.connections].flatMap(({ responses }) => responses)];
+    return [...this.#streams.keys(), ...[...this.connections].flatMap(({ responses }) => responses)];
   }
 
   /**
@@ -140,6 +147,7 @@ class ConnectionTable {
     this.#present = server;
     const present = this.#loans.get(server) ?? this.#takeOver(server);
     this.tell = present.emit;
+    this.tellRequest = present.emitRequest;
     if (address) present.pretendToListen(address, closing);
     else present.heedClose(closing);
     for (const [each, loan] of this.#loans) {
@@ -159,17 +167,28 @@ class ConnectionTable {
       connection: (socket) => this.#arrive(loan, 'connection', socket, !secure),
       secureConnection: (socket) => this.#arrive(loan, 'secureConnection', socket, true),
       session: (session) => this.#follow(loan, session),
-      clientError: (error, socket) =>
-        this.#isSpared(error, socket) || loan.emit('clientError', error, socket),
+      clientError: (error, socket) => this.#fail(loan, error, socket),
     };
-    for (const event of ['request', 'checkContinue', 'checkExpectation']) {
+    for (const event of ['checkContinue', 'checkExpectation']) {
       taken[event] = (request, response) => this.#receive(event, request, response);
     }
     for (const event of ['upgrade', 'connect']) {
       taken[event] = (request, socket, head) => this.#upgrade(event, request, socket, head);
     }
-    loan.divert(taken);
+    loan.divert(taken, (request, response) => this.#receive('request', request, response));
     return loan;
+  }
+
+  /**
+   * @param {Loan} loan
+   * @param {any} error
+   * @param {Socket} socket
+   */
+  #fail(loan, error, socket) {
+    if (this.#isSpared(error, socket)) return true;
+    const connection = this.recordOf(socket);
+    if (connection) connection.isBroken = true;
+    return loan.emit('clientError', error, socket);
   }
 
   /**
@@ -248,24 +267,33 @@ class ConnectionTable {
    */
   #receive(event, request, response) {
     const connection = connectionOf(request);
-    if (connection) connection.responses.push(response);
-    else this.#streams.add(response);
+    const time = this.#isTimed ? performance.now() : 0;
+    if (connection) connection.begin(response, time);
+    else this.#streams.set(response, time);
     this.requests += 1;
     this.served += 1;
     response.on('close', this.#onEnd);
-    for (const observer of this.#observers) observer.began(response);
+    for (const observer of this.#observers) observer.began();
     if (channels.requestStart.hasSubscribers) channels.requestStart.publish({ request, response });
     return this.#desk.receive(event, request, response, connection);
+  }
+
+  /** @param {ServerResponse} response @returns {number} as `end` of a connection */
+  #endStream(response) {
+    const began = this.#streams.get(response) ?? NOT_UNDER_WAY;
+    this.#streams.delete(response);
+    return began;
   }
 
   /** @param {ServerResponse} response */
   #end(response) {
     const connection = connectionOf(response.req);
+    const began = connection ? connection.end(response) : this.#endStream(response);
     // Where the connection has ended, so have its requests: all is told already.
-    if (!(connection ? connection.end(response) : this.#streams.delete(response))) return;
+    if (began === NOT_UNDER_WAY) return;
     this.requests -= 1;
     this.#desk.ended(response, connection);
-    for (const observer of this.#observers) observer.ended(connection, response);
+    for (const observer of this.#observers) observer.ended(connection, response, began);
     tellEnd(response);
     this.#desk.look();
   }
@@ -291,7 +319,7 @@ class ConnectionTable {
     if (connection) {
       this.connections.delete(connection);
       // Requests that were sent one behind the other: of those whose turn never came, nobody else tells the end.
-      const left = connection.responses.splice(0);
+      const left = connection.endAll();
       this.requests -= left.length;
       for (const response of left) {
         this.#desk.ended(response);

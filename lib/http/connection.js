@@ -23,11 +23,18 @@ const { isEmpty, isReading } = require('./between-messages.js');
 /** How long one that has brought nothing yet, in a server that ends, may stay idle before it is closed. */
 const firstRequestMs = 1000;
 
+/** In the place of a time. */
+const NOT_UNDER_WAY = -1;
+
 /** @typedef {Connection} Instance */
 
 class Connection {
   /** In the order of the requests: seldom more than one, so nothing is faster. @type {ServerResponse[]} */
   responses = [];
+  /** When the request of each of them had come. @type {number[]} */
+  #times = [];
+  /** Whether something came over it that no parser could read: nobody knows where its next message would begin. */
+  isBroken = false;
   /** What it speaks by now, if that is something else than HTTP. @type {Upgrade | undefined} */
   upgrade;
   /** How many bytes had been read of what is not its own, such as a header that told whose it is. */
@@ -42,17 +49,33 @@ class Connection {
 
   /**
    * @param {ServerResponse} response
-   * @returns {boolean} whether it was under way
+   * @param {number} time
+   */
+  begin(response, time) {
+    this.responses.push(response);
+    this.#times.push(time);
+  }
+
+  /**
+   * @param {ServerResponse} response
+   * @returns {number} when it had begun; `NOT_UNDER_WAY` if it is not under way
    */
   end(response) {
     const { responses } = this;
-    if (responses.length === 1 && responses[0] === response) responses.pop();
-    else {
-      const at = responses.indexOf(response);
-      if (at < 0) return false;
-      responses.splice(at, 1);
+    if (responses.length === 1 && responses[0] === response) {
+      responses.pop();
+      return /** @type {number} */ (this.#times.pop());
     }
-    return true;
+    const at = responses.indexOf(response);
+    if (at < 0) return NOT_UNDER_WAY;
+    responses.splice(at, 1);
+    return this.#times.splice(at, 1)[0];
+  }
+
+  /** It has ended. @returns {ServerResponse[]} what was under way */
+  endAll() {
+    this.#times.length = 0;
+    return this.responses.splice(0);
   }
 
   get #isFree() {
@@ -68,14 +91,9 @@ class Connection {
     return this.#isFree && this.socket.readableLength === 0 && !this.#isReading;
   }
 
-  /** Whether nothing of it is in this process, but perhaps a part of a request. */
-  get isEmpty() {
-    return this.#isFree && isEmpty(this.socket);
-  }
-
   /** Whether nothing of it is in this process: no request or a part of one, and no part of an answer. */
   get isBetweenMessages() {
-    return this.#isFree && isEmpty(this.socket) && !this.#isReading;
+    return this.#isFree && !this.isBroken && isEmpty(this.socket) && !this.#isReading;
   }
 
   /** Lets it end: now if it has fallen idle, else with the answer to the last request it has brought. */
@@ -107,4 +125,4 @@ class Connection {
   }
 }
 
-module.exports = { Connection };
+module.exports = { Connection, NOT_UNDER_WAY };

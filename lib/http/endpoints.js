@@ -15,10 +15,18 @@
  * @property {() => Promise<HealthReport>} report
  */
 
-/** @param {string} url */
-function pathOf(url) {
-  const query = url.indexOf('?');
-  return query < 0 ? url : url.slice(0, query);
+const QUESTION_MARK = 63;
+
+/**
+ * Whether a URL has that path. Every request is asked, and hardly one has it: a length or a character mostly says so.
+ *
+ * @param {string} url
+ * @param {string} path
+ */
+function hasPath(url, path) {
+  const { length } = path;
+  if (url.length === length) return url === path;
+  return url.length > length && url.charCodeAt(length) === QUESTION_MARK && url.startsWith(path);
 }
 
 /**
@@ -41,8 +49,8 @@ function answer(response, status, body) {
 /** @typedef {Endpoints} Instance */
 
 class Endpoints {
-  /** @type {Map<string, Kind>} */
-  #kinds = new Map();
+  /** @type {{ path: string, kind: Kind }[]} */
+  #paths = [];
 
   /**
    * @param {Partial<Record<Kind, string | false>> | false} paths
@@ -52,7 +60,7 @@ class Endpoints {
     this.condition = condition;
     for (const kind of paths ? /** @type {const} */ (['health', 'ready', 'live']) : []) {
       const path = paths ? paths[kind] : false;
-      if (path) this.#kinds.set(path, kind);
+      if (path) this.#paths.unshift({ path, kind });
     }
   }
 
@@ -61,8 +69,10 @@ class Endpoints {
    * @returns {Kind | undefined} which endpoint it asks for, if it does
    */
   asked({ method, url }) {
-    if (this.#kinds.size === 0 || (method !== 'GET' && method !== 'HEAD')) return undefined;
-    return this.#kinds.get(pathOf(String(url)));
+    for (const { path, kind } of this.#paths) {
+      if (hasPath(String(url), path)) return method === 'GET' || method === 'HEAD' ? kind : undefined;
+    }
+    return undefined;
   }
 
   /**

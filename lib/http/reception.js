@@ -114,7 +114,7 @@ class Reception {
     }
     if (this.#parting && connection) this.#part(connection, this.#parting);
     return event === 'request'
-      ? this.table.tell(event, request, response)
+      ? this.table.tellRequest(request, response)
       : this.#pass(event, request, response);
   }
 
@@ -129,7 +129,7 @@ class Reception {
       return this.table.tell(event, request, response);
     // The server that read it had a listener for this, and the present one leaves it to Node.
     if (event === 'checkContinue') response.writeContinue();
-    return this.table.tell('request', request, response);
+    return this.table.tellRequest(request, response);
   }
 
   /**
@@ -137,7 +137,7 @@ class Reception {
    * @param {Connection} [connection] if it has not ended too
    */
   ended(response, connection) {
-    for (const left of this.#old.values()) left.delete(response);
+    if (this.#old.size > 0) for (const left of this.#old.values()) left.delete(response);
     if (!connection) return;
     if (this.draining) connection.finish();
     else if (this.#parting) this.#part(connection, this.#parting);
