@@ -122,6 +122,24 @@ describe('in one process', () => {
     expect(reader.seen).toEqual(reader.offsets.map((offset) => offsets.indexOf(offset)));
   });
 
+  it('has a whole batch there for others before its publisher is done, and all in their order', async () => {
+    const bus = createBus(named());
+    const reader = await collected(bus);
+    const ring = new LRUCacheClustered({ namespace: `bus ${bus.name}` });
+    const numberOfLast = () => Number(ring.sync.peek('last').split(' ')[1]);
+    await bus.publish(0);
+    const publishes = [];
+    for (let at = 1; at <= 150; at++) {
+      publishes.push(bus.publishText(String(at)));
+      if (at === 64) expect(numberOfLast()).toBe(65);
+    }
+    expect(numberOfLast()).toBe(129);
+    const offsets = await Promise.all(publishes);
+    await reader.until(151);
+    expect(reader.seen).toEqual(Array.from({ length: 151 }, (_, at) => at));
+    expect(reader.offsets.slice(1)).toEqual(offsets);
+  });
+
   it('goes on from within what was published at once, and counts what is gone', async () => {
     const bus = createBus(named(), { max: 200 });
     const offsets = await Promise.all(Array.from({ length: 500 }, (_, at) => bus.publish(at)));

@@ -13,6 +13,7 @@
 
 /** @import { Bus, BusOptions, SubscribeOptions } from '../../index.js' */
 /** @import { Batch, Last, Message } from './bus-batches.js' */
+/** @import { Steps } from './bus-steps.js' */
 
 const {
   AT_ONCE,
@@ -26,9 +27,10 @@ const {
   WAKE,
 } = require('./bus-batches.js');
 const { Reader } = require('./bus-reader.js');
+const { atOnce, inTurns } = require('./bus-steps.js');
 const { survives } = require('./codec.js');
 const { invalid } = require('./invalid.js');
-const { LRUCacheClustered } = require('./lru-cache-clustered.js');
+const { LRUCacheClustered, memoryOf } = require('./lru-cache-clustered.js');
 const { checkNames } = require('./option-names.js');
 const { defaultMax } = require('./options.js');
 
@@ -50,9 +52,9 @@ function checkFunction(name, value) {
   if (typeof value !== 'function') throw invalid(name, 'a function', value);
 }
 
-/** @param {any} error */
-function unlessHeld(error) {
-  if (!mayHelp(error)) throw error;
+/** @param {Waiting[]} some @param {[epoch: string, before: number]} published */
+function answer(some, [epoch, before]) {
+  for (const [at, { resolve }] of some.entries()) resolve(offsetOf(epoch, before + at + 1));
 }
 
 /** @implements {Bus} */
@@ -60,6 +62,7 @@ class SharedBus {
   /** @type {Waiting[]} */
   #waiting = [];
   #publishes = false;
+  #isUnderWay = false;
   /** @type {number | undefined} */
   #most;
   /** Whether a reader leaves out what came by this instance. */
@@ -99,6 +102,7 @@ class SharedBus {
       const { message, text } = one;
       this.#waiting.push({ message, text, resolve, reject });
       if (!this.#publishes) this.#publishAll();
+      else if (this.#waiting.length === AT_ONCE) this.#publishEarly();
     });
   }
 
@@ -107,7 +111,9 @@ class SharedBus {
     this.#publishes = true;
     // What is published in one go goes together.
     await undefined;
+    this.#isUnderWay = true;
     while (this.#waiting.length > 0) await this.#publishSome(this.#waiting.splice(0, AT_ONCE));
+    this.#isUnderWay = false;
     this.#publishes = false;
   }
 
@@ -116,12 +122,24 @@ class SharedBus {
     try {
       const most = mostOf(await this.#length());
       if (some.length > most) return await this.#publishParts(some, most);
-      const [epoch, before] = await this.#exchange(pack(some), some.length);
-      for (const [at, { resolve }] of some.entries()) resolve(offsetOf(epoch, before + at + 1));
+      answer(some, await inTurns(this.#exchange(pack(some), some.length)));
     } catch (error) {
       // One of them cannot be stored, or all together cannot: each has its own answer.
       if (some.length > 1 && !mayHelp(error)) return this.#publishParts(some, 1);
       for (const { reject } of some) reject(error);
+    }
+  }
+
+  /** What is a whole batch before its publisher is done: who reads begins meanwhile. It needs memory of its own and nobody in the way. */
+  #publishEarly() {
+    const isReady = !this.#isUnderWay && this.#most !== undefined && mostOf(this.#most) === AT_ONCE;
+    if (!isReady || memoryOf(this.ring) === undefined) return;
+    const some = this.#waiting.slice();
+    try {
+      answer(some, atOnce(this.#exchange(pack(some), some.length)));
+      this.#waiting = [];
+    } catch {
+      // It is published with the others, or refused.
     }
   }
 
@@ -130,30 +148,40 @@ class SharedBus {
     for (let at = 0; at < some.length; at += most) await this.#publishSome(some.slice(at, at + most));
   }
 
-  /** @param {Batch} batch @param {number} count @returns {Promise<[epoch: string, before: number]>} the number of the message before it */
-  async #exchange(batch, count) {
+  /**
+   * The steps of an exchange, each an operation of a cache with what it is given.
+   *
+   * @param {Batch} batch
+   * @param {number} count
+   * @returns {Steps<[epoch: string, before: number]>} the number of the message before it
+   */
+  *#exchange(batch, count) {
     for (;;) {
-      const found = await this.ring.getWithVersion(LAST);
+      const found = yield [this.ring, 'getWithVersion', LAST];
       const [epoch, number, lastCount, last] = unpackLast(found?.value) ?? [newEpoch(), 0, 0, '[]'];
-      if (lastCount > 0) await this.ring.setIfAbsent(offsetOf(epoch, number - lastCount + 1), last);
+      if (lastCount > 0) yield [this.ring, 'setIfAbsent', offsetOf(epoch, number - lastCount + 1), last];
       const next = packLast([epoch, number + count, count, batch]);
-      if (!(await this.ring.setIfVersion(LAST, next, found?.version))) continue;
+      if (!(yield [this.ring, 'setIfVersion', LAST, next, found?.version])) continue;
       if (this.#keepsOwn) this.#own.push([epoch, number + 1, number + count]);
-      // What is published stays so: readers that could not be woken wake by themselves.
-      await this.sleepers.invalidateTags(WAKE).catch(unlessHeld);
-      await this.#forget(epoch, number, count).catch(unlessHeld);
+      try {
+        yield [this.sleepers, 'invalidateTags', WAKE];
+        const gone = this.#gone(epoch, number, count);
+        if (gone.length > 0) yield [this.ring, 'mDelete', gone];
+      } catch {
+        // What is published stays so. Readers that could not be woken wake by themselves.
+      }
       return [epoch, number];
     }
   }
 
   /** As many as came, of those that are more than the ring is to hold. @param {string} epoch @param {number} number @param {number} count */
-  async #forget(epoch, number, count) {
-    const max = await this.#length();
+  #gone(epoch, number, count) {
+    const max = Number(this.#most);
     const most = mostOf(max);
     // Where all are alone, the ring itself has no place for more.
-    if (most === 1 || number <= max + most) return;
+    if (most === 1 || number <= max + most) return [];
     const first = number - max - most + 1;
-    await this.ring.mDelete(Array.from({ length: count }, (_, at) => offsetOf(epoch, first + at)));
+    return Array.from({ length: count }, (_, at) => offsetOf(epoch, first + at));
   }
 
   /** Up to which message all came by this instance, if this one did; or 0. @param {string} epoch @param {number} at */
