@@ -49,34 +49,6 @@ const lifetime = (duration) => (duration > 0 ? Math.ceil(duration) : 0);
 /** What is left, in that package's words: -1 is for ever. @param {number} left */
 const before = (left) => (left === Number.POSITIVE_INFINITY ? -1 : Math.ceil(left));
 
-/**
- * An answer that is there already, in the place of a promise of it: who asks for it goes on at once.
- *
- * @template T
- */
-class Answered {
-  #answer;
-
-  /** @param {T} answer */
-  constructor(answer) {
-    this.#answer = answer;
-  }
-
-  // biome-ignore lint/suspicious/noThenProperty: it stands for a promise.
-  then(/** @type {(answer: T) => void} */ goOn) {
-    try {
-      goOn(this.#answer);
-      return this;
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  catch() {
-    return this;
-  }
-}
-
 class RateLimiterFlotilla extends lateClass(findParent) {
   /** The memory of this machine that the points lie in, where no second tier and no primary is asked. */
   #memory;
@@ -91,25 +63,49 @@ class RateLimiterFlotilla extends lateClass(findParent) {
   }
 
   /**
-   * Every request of a client goes through here: the cache's own answer is the result, and no promise is made of it where it is
-   * there at once.
+   * Every request of a client goes through here. The points are added before it returns, where they lie in memory and nothing is to be
+   * asked before; then the only promise is the one that it gives.
    *
+   * @param {string} key
+   * @param {number} [points]
+   * @param {object} [options]
+   * @returns {Promise<any>}
+   */
+  consume(key, points = 1, options = {}) {
+    const memory = this.#memory;
+    if (memory === undefined || this.insuranceLimiter || this.execEvenly || this.inMemoryBlockOnConsumed > 0)
+      return super.consume(key, points, options);
+    try {
+      const name = this.getKey(key);
+      const duration = lifetime(this._getKeySecDuration(options) * 1000);
+      const counted = here(memory, count, name, points, duration);
+      return counted instanceof Promise
+        ? counted.then((later) => this.#outcome(name, points, later, options))
+        : this.#outcome(name, points, counted, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** @param {string} name @param {number} points @param {Counted} counted @param {object} options @returns {Promise<any>} */
+  #outcome(name, points, counted, options) {
+    if (counted.value <= this.points) return Promise.resolve(this._getRateLimiterRes(name, points, counted));
+    // Too many: whether that blocks the client is for the package to say.
+    return new Promise((resolve, reject) =>
+      this._afterConsume(resolve, reject, name, points, counted, options),
+    );
+  }
+
+  /**
    * @param {string} key
    * @param {number} points
    * @param {number} duration in milliseconds
    * @param {boolean} anew whether a time begins, with these points alone
-   * @returns {Promise<Counted | undefined> | Answered<Counted>}
+   * @returns {Promise<Counted | undefined>}
    */
   _upsert(key, points, duration, anew = false) {
     const ttl = lifetime(duration);
-    if (anew) return this.#begin(key, points, ttl);
-    if (this.#memory === undefined) return this.client.incrWithTtl(key, points, { ttl });
-    try {
-      const counted = here(this.#memory, count, key, points, ttl);
-      return counted instanceof Promise ? counted : new Answered(counted);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return anew ? this.#begin(key, points, ttl) : this.client.incrWithTtl(key, points, { ttl });
   }
 
   /** Only an error that another limiter is to stand in for has to be caught on its way. @param {string} name @param {any[]} given */
