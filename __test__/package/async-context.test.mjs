@@ -23,10 +23,17 @@ function choosesWith(loading, env = {}) {
 /** Whether this version of Node.js leaves the choice to whoever asks first: 24 and later do. */
 const isLeftOpen = choosesWith("require('node:async_hooks').AsyncLocalStorage");
 
-test.runIf(isLeftOpen)('how asynchronous context is kept is chosen when the library is loaded', () => {
-  expect(choosesWith('')).toBe(false);
-  expect(choosesWith("require('./index.js')")).toBe(true);
-});
+test.runIf(isLeftOpen)(
+  'how asynchronous context is kept is chosen before a part of the library is loaded',
+  () => {
+    expect(choosesWith('')).toBe(false);
+    for (const part of ['createServer', 'startServer', 'createServerScope', 'LRUCacheClustered']) {
+      expect(choosesWith(`require('./index.js').${part}`), part).toBe(true);
+    }
+    expect(choosesWith("require('./lib/doors/server.js').createServerScope")).toBe(true);
+    expect(choosesWith("require('./lib/doors/cache.js').LRUCacheClustered")).toBe(true);
+  },
+);
 
 test.runIf(isLeftOpen)('and in a worker of the command before its program is', () => {
   expect(choosesWith("require('./lib/doors/register.js')", { FLOTILLA_SEAT: 'none' })).toBe(true);
