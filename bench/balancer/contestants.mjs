@@ -4,7 +4,7 @@ import { signalGroup } from '../harness/groups.mjs';
 import { SLICE } from '../harness/slices.mjs';
 import { cpuTime, family } from './cpu.mjs';
 import { startBehind, startHaproxy, startPipeProxy, startProgram } from './programs.mjs';
-import { haltedLoad } from './wrk.mjs';
+import { haltedLoad, load } from './wrk.mjs';
 
 /** @typedef {import('./programs.mjs').Running} Running */
 /** @typedef {import('../harness/types.d.ts').Contestant} Contestant */
@@ -54,63 +54,52 @@ export const ways = {
   },
 };
 
-/** One server for all contestants that want the same: closed when the last has gone. */
-const running = new Map();
-
-/**
- * @param {string} name
- * @param {() => Promise<Running>} start
- */
-async function borrow(name, start) {
-  const shared = running.get(name) ?? { users: 0, server: start() };
-  shared.users += 1;
-  running.set(name, shared);
-  const server = /** @type {Running} */ (await shared.server);
-  const close = async () => {
-    shared.users -= 1;
-    if (shared.users > 0) return;
-    running.delete(name);
-    await server.close();
-  };
-  return { server, close };
-}
+/** How long a server is loaded before it is measured: V8 has compiled by then what each request runs. */
+const WARMING_MS = 600;
 
 /**
  * A server and its load, which are halted together: no request waits for a server that cannot run, and no server for a load.
+ * Each round has a server of its own: two of one program differ by a tenth for as long as they live.
  *
- * @param {Awaited<ReturnType<typeof borrow>>} borrowed
+ * @param {() => Promise<Running>} start
  * @param {{ short?: boolean, posts?: boolean }} shape
- * @returns {import('../harness/types.d.ts').Sliced & { close: () => Promise<void> }}
+ * @returns {import('../harness/types.d.ts').Sliced & { close: () => unknown }}
  */
-function sliced({ server: { port, pids }, close }, shape) {
-  const all = family(pids);
-  /** @type {ReturnType<typeof haltedLoad> | undefined} */
-  let load;
-  let before = 0;
+function sliced(start, shape) {
+  /** @type {{ server: Running, load: ReturnType<typeof haltedLoad>, all: number[], before: number } | undefined} */
+  let round;
   const signal = (/** @type {NodeJS.Signals} */ name) => {
-    for (const pid of pids) signalGroup(pid, name);
-    load?.signal(name);
+    for (const pid of round?.server.pids ?? []) signalGroup(pid, name);
+    round?.load.signal(name);
+  };
+  const close = async () => {
+    round?.load.signal('SIGKILL');
+    await round?.server.close();
+    round = undefined;
   };
   return {
-    begin() {
+    async begin() {
+      const server = await start();
+      try {
+        await load(server.port, { ...shape, milliseconds: WARMING_MS });
+        const all = family(server.pids);
+        round = { server, all, load: haltedLoad(server.port, shape), before: cpuTime(all) };
+      } finally {
+        if (!round) await server.close();
+      }
       signal('SIGSTOP');
-      before = cpuTime(all);
-      load = haltedLoad(port, shape);
     },
     go: () => signal('SIGCONT'),
     halt: () => signal('SIGSTOP'),
     async end(ran) {
+      if (!round) return undefined;
       // The server waits while its load counts: what is in flight was answered in time, and no more will be.
-      const requests = (await load?.end()) ?? 0;
-      load = undefined;
-      const cpuPerRequest = (cpuTime(all) - before) / requests;
-      signal('SIGCONT');
+      const requests = await round.load.end();
+      const cpuPerRequest = (cpuTime(round.all) - round.before) / requests;
+      await close();
       return requests > 0 ? { perSecond: (requests * 1000) / ran, cpuPerRequest } : undefined;
     },
-    async close() {
-      load?.signal('SIGKILL');
-      await close();
-    },
+    close,
   };
 }
 
@@ -147,7 +136,7 @@ function contestant(way, kind) {
     ours,
     programs: ['wrk', ...programs],
     absent,
-    prepare: async () => sliced(await borrow(`${way} ${app}`, () => start(app)), shape),
+    prepare: () => sliced(() => start(app), shape),
   };
 }
 
@@ -168,11 +157,11 @@ const clusters = ['none', 'rr'];
  * @param {Row[]} [field.cpuRows]
  */
 export function servers(name, { title, kinds, more = {}, perSecondRows = [], cpuRows = [], ...field }) {
-  const measures = `${field.measures}. Those that serve the same run in turns of ${SLICE} ms`;
+  const measures = `${field.measures}. Those that serve the same run in turns of ${SLICE} ms, as new processes in each round`;
   const shared = {
-    warmUps: 1,
+    warmUps: 0,
     rounds: 11,
-    milliseconds: 2000,
+    milliseconds: 1000,
     contestants: kinds.flatMap((kind) =>
       ['handoff', ...clusters, ...(more[kind] ?? [])].map((way) => contestant(way, kind)),
     ),
