@@ -98,7 +98,7 @@ class NativeBack {
     this.#offset = this.#worker.clock() - performance.now();
     this.#escrow = new Escrow(this.#worker, this.#table);
     this.#table.observe({
-      began: () => this.#began(),
+      began: (time) => this.#began(time),
       ended: (connection, response) => this.#ended(connection, response),
       moves: ({ socket }) => this.#isPlain && this.#sockets.has(socket),
       isIdling,
@@ -176,11 +176,12 @@ class NativeBack {
     this.#escrow?.delete(socket);
   }
 
-  #began() {
+  /** @param {number} time */
+  #began(time) {
     const numbers = this.#numbers;
     numbers[IN_FLIGHT] = this.#table.requests;
     // Without this, a loop that is blocked by what comes now would look as if it still waited.
-    if (numbers[AWAKE_SINCE] === 0) numbers[AWAKE_SINCE] = performance.now() + this.#offset;
+    if (numbers[AWAKE_SINCE] === 0) numbers[AWAKE_SINCE] = time + this.#offset;
   }
 
   /**

@@ -18,6 +18,8 @@ const places = constants().meter;
 const { IN_FLIGHT, STATUS, ABORTED, LATENCY, LATENCY_MS, CONNECTIONS, WORDS } = places;
 
 const SAMPLES_EVERY_MS = 1000;
+/** Garbage collections are watched for one second in so many: a process that watches them takes some percent longer for all. */
+const WATCHED_ONE_IN = 10;
 const RESOLUTION_MS = 20;
 /** The parts of a power of two, as a logarithm, and the longest time that has a bucket, in microseconds. */
 const PART_BITS = 5;
@@ -79,14 +81,13 @@ class Meter {
   /** From the clock of `performance.now()` to the one that all processes share. */
   #offset;
   #delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  #collections = new PerformanceObserver((list) => this.#collected(list));
+  #collections = new PerformanceObserver((list) => this.#collected(list.getEntries()));
+  #samples = 0;
   #looked = performance.eventLoopUtilization();
   #words;
   /** Of each server of this process. @type {ConnectionTable[]} */
   #tables = [];
   #seesRequests = () => false;
-  /** It asks when requests came. */
-  times = true;
   /** How many servers count with it now. */
   #uses = 0;
   /** @type {NodeJS.Timeout | undefined} */
@@ -116,7 +117,6 @@ class Meter {
   start() {
     if (++this.#uses > 1) return;
     this.#delay.enable();
-    this.#collections.observe({ type: 'gc' });
     this.#words[places.SINCE] ||= performance.now() + this.#offset;
     this.sample();
     this.#timer = setInterval(() => this.sample(), SAMPLES_EVERY_MS).unref();
@@ -167,11 +167,18 @@ class Meter {
     return false;
   }
 
-  /** @param {import('node:perf_hooks').PerformanceObserverEntryList} list */
-  #collected(list) {
-    for (const { duration } of list.getEntries()) {
-      this.#words[places.GC_MS] += duration;
-      this.#words[places.GC_RUNS] += 1;
+  /** Begins to watch, or ends it: the second after the first sample is watched, for most processes live shorter than ten. */
+  #watchCollections() {
+    this.#collected(this.#collections.takeRecords());
+    this.#collections.disconnect();
+    if (this.#samples++ % WATCHED_ONE_IN === 1) this.#collections.observe({ type: 'gc' });
+  }
+
+  /** Each stands for those of the time that is not watched. @param {import('node:perf_hooks').PerformanceEntry[]} entries */
+  #collected(entries) {
+    for (const { duration } of entries) {
+      this.#words[places.GC_MS] += duration * WATCHED_ONE_IN;
+      this.#words[places.GC_RUNS] += WATCHED_ONE_IN;
     }
   }
 
@@ -183,6 +190,7 @@ class Meter {
     words[CONNECTIONS] = this.#sum('size');
     words[places.ARRIVED] = this.#sum('arrived');
     this.#sampleLoop();
+    this.#watchCollections();
     const { heapUsed, heapTotal, external, arrayBuffers } = memoryUsage();
     words[places.HEAP_USED] = heapUsed;
     words[places.HEAP_TOTAL] = heapTotal;

@@ -33,11 +33,10 @@ const { Connection: Record, NOT_UNDER_WAY } = require('./connection.js');
  * Who observes requests: moves connections for one, or counts.
  *
  * @typedef {object} Observer
- * @property {boolean} [times] whether it asks when requests came
- * @property {() => void} began a request has come
- * @property {(connection?: Connection, response?: ServerResponse, began?: number) => void} ended one was answered, or a
- *   connection has ended; without the connection, but with the answer, one that ended with its connection or that came over
- *   HTTP/2. `began` is the time of `performance.now()` at which the request came, for those who ask
+ * @property {(time: number) => void} began a request has come, at this time of `performance.now()`
+ * @property {(connection?: Connection, response?: ServerResponse, began?: number) => void} ended one was answered that had
+ *   come at `began`, or a connection has ended; without the connection, but with the answer, one that ended with its
+ *   connection or that came over HTTP/2
  * @property {(connection: Connection) => boolean} moves whether a connection is one of those that it moves
  * @property {(socket: Socket) => boolean} [isIdling] whether one has been moved, and waits for a request that is not late
  */
@@ -86,8 +85,6 @@ class ConnectionTable {
   #arriving;
   /** @type {Observer[]} */
   #observers = [];
-  /** Whether somebody asks when requests came. */
-  #isTimed = false;
   /** Tells the present application's server an event, which another may have read. @type {Emit} */
   tell = () => false;
   /** The same of a request. @type {(request: IncomingMessage, response: ServerResponse) => boolean} */
@@ -112,7 +109,6 @@ class ConnectionTable {
   /** @param {Observer} observer */
   observe(observer) {
     this.#observers.push(observer);
-    this.#isTimed ||= observer.times === true;
   }
 
   /** @param {Connection} connection */
@@ -267,13 +263,13 @@ class ConnectionTable {
    */
   #receive(event, request, response) {
     const connection = connectionOf(request);
-    const time = this.#isTimed ? performance.now() : 0;
+    const time = this.#observers.length > 0 ? performance.now() : 0;
     if (connection) connection.begin(response, time);
     else this.#streams.set(response, time);
     this.requests += 1;
     this.served += 1;
     response.on('close', this.#onEnd);
-    for (const observer of this.#observers) observer.began();
+    for (const observer of this.#observers) observer.began(time);
     if (channels.requestStart.hasSubscribers) channels.requestStart.publish({ request, response });
     return this.#desk.receive(event, request, response, connection);
   }

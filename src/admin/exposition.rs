@@ -275,9 +275,15 @@ const METRICS: &[Metric] = &[
         Process,
         "gc_seconds",
         "gc/seconds",
-        "Time spent collecting garbage.",
+        "Time spent collecting garbage, by one second in ten.",
     ),
-    metric(Counter, Process, "gc_runs", "gc/runs", "Collections of garbage."),
+    metric(
+        Counter,
+        Process,
+        "gc_runs",
+        "gc/runs",
+        "Collections of garbage, by one second in ten.",
+    ),
     metric(
         Gauge,
         Process,
