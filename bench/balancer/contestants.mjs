@@ -160,8 +160,8 @@ export function servers(name, { title, kinds, more = {}, perSecondRows = [], cpu
   const measures = `${field.measures}. Those that serve the same run in turns of ${SLICE} ms, as new processes in each round`;
   const shared = {
     warmUps: 0,
-    rounds: 11,
-    milliseconds: 1000,
+    rounds: 9,
+    milliseconds: 800,
     contestants: kinds.flatMap((kind) =>
       ['handoff', ...clusters, ...(more[kind] ?? [])].map((way) => contestant(way, kind)),
     ),
