@@ -65,7 +65,7 @@ const WARMING_MS = 600;
  * @param {{ short?: boolean, posts?: boolean }} shape
  * @returns {import('../harness/types.d.ts').Sliced & { close: () => unknown }}
  */
-function sliced(start, shape) {
+export function sliced(start, shape) {
   /** @type {{ server: Running, load: ReturnType<typeof haltedLoad>, all: number[], before: number } | undefined} */
   let round;
   const signal = (/** @type {NodeJS.Signals} */ name) => {

@@ -1,6 +1,7 @@
 // Bytes forwarded to workers that only listen, beside the proxy that is known for it.
 
 import { startHaproxy } from '../balancer/programs.mjs';
+import { SLICE } from '../harness/slices.mjs';
 import { field, startFlotilla } from '../proxy/field.mjs';
 
 /** @typedef {Parameters<typeof field>[0]} Start */
@@ -11,7 +12,8 @@ const both = (id, label, start, programs) =>
   ['keep-alive', 'a connection a request'].map((how, short) => ({
     id: short ? `${id}-short` : id,
     label: `${label}, ${how}`,
-    kind: 'round',
+    kind: 'sliced',
+    together: how,
     ours: id === 'flotilla',
     programs,
     prepare: field(start, short === 1),
@@ -20,11 +22,13 @@ const both = (id, label, start, programs) =>
 /** @type {import('../harness/types.d.ts').Suite} */
 export default {
   title: 'Proxy mode',
-  measures: 'Hello world of node:http, 2 processes, 64 connections of wrk, through one thread that forwards',
+  measures: `Hello world of node:http, 2 processes, 64 connections of wrk, through one thread that forwards. Both run in turns of ${SLICE} ms, as new processes in each round`,
   unit: 'requests/s',
   direction: 'higher is better',
-  rounds: 9,
-  milliseconds: 1500,
+  figure: ({ perSecond }) => perSecond,
+  warmUps: 0,
+  rounds: 15,
+  milliseconds: 800,
   contestants: [
     ...both('flotilla', 'Flotilla', startFlotilla, ['wrk']),
     ...both('haproxy', 'HAProxy (TCP mode)', startHaproxy, ['wrk', 'haproxy']),
