@@ -54,8 +54,8 @@ export const ways = {
   },
 };
 
-/** How long a server is loaded before it is measured: V8 has compiled by then what each request runs. */
-const WARMING_MS = 600;
+/** How long a server is loaded before it is measured: V8 has compiled by then what each request runs, and each connection. */
+const WARMING_MS = { kept: 2000, short: 4000 };
 
 /**
  * A server and its load, which are halted together: no request waits for a server that cannot run, and no server for a load.
@@ -81,7 +81,7 @@ export function sliced(start, shape) {
     async begin() {
       const server = await start();
       try {
-        await load(server.port, { ...shape, milliseconds: WARMING_MS });
+        await load(server.port, { ...shape, milliseconds: shape.short ? WARMING_MS.short : WARMING_MS.kept });
         const all = family(server.pids);
         round = { server, all, load: haltedLoad(server.port, shape), before: cpuTime(all) };
       } finally {
