@@ -55,48 +55,56 @@ export const ways = {
 };
 
 /** How long a server is loaded before it is measured: V8 has compiled by then what each request runs, and each connection. */
-const WARMING_MS = { kept: 2000, short: 4000 };
+const WARMING_MS = { quick: 100, full: 5000 };
+/** After so many rounds a server is replaced by a new one: two of one program differ by some percent for as long as they live. */
+const ROUNDS_OF_ONE = 3;
 
 /**
  * A server and its load, which are halted together: no request waits for a server that cannot run, and no server for a load.
- * Each round has a server of its own: two of one program differ by a tenth for as long as they live.
  *
  * @param {() => Promise<Running>} start
  * @param {{ short?: boolean, posts?: boolean }} shape
+ * @param {boolean} quick
  * @returns {import('../harness/types.d.ts').Sliced & { close: () => unknown }}
  */
-export function sliced(start, shape) {
-  /** @type {{ server: Running, load: ReturnType<typeof haltedLoad>, all: number[], before: number } | undefined} */
+export function sliced(start, shape, quick) {
+  /** @type {{ server: Running, all: number[], rounds: number } | undefined} */
+  let running;
+  /** @type {{ load: ReturnType<typeof haltedLoad>, before: number } | undefined} */
   let round;
   const signal = (/** @type {NodeJS.Signals} */ name) => {
-    for (const pid of round?.server.pids ?? []) signalGroup(pid, name);
+    for (const pid of running?.server.pids ?? []) signalGroup(pid, name);
     round?.load.signal(name);
   };
   const close = async () => {
     round?.load.signal('SIGKILL');
-    await round?.server.close();
-    round = undefined;
+    await running?.server.close();
+    running = undefined;
+  };
+  const renewed = async () => {
+    await close();
+    const server = await start();
+    running = { server, all: [], rounds: 0 };
+    await load(server.port, { ...shape, milliseconds: WARMING_MS[quick ? 'quick' : 'full'] });
+    running.all = family(server.pids);
+    return running;
   };
   return {
     async begin() {
-      const server = await start();
-      try {
-        await load(server.port, { ...shape, milliseconds: shape.short ? WARMING_MS.short : WARMING_MS.kept });
-        const all = family(server.pids);
-        round = { server, all, load: haltedLoad(server.port, shape), before: cpuTime(all) };
-      } finally {
-        if (!round) await server.close();
-      }
+      const { server, all } = running && running.rounds < ROUNDS_OF_ONE ? running : await renewed();
+      round = { load: haltedLoad(server.port, shape), before: cpuTime(all) };
       signal('SIGSTOP');
     },
     go: () => signal('SIGCONT'),
     halt: () => signal('SIGSTOP'),
     async end(ran) {
-      if (!round) return undefined;
+      if (!running || !round) return undefined;
       // The server waits while its load counts: what is in flight was answered in time, and no more will be.
       const requests = await round.load.end();
-      const cpuPerRequest = (cpuTime(round.all) - round.before) / requests;
-      await close();
+      const cpuPerRequest = (cpuTime(running.all) - round.before) / requests;
+      round = undefined;
+      running.rounds += 1;
+      signal('SIGCONT');
       return requests > 0 ? { perSecond: (requests * 1000) / ran, cpuPerRequest } : undefined;
     },
     close,
@@ -136,7 +144,7 @@ function contestant(way, kind) {
     ours,
     programs: ['wrk', ...programs],
     absent,
-    prepare: () => sliced(() => start(app), shape),
+    prepare: ({ quick }) => sliced(() => start(app), shape, quick),
   };
 }
 
@@ -157,7 +165,7 @@ const clusters = ['none', 'rr'];
  * @param {Row[]} [field.cpuRows]
  */
 export function servers(name, { title, kinds, more = {}, perSecondRows = [], cpuRows = [], ...field }) {
-  const measures = `${field.measures}. Those that serve the same run in turns of ${SLICE} ms, as new processes in each round`;
+  const measures = `${field.measures}. Those that serve the same run in turns of ${SLICE} ms, as new processes in every third round`;
   const shared = {
     warmUps: 0,
     rounds: 9,

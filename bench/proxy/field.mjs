@@ -15,5 +15,8 @@ export function startFlotilla(workers) {
  * @param {(workers: number[]) => Promise<import('../balancer/programs.mjs').Running>} startFront
  * @param {boolean} short
  */
-export const field = (startFront, short) => () =>
-  sliced(() => startBehind(() => startProgram('alone', 'http'), startFront), { short });
+export function field(startFront, short) {
+  const start = () => startBehind(() => startProgram('alone', 'http'), startFront);
+  return (/** @type {import('../harness/types.d.ts').Context} */ { quick }) =>
+    sliced(start, { short }, quick);
+}

@@ -22,12 +22,12 @@ const both = (id, label, start, programs) =>
 /** @type {import('../harness/types.d.ts').Suite} */
 export default {
   title: 'Proxy mode',
-  measures: `Hello world of node:http, 2 processes, 64 connections of wrk, through one thread that forwards. Both run in turns of ${SLICE} ms, as new processes in each round`,
+  measures: `Hello world of node:http, 2 processes, 64 connections of wrk, through one thread that forwards. Both run in turns of ${SLICE} ms, as new processes in every third round`,
   unit: 'requests/s',
   direction: 'higher is better',
   figure: ({ perSecond }) => perSecond,
   warmUps: 0,
-  rounds: 15,
+  rounds: 9,
   milliseconds: 800,
   contestants: [
     ...both('flotilla', 'Flotilla', startFlotilla, ['wrk']),
