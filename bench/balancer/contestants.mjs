@@ -58,6 +58,9 @@ export const ways = {
 const WARMING_MS = { quick: 100, full: 5000 };
 /** After so many rounds a server is replaced by a new one: two of one program differ by some percent for as long as they live. */
 const ROUNDS_OF_ONE = 3;
+/** How long a suite of such servers is measured, and what it says of that. */
+export const shared = { warmUps: 0, rounds: 9, milliseconds: 800 };
+export const inTurns = `in turns of ${SLICE} ms, as new processes in every third round`;
 
 /**
  * A server and its load, which are halted together: no request waits for a server that cannot run, and no server for a load.
@@ -165,11 +168,9 @@ const clusters = ['none', 'rr'];
  * @param {Row[]} [field.cpuRows]
  */
 export function servers(name, { title, kinds, more = {}, perSecondRows = [], cpuRows = [], ...field }) {
-  const measures = `${field.measures}. Those that serve the same run in turns of ${SLICE} ms, as new processes in every third round`;
-  const shared = {
-    warmUps: 0,
-    rounds: 9,
-    milliseconds: 800,
+  const measures = `${field.measures}. Those that serve the same run ${inTurns}`;
+  const common = {
+    ...shared,
     contestants: kinds.flatMap((kind) =>
       ['handoff', ...clusters, ...(more[kind] ?? [])].map((way) => contestant(way, kind)),
     ),
@@ -180,7 +181,7 @@ export function servers(name, { title, kinds, more = {}, perSecondRows = [], cpu
     );
   /** @type {Suite} */
   const cpu = {
-    ...shared,
+    ...common,
     title: `${title}: processor time of a request`,
     measures: `What all processes of the server use, also the proxy’s. ${measures}`,
     unit: 'µs',
@@ -190,7 +191,7 @@ export function servers(name, { title, kinds, more = {}, perSecondRows = [], cpu
   };
   /** @type {Suite} */
   const perSecond = {
-    ...shared,
+    ...common,
     title: `${title}: requests a second`,
     measures,
     unit: 'requests/s',

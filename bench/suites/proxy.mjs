@@ -1,7 +1,7 @@
 // Bytes forwarded to workers that only listen, beside the proxy that is known for it.
 
+import { inTurns, shared } from '../balancer/contestants.mjs';
 import { startHaproxy } from '../balancer/programs.mjs';
-import { SLICE } from '../harness/slices.mjs';
 import { field, startFlotilla } from '../proxy/field.mjs';
 
 /** @typedef {Parameters<typeof field>[0]} Start */
@@ -22,13 +22,11 @@ const both = (id, label, start, programs) =>
 /** @type {import('../harness/types.d.ts').Suite} */
 export default {
   title: 'Proxy mode',
-  measures: `Hello world of node:http, 2 processes, 64 connections of wrk, through one thread that forwards. Both run in turns of ${SLICE} ms, as new processes in every third round`,
+  measures: `Hello world of node:http, 2 processes, 64 connections of wrk, through one thread that forwards. Both run ${inTurns}`,
   unit: 'requests/s',
   direction: 'higher is better',
   figure: ({ perSecond }) => perSecond,
-  warmUps: 0,
-  rounds: 9,
-  milliseconds: 800,
+  ...shared,
   contestants: [
     ...both('flotilla', 'Flotilla', startFlotilla, ['wrk']),
     ...both('haproxy', 'HAProxy (TCP mode)', startHaproxy, ['wrk', 'haproxy']),

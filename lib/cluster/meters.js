@@ -167,7 +167,7 @@ class Meter {
     return false;
   }
 
-  /** Begins to watch, or ends it: the second after the first sample is watched, for most processes live shorter than ten. */
+  /** Begins to watch, or ends it: the second after the first sample is watched, so that a short life has figures, too. */
   #watchCollections() {
     this.#collected(this.#collections.takeRecords());
     this.#collections.disconnect();
