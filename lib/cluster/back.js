@@ -10,12 +10,14 @@
 
 /** @import { Instance as Connection } from '../http/connection.js' */
 /** @import { Instance as ConnectionTable } from '../http/connection-table.js' */
+/** @template {object} T @typedef {import('../base/roster.js').Instance<T>} Members */
 
 const { Server: HttpServer } = require('node:http');
 const { Socket } = require('node:net');
 const { setTimeout: pause } = require('node:timers/promises');
 const { getSystemErrorName } = require('node:util');
 const { channels } = require('../base/channels.js');
+const { Roster } = require('../base/roster.js');
 const { createError } = require('../errors.js');
 const { NativeHandoffWorker, constants } = require('../native/loader.js');
 const { arrive, socketOptions } = require('../http/arrival.js');
@@ -54,8 +56,8 @@ class NativeBack {
   /** @type {any} */
   #server;
   #table;
-  /** Those that came from the primary. @type {Set<Socket>} */
-  #sockets = new Set();
+  /** Those that came from the primary. @type {Members<Socket>} */
+  #sockets = new Roster();
   /** @type {InstanceType<typeof Escrow> | undefined} */
   #escrow;
   /**

@@ -11,7 +11,9 @@
 /** @import { Socket } from 'node:net' */
 /** @import { Instance as Connection } from '../http/connection.js' */
 /** @import { Instance as ConnectionTable } from '../http/connection-table.js' */
+/** @template {object} T @typedef {import('../base/roster.js').Instance<T>} Members */
 
+const { Roster } = require('../base/roster.js');
 const { constants } = require('../native/loader.js');
 
 /** A connection is sent when it has lasted for one to two times as long. */
@@ -29,6 +31,8 @@ const DONE = 1;
 const VISITOR = Symbol('visitor');
 /** Where a socket has what is known of it since it is held. */
 const HELD = Symbol('held');
+/** Where one that is not held has its place among those. */
+const PLACE = Symbol('place');
 
 /**
  * @typedef {object} Held
@@ -43,10 +47,10 @@ class Escrow {
   /** Places that were used and are free again. @type {number[]} */
   #free = [];
   #used = 0;
-  /** Those that came since the last look, and those that came before it. @type {Set<Socket>} */
-  #young = new Set();
-  /** @type {Set<Socket>} */
-  #grown = new Set();
+  /** Those that came since the last look, and those that came before it. @type {Members<Socket>} */
+  #young = new Roster(PLACE);
+  /** @type {Members<Socket>} */
+  #grown = new Roster(PLACE);
   /** Places of which the primary has not been told that they are free. @type {number[]} */
   #owed = [];
   /** @type {NodeJS.Timeout | undefined} */
@@ -120,8 +124,7 @@ class Escrow {
     this.#pay();
     const isDone = this.#grown.size === 0 || this.#send();
     if (isDone && this.#grown.size === 0) {
-      this.#grown = this.#young;
-      this.#young = new Set();
+      [this.#grown, this.#young] = [this.#young, this.#grown];
     }
     if (this.#grown.size + this.#young.size > 0) this.#lookIn(isDone ? LOOK_MS : RETRY_MS);
   }
@@ -175,8 +178,6 @@ class Escrow {
 
   close() {
     clearTimeout(this.#timer);
-    this.#young.clear();
-    this.#grown.clear();
   }
 }
 

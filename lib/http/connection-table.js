@@ -10,8 +10,10 @@
 /** @import { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http' */
 /** @import { AddressInfo, Socket } from 'node:net' */
 /** @import { Instance as Connection } from './connection.js' */
+/** @template {object} T @typedef {import('../base/roster.js').Instance<T>} Members */
 
 const { channels } = require('../base/channels.js');
+const { Roster } = require('../base/roster.js');
 const { isOfTls } = require('./arrival.js');
 const { Borrowed } = require('./borrowed.js');
 const { Connection: Record, NOT_UNDER_WAY } = require('./connection.js');
@@ -43,6 +45,10 @@ const { Connection: Record, NOT_UNDER_WAY } = require('./connection.js');
 
 /** Where a socket has its record: the way there is gone twice for each request. */
 const RECORD = Symbol('connection');
+/** Where it has the loan whose server it came to. */
+const LOAN = Symbol('loan');
+/** Where an answer over HTTP/2 has the time when its request came. */
+const BEGAN = Symbol('began');
 
 /**
  * @param {IncomingMessage} request
@@ -61,8 +67,8 @@ function tellEnd(response) {
 /** @typedef {ConnectionTable} Instance */
 
 class ConnectionTable {
-  /** Those that requests come over. @type {Set<Connection>} */
-  connections = new Set();
+  /** Those that requests come over. @type {Members<Connection>} */
+  connections = new Roster();
   /** @type {Set<import('node:http2').Http2Session>} */
   sessions = new Set();
   /** How many connections of clients there are: one of TLS is one, and not two. */
@@ -73,10 +79,10 @@ class ConnectionTable {
   served = 0;
   /** How many connections there ever were. */
   arrived = 0;
-  /** Those that came over HTTP/2, and when. @type {Map<ServerResponse, number>} */
-  #streams = new Map();
-  /** Every socket, also below TLS and HTTP/2. @type {Map<Socket, Loan>} */
-  #sockets = new Map();
+  /** The answers under way over HTTP/2. @type {Members<ServerResponse>} */
+  #streams = new Roster();
+  /** Every socket, also below TLS and HTTP/2. @type {Members<Socket>} */
+  #sockets = new Roster();
   /** The servers of the present application, and of old ones with connections. @type {Map<HttpServer, Loan>} */
   #loans = new Map();
   /** @type {HttpServer | undefined} whose application answers */
@@ -128,7 +134,7 @@ class ConnectionTable {
 
   /** All that are under way. @returns {ServerResponse[]} */
   get responses() {
-    return [...this.#streams.keys(), ...[...this.connections].flatMap(({ responses }) => responses)];
+    return [...this.#streams, ...[...this.connections].flatMap(({ responses }) => responses)];
   }
 
   /**
@@ -215,14 +221,15 @@ class ConnectionTable {
   /**
    * @param {Loan} loan
    * @param {string} event
-   * @param {Socket} socket
+   * @param {any} socket
    * @param {boolean} carriesRequests
    */
   #arrive(loan, event, socket, carriesRequests) {
     loan.sockets += 1;
     this.arrived += 1;
     if (event === 'connection') this.accepted += 1;
-    this.#sockets.set(socket, loan);
+    this.#sockets.add(socket);
+    socket[LOAN] = loan;
     socket.on('close', this.#onClose);
     const connection = carriesRequests ? this.#record(socket) : undefined;
     this.#arriving = socket;
@@ -265,7 +272,7 @@ class ConnectionTable {
     const connection = connectionOf(request);
     const time = this.#observers.length > 0 ? performance.now() : 0;
     if (connection) connection.begin(response, time);
-    else this.#streams.set(response, time);
+    else this.#beginStream(response, time);
     this.requests += 1;
     this.served += 1;
     response.on('close', this.#onEnd);
@@ -274,11 +281,15 @@ class ConnectionTable {
     return this.#desk.receive(event, request, response, connection);
   }
 
-  /** @param {ServerResponse} response @returns {number} as `end` of a connection */
+  /** @param {any} response @param {number} time */
+  #beginStream(response, time) {
+    response[BEGAN] = time;
+    this.#streams.add(response);
+  }
+
+  /** @param {any} response @returns {number} as `end` of a connection */
   #endStream(response) {
-    const began = this.#streams.get(response) ?? NOT_UNDER_WAY;
-    this.#streams.delete(response);
-    return began;
+    return this.#streams.delete(response) ? response[BEGAN] : NOT_UNDER_WAY;
   }
 
   /** @param {ServerResponse} response */
@@ -304,12 +315,13 @@ class ConnectionTable {
     return this.#desk.upgrade(event, request, this.recordOf(socket) ?? this.#record(socket), head);
   }
 
-  /** @param {Socket} socket one that is closed */
+  /** @param {any} socket one that is closed */
   #forget(socket) {
-    const loan = /** @type {Loan} */ (this.#sockets.get(socket));
+    /** @type {Loan} */
+    const loan = socket[LOAN];
     this.#sockets.delete(socket);
     loan.sockets -= 1;
-    if (!(/** @type {any} */ (socket).encrypted)) this.accepted -= 1;
+    if (!socket.encrypted) this.accepted -= 1;
     this.#letGo(loan.server);
     const connection = this.recordOf(socket);
     if (connection) {
@@ -329,7 +341,7 @@ class ConnectionTable {
 
   /** Closes every connection that is left, whatever it is doing, and gives all servers back. */
   async closeAll() {
-    const closed = [...this.#sockets.keys()].map((socket) => {
+    const closed = [...this.#sockets].map((socket) => {
       const gone = new Promise((resolve) => socket.once('close', resolve));
       socket.destroy();
       return gone;

@@ -29,10 +29,15 @@ const NOT_UNDER_WAY = -1;
 /** @typedef {Connection} Instance */
 
 class Connection {
-  /** In the order of the requests: seldom more than one, so nothing is faster. @type {ServerResponse[]} */
-  responses = [];
-  /** When the request of each of them had come. @type {number[]} */
-  #times = [];
+  /** The answer to the first request that is under way, and when that had come. @type {ServerResponse | undefined} */
+  #response;
+  #time = NOT_UNDER_WAY;
+  /**
+   * Of requests that were sent behind it, in their order, if there ever were any.
+   *
+   * @type {{ response: ServerResponse, time: number }[] | undefined}
+   */
+  #behind;
   /** Whether something came over it that no parser could read: nobody knows where its next message would begin. */
   isBroken = false;
   /** What it speaks by now, if that is something else than HTTP. @type {Upgrade | undefined} */
@@ -47,39 +52,57 @@ class Connection {
     this.#before = socket.bytesRead - socket.readableLength;
   }
 
+  /** Of all requests that are under way, in their order. @returns {ServerResponse[]} */
+  get responses() {
+    if (this.#response === undefined) return [];
+    const behind = this.#behind ?? [];
+    return [this.#response, ...behind.map(({ response }) => response)];
+  }
+
   /**
    * @param {ServerResponse} response
    * @param {number} time
    */
   begin(response, time) {
-    this.responses.push(response);
-    this.#times.push(time);
+    if (this.#response === undefined) {
+      this.#response = response;
+      this.#time = time;
+    } else {
+      this.#behind ??= [];
+      this.#behind.push({ response, time });
+    }
   }
 
   /**
    * @param {ServerResponse} response
-   * @returns {number} when it had begun; `NOT_UNDER_WAY` if it is not under way
+   * @returns {number} when its request had come; `NOT_UNDER_WAY` if it is not under way
    */
   end(response) {
-    const { responses } = this;
-    if (responses.length === 1 && responses[0] === response) {
-      responses.pop();
-      return /** @type {number} */ (this.#times.pop());
-    }
-    const at = responses.indexOf(response);
-    if (at < 0) return NOT_UNDER_WAY;
-    responses.splice(at, 1);
-    return this.#times.splice(at, 1)[0];
+    if (this.#response !== response) return this.#endBehind(response);
+    const began = this.#time;
+    const next = this.#behind?.shift();
+    this.#response = next?.response;
+    this.#time = next?.time ?? NOT_UNDER_WAY;
+    return began;
+  }
+
+  /** @param {ServerResponse} response one that ends before its turn has come */
+  #endBehind(response) {
+    const behind = this.#behind ?? [];
+    const at = behind.findIndex((each) => each.response === response);
+    return at < 0 ? NOT_UNDER_WAY : behind.splice(at, 1)[0].time;
   }
 
   /** It has ended. @returns {ServerResponse[]} what was under way */
   endAll() {
-    this.#times.length = 0;
-    return this.responses.splice(0);
+    const { responses } = this;
+    this.#response = undefined;
+    this.#behind = undefined;
+    return responses;
   }
 
   get #isFree() {
-    return this.responses.length === 0 && this.upgrade === undefined;
+    return this.#response === undefined && this.upgrade === undefined;
   }
 
   get #isReading() {

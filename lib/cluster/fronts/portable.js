@@ -9,9 +9,11 @@
 
 /** @import { Socket } from 'node:net' */
 /** @import { FrontOptions, Seat } from '../front.js' */
+/** @template {object} T @typedef {import('../../base/roster.js').Instance<T>} Members */
 
 const net = require('node:net');
 const { setTimeout: pause } = require('node:timers/promises');
+const { Roster } = require('../../base/roster.js');
 const { Choice } = require('../custom-strategy.js');
 const { defaultLoadBalancer, headMs, needsHead } = require('../strategies.js');
 const { lookAtHead } = require('../request-head.js');
@@ -23,6 +25,8 @@ const { isQuiet, watchTraffic } = require('../../http/traffic.js');
 const connectMs = 5000;
 /** How often it is looked which connections are quiet. */
 const LOOK_MS = 20;
+/** Where a connection has its place among those of its worker. */
+const PLACE = Symbol('place');
 
 /** Waits for the first bytes, as many as make a head, and keeps them. */
 class Prelude {
@@ -120,7 +124,7 @@ class PortableFront {
   #early = [];
   /** @type {Map<string, Seat>} */
   #ready = new Map();
-  /** @type {Map<number, Set<Socket>>} the connections of each seat */
+  /** The connections of each seat. @type {Map<number, Members<Socket>>} */
   #connections = new Map();
   #choice;
 
@@ -169,7 +173,7 @@ class PortableFront {
   async part(seat, withinMs) {
     await this.drain(seat);
     const until = performance.now() + withinMs;
-    const connections = this.#connections.get(seat.seat) ?? new Set();
+    const connections = this.#connections.get(seat.seat) ?? new Roster(PLACE);
     while (connections.size > 0 && performance.now() < until) {
       for (const socket of connections) if (isQuiet(socket)) socket.destroySoon();
       await pause(LOOK_MS);
@@ -254,8 +258,9 @@ class PortableFront {
    */
   #forward(socket, head, seat, worker) {
     const { config } = this.#options;
-    const connections = this.#connections.get(seat.seat) ?? new Set();
-    this.#connections.set(seat.seat, connections.add(socket));
+    const connections = this.#connections.get(seat.seat) ?? new Roster(PLACE);
+    this.#connections.set(seat.seat, connections);
+    connections.add(socket);
     socket.once('close', () => connections.delete(socket));
     if (config.proxyProtocol) worker.write(proxyHeader(config.proxyProtocol, socket));
     if (head.length > 0) worker.write(head);
