@@ -58,6 +58,8 @@ class NativeBack {
   #table;
   /** Those that came from the primary. @type {Members<Socket>} */
   #sockets = new Roster();
+  /** One function for all: what is made for each is garbage of each. */
+  #onClose;
   /** @type {InstanceType<typeof Escrow> | undefined} */
   #escrow;
   /**
@@ -78,8 +80,12 @@ class NativeBack {
    * @param {boolean} [options.allowHalfOpen] whether a client that has ended its side is still answered
    */
   constructor(table, { allowHalfOpen = true } = {}) {
+    const back = this;
     this.#table = table;
     this.#allowHalfOpen = allowHalfOpen;
+    this.#onClose = /** @this {Socket} */ function () {
+      back.#forget(this);
+    };
   }
 
   /**
@@ -137,7 +143,7 @@ class NativeBack {
       return;
     }
     this.#sockets.add(socket);
-    socket.once('close', () => this.#forget(socket));
+    socket.on('close', this.#onClose);
     arrive(this.#server, socket);
     if (isTold) this.#learn(socket);
     if (this.#isPlain) this.#escrow?.add(socket);

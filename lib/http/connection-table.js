@@ -325,6 +325,7 @@ class ConnectionTable {
     this.#letGo(loan.server);
     const connection = this.recordOf(socket);
     if (connection) {
+      socket[RECORD] = undefined;
       this.connections.delete(connection);
       // Requests that were sent one behind the other: of those whose turn never came, nobody else tells the end.
       const left = connection.endAll();

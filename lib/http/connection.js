@@ -26,6 +26,14 @@ const firstRequestMs = 1000;
 /** In the place of a time. */
 const NOT_UNDER_WAY = -1;
 
+/**
+ * In the place of the socket of one that has ended: nothing is left to do for it. What is dead must not keep what is dead: see
+ * `../base/roster.js`.
+ *
+ * @type {any}
+ */
+const gone = { destroyed: true, bytesRead: 0, readableLength: 0, destroySoon() {} };
+
 /** @typedef {Connection} Instance */
 
 class Connection {
@@ -96,6 +104,7 @@ class Connection {
   /** It has ended. @returns {ServerResponse[]} what was under way */
   endAll() {
     const { responses } = this;
+    this.socket = gone;
     this.#response = undefined;
     this.#behind = undefined;
     return responses;
