@@ -1,7 +1,9 @@
 // Contestants that share their rounds: what they are told, and when.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Interrupted, measure } from '../../bench/harness/measure.mjs';
+import { slicedRound } from '../../bench/harness/slices.mjs';
 
 /** @typedef {import('../../bench/harness/types.d.ts').Contestant} Contestant */
 
@@ -58,6 +60,19 @@ const sliced = (id, log, figure = (ran) => ran, together = 'all') => ({
 const count = (log, entry) => log.filter((each) => each === entry).length;
 
 describe('contestants that are sliced together', () => {
+  it('are measured from when they run', async () => {
+    let ran = Number.POSITIVE_INFINITY;
+    const contestant = {
+      begin() {},
+      go: () => pause(300),
+      halt() {},
+      end: (/** @type {number} */ time) => (ran = time),
+    };
+    const since = performance.now();
+    await slicedRound([contestant], { milliseconds: 1, seed: 1, goOn() {} });
+    expect(ran).toBeLessThan(performance.now() - since - 300);
+  });
+
   it('run one at a time, all of them as often, between the beginning and the end of their round', async () => {
     /** @type {string[]} */
     const log = [];

@@ -1,5 +1,6 @@
 // The ways to serve on two cores, under load by wrk, and the suites that compare them: those that serve the same in turns of a slice.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { signalGroup } from '../harness/groups.mjs';
 import { SLICE } from '../harness/slices.mjs';
 import { cpuTime, family } from './cpu.mjs';
@@ -58,6 +59,8 @@ export const ways = {
 const WARMING_MS = { quick: 100, full: 5000 };
 /** After so many rounds a server is replaced by a new one: two of one program differ by some percent for as long as they live. */
 const ROUNDS_OF_ONE = 3;
+/** How long a server that was halted takes to be itself again. */
+const AWAKE_MS = 2;
 /** How long a suite of such servers is measured, and what it says of that. */
 export const shared = { warmUps: 0, rounds: 9, milliseconds: 800 };
 export const inTurns = `in turns of ${SLICE} ms, as new processes in every third round`;
@@ -98,7 +101,12 @@ export function sliced(start, shape, quick) {
       round = { load: haltedLoad(server.port, shape), before: cpuTime(all) };
       signal('SIGSTOP');
     },
-    go: () => signal('SIGCONT'),
+    async go() {
+      for (const pid of running?.server.pids ?? []) signalGroup(pid, 'SIGCONT');
+      // A worker that was halted in the midst of something seems to be blocked for a moment, and would be passed over.
+      await pause(AWAKE_MS);
+      round?.load.signal('SIGCONT');
+    },
     halt: () => signal('SIGSTOP'),
     async end(ran) {
       if (!running || !round) return undefined;

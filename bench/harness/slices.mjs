@@ -30,8 +30,8 @@ export async function slicedRound(contestants, { milliseconds, seed, goOn }) {
   for (const order of turns(contestants, slices, seed)) {
     for (const each of order) {
       goOn();
+      await each.go();
       const since = performance.now();
-      each.go();
       await pause(SLICE);
       each.halt();
       ran.set(each, (ran.get(each) ?? 0) + performance.now() - since);

@@ -47,7 +47,8 @@ export type Contestant = CallContestant | RoundContestant | SlicedContestant;
 export interface Sliced {
   /** Starts what the round needs, which halts at once. */
   begin: () => unknown;
-  go: () => void;
+  /** Lets it run. It runs when that is done. */
+  go: () => unknown;
   halt: () => void;
   /** Ends the round. `ran` is how many milliseconds passed between `go` and `halt`. Gives what a round gives; nothing where nothing was done. */
   end: (ran: number) => any;
