@@ -32,8 +32,9 @@ class Roster {
     return this.#at(member) >= 0;
   }
 
-  /** @param {any} member that is not in it */
+  /** @param {any} member in none of those that share its place */
   add(member) {
+    if (this.has(member)) return;
     member[this.#place] = this.size;
     this.#members[this.size++] = member;
   }
