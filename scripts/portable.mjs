@@ -14,8 +14,6 @@ const env = {
   ...process.env,
   RUSTFLAGS: `${process.env.RUSTFLAGS ?? ''} --cfg flotilla_portable`.trim(),
   CARGO_TARGET_DIR: target,
-  CARGO_PROFILE_DEV_OPT_LEVEL: '1',
-  CARGO_PROFILE_DEV_DEBUG: '0',
 };
 
 run('cargo', ['test', '--locked', '--lib'], { env });
