@@ -55,8 +55,11 @@ export const ways = {
   },
 };
 
-/** How long a server is loaded before it is measured: V8 has compiled by then what each request runs, and each connection. */
-const WARMING_MS = { quick: 100, full: 5000 };
+/**
+ * The loads of a server before it is measured. V8 has compiled by their end what each request runs, and what each connection
+ * runs: all connections of a load end with it, and what V8 made of their code before their end it makes anew after.
+ */
+const WARMING = { quick: { loads: 1, milliseconds: 100 }, full: { loads: 8, milliseconds: 1000 } };
 /** After so many rounds a server is replaced by a new one: two of one program differ by some percent for as long as they live. */
 const ROUNDS_OF_ONE = 3;
 /** How long a server that was halted takes to be itself again. */
@@ -87,11 +90,13 @@ export function sliced(start, shape, quick) {
     await running?.server.close();
     running = undefined;
   };
+  const warming = WARMING[quick ? 'quick' : 'full'];
+  const { milliseconds } = warming;
   const renewed = async () => {
     await close();
     const server = await start();
     running = { server, all: [], rounds: 0 };
-    await load(server.port, { ...shape, milliseconds: WARMING_MS[quick ? 'quick' : 'full'] });
+    for (let done = 0; done < warming.loads; done++) await load(server.port, { ...shape, milliseconds });
     running.all = family(server.pids);
     return running;
   };
