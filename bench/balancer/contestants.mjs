@@ -56,10 +56,10 @@ export const ways = {
 };
 
 /**
- * The loads of a server before it is measured. V8 has compiled by their end what each request runs, and what each connection
- * runs: all connections of a load end with it, and what V8 made of their code before their end it makes anew after.
+ * The loads of a server before it is measured, in milliseconds each. By their end V8 has compiled what requests and connections
+ * run. The connections of a load end with it, and V8 makes the code of connections anew when the first of them have ended.
  */
-const WARMING = { quick: { loads: 1, milliseconds: 100 }, full: { loads: 8, milliseconds: 1000 } };
+const WARMING = { quick: [100, 100], full: Array(8).fill(1000) };
 /** After so many rounds a server is replaced by a new one: two of one program differ by some percent for as long as they live. */
 const ROUNDS_OF_ONE = 3;
 /** How long a server that was halted takes to be itself again. */
@@ -90,13 +90,12 @@ export function sliced(start, shape, quick) {
     await running?.server.close();
     running = undefined;
   };
-  const warming = WARMING[quick ? 'quick' : 'full'];
-  const { milliseconds } = warming;
   const renewed = async () => {
     await close();
     const server = await start();
     running = { server, all: [], rounds: 0 };
-    for (let done = 0; done < warming.loads; done++) await load(server.port, { ...shape, milliseconds });
+    for (const milliseconds of WARMING[quick ? 'quick' : 'full'])
+      await load(server.port, { ...shape, milliseconds });
     running.all = family(server.pids);
     return running;
   };
