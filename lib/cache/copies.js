@@ -140,7 +140,14 @@ class Copies {
     let stamp = numbers[(newest + READER_STAMP) >> 1];
     // Whatever another process has written there, no more readers than an area has are looked at.
     const end = newest + Math.min(words[this.usedAt] >>> 0, READERS) * READER;
-    for (let reader = newest + READER; reader < end; reader += READER) {
+    let reader = newest + READER;
+    // The first of those that have rings is always there, and often the only one: to begin a loop costs more than a look.
+    const first = numbers[(reader + READER_STAMP) >> 1];
+    if (first >= stamp) {
+      newest = reader;
+      stamp = first;
+    }
+    for (reader += READER; reader < end; reader += READER) {
       const other = numbers[(reader + READER_STAMP) >> 1];
       if (other >= stamp) {
         newest = reader;

@@ -4,7 +4,7 @@
 //! the front as a whole, and only its ends are written. How many slots a batch takes therefore depends on how many
 //! rows they make in the list as it is: the writes of a batch never exceed `MOST_WRITES`.
 
-use super::{Links, Neighbours, Slot};
+use super::{Links, Slot};
 
 const MOST_SLOTS: usize = 64;
 /// How many slots of a batch may have another before them in the list than comes next in the batch.
@@ -19,7 +19,9 @@ pub const MOST_WRITES: usize = 4 * MOST_BREAKS + 6;
 pub struct Batch {
     slots: [Slot; MOST_SLOTS],
     len: usize,
-    breaks: usize,
+    /// A bit for each slot that has the next one here right before it in the list. Such slots are a row, up to the first
+    /// without the bit, which is its end.
+    joined: u64,
     /// A bit for each slot, modulo 256: where it is not set, the slot is not here.
     traces: [u64; 4],
 }
@@ -29,7 +31,7 @@ impl Default for Batch {
         Self {
             slots: [Slot::MIN; MOST_SLOTS],
             len: 0,
-            breaks: 0,
+            joined: 0,
             traces: [0; 4],
         }
     }
@@ -39,6 +41,12 @@ impl Default for Batch {
 fn trace(slot: Slot) -> (usize, u64) {
     let number = slot.get();
     ((number >> 6) as usize % 4, 1 << (number % 64))
+}
+
+/// The lowest bits, as many as `count`.
+#[inline(always)]
+fn lowest(count: usize) -> u64 {
+    u64::MAX.checked_shr(64 - count as u32).unwrap_or(0)
 }
 
 /// Whether the list has `next` right before `slot`.
@@ -62,23 +70,42 @@ impl Batch {
         self.slots().iter().position(|other| *other == slot)
     }
 
-    /// The same for a neighbour in the list of the slot at `at`, which in a row is the one beside it here.
     #[inline(always)]
-    fn place_beside(&self, slot: Slot, at: usize) -> Option<usize> {
-        let slots = self.slots();
-        if slots.get(at + 1) == Some(&slot) {
-            return Some(at + 1);
-        }
-        let before = at.wrapping_sub(1);
-        if slots.get(before) == Some(&slot) {
-            return Some(before);
-        }
-        self.place_of(slot)
+    fn breaks(&self) -> usize {
+        self.len.saturating_sub(1) - self.joined.count_ones() as usize
     }
 
+    /// Where the rows end, the first of them first.
     #[inline(always)]
-    fn has(&self, slot: Slot) -> bool {
-        self.place_of(slot).is_some()
+    fn ends(&self) -> impl Iterator<Item = usize> {
+        let mut left = !self.joined & lowest(self.len);
+        std::iter::from_fn(move || {
+            let end = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            (end < MOST_SLOTS).then_some(end)
+        })
+    }
+
+    /// The slot that the list has right after the row which ends at a place.
+    #[inline(always)]
+    fn after_row<L: Links>(&self, links: &L, end: usize) -> Result<Option<Slot>, L::Fault> {
+        let before = (!self.joined & lowest(end)).checked_ilog2();
+        let start = before.map_or(0, |end| end as usize + 1);
+        Ok(links.neighbours(self.slots[start])?.after)
+    }
+
+    /// The first slot from here on in the list that is none of the batch, where the slot before it is none or a row's first:
+    /// each of the batch that comes next then is the end of a row. No more rows are looked at than there are.
+    #[inline(always)]
+    fn past_rows<L: Links>(&self, links: &L, slot: Option<Slot>) -> Result<Option<Slot>, L::Fault> {
+        let mut slot = slot;
+        for _row in self.ends() {
+            let Some(end) = slot.and_then(|slot| self.place_of(slot)) else {
+                break;
+            };
+            slot = self.after_row(links, end)?;
+        }
+        Ok(slot)
     }
 
     /// Adds a slot as the last; one that is here already has its later turn alone. False, and nothing done, where there
@@ -90,68 +117,61 @@ impl Batch {
         {
             return Ok(false);
         }
-        let is_break = match self.slots().last() {
-            Some(&last) => !is_joined(links, last, slot)?,
-            None => false,
-        };
-        if self.len == MOST_SLOTS || self.breaks + usize::from(is_break) > MOST_BREAKS {
-            return Ok(false);
+        if let Some(&last) = self.slots().last() {
+            let joined = is_joined(links, last, slot)?;
+            if self.len == MOST_SLOTS || (!joined && self.breaks() == MOST_BREAKS) {
+                return Ok(false);
+            }
+            self.joined |= u64::from(joined) << (self.len - 1);
         }
         let (word, bit) = trace(slot);
         self.traces[word] |= bit;
         self.slots[self.len] = slot;
         self.len += 1;
-        self.breaks += usize::from(is_break);
         Ok(true)
     }
 
     /// False where what is left would have too many breaks.
     fn take_out<L: Links>(&mut self, links: &L, at: usize) -> Result<bool, L::Fault> {
-        let slot = self.slots[at];
-        let before = at.checked_sub(1).map(|before| self.slots[before]);
-        let after = self.slots().get(at + 1).copied();
-        let mut breaks = self.breaks;
-        if let Some(before) = before {
-            breaks -= usize::from(!is_joined(links, before, slot)?);
+        let mut joined = (self.joined >> 1) & !lowest(at);
+        let after = self.slots().get(at + 1);
+        if let Some(before) = at.checked_sub(1) {
+            joined |= self.joined & lowest(before);
+            if let Some(&after) = after {
+                joined |= u64::from(is_joined(links, self.slots[before], after)?) << before;
+            }
         }
-        if let Some(after) = after {
-            breaks -= usize::from(!is_joined(links, slot, after)?);
-        }
-        if let Some((before, after)) = before.zip(after) {
-            breaks += usize::from(!is_joined(links, before, after)?);
-        }
-        if breaks > MOST_BREAKS {
+        if self.len.saturating_sub(2) - joined.count_ones() as usize > MOST_BREAKS {
             return Ok(false);
         }
-        self.breaks = breaks;
+        self.joined = joined;
         self.slots.copy_within(at + 1..self.len, at);
         self.len -= 1;
         Ok(true)
     }
 
     pub fn clear(&mut self) {
-        (self.len, self.breaks, self.traces) = (0, 0, [0; 4]);
+        (self.len, self.joined, self.traces) = (0, 0, [0; 4]);
     }
 }
 
 /// Makes the slots of a batch the most recent: as moving each in turn does, with far fewer writes. `links` may show the
 /// list as it was until all is written.
-#[inline]
+#[inline(always)]
 pub fn move_all_to_front<L: Links>(links: &mut L, batch: &Batch) -> Result<(), L::Fault> {
     let slots = batch.slots();
     let Some((&first, &last)) = slots.first().zip(slots.last()) else {
         return Ok(());
     };
-    let mut front = links.front();
-    while let Some(slot) = front.filter(|slot| batch.has(*slot)) {
-        front = links.neighbours(slot)?.after;
+    let front = batch.past_rows(links, links.front())?;
+    for end in batch.ends() {
+        close_row(links, batch, end)?;
     }
-    for at in 0..slots.len() {
-        close_run(links, batch, at)?;
-    }
-    for pair in slots.windows(2) {
-        links.set_before(pair[0], Some(pair[1]))?;
-        links.set_after(pair[1], Some(pair[0]))?;
+    for end in batch.ends() {
+        if let Some(&next) = slots.get(end + 1) {
+            links.set_before(slots[end], Some(next))?;
+            links.set_after(next, Some(slots[end]))?;
+        }
     }
     links.set_before(last, None)?;
     links.set_front(Some(last));
@@ -162,19 +182,17 @@ pub fn move_all_to_front<L: Links>(links: &mut L, batch: &Batch) -> Result<(), L
     }
 }
 
-/// Joins what lies on both sides of a run of the batch's slots, once for each run: where `at` is its first. With
-/// nothing after it, the list ends in the slot before the run, or, as all go to the front, in the batch's first.
+/// Joins what lies on both sides of a row, and of those that follow it in the list at once; a row that follows one does
+/// nothing. With nothing after it, the list ends in the slot before the row, or, as all go to the front, in the batch's
+/// first.
 #[inline(always)]
-fn close_run<L: Links>(links: &mut L, batch: &Batch, at: usize) -> Result<(), L::Fault> {
-    let Neighbours { before, mut after } = links.neighbours(batch.slots[at])?;
-    if before.is_some_and(|before| batch.place_beside(before, at).is_some()) {
+fn close_row<L: Links>(links: &mut L, batch: &Batch, end: usize) -> Result<(), L::Fault> {
+    let before = links.neighbours(batch.slots[end])?.before;
+    if before.is_some_and(|before| batch.place_of(before).is_some()) {
         return Ok(());
     }
-    let mut at = at;
-    while let Some(place) = after.and_then(|after| batch.place_beside(after, at)) {
-        at = place;
-        after = links.neighbours(batch.slots[at])?.after;
-    }
+    let after = batch.after_row(links, end)?;
+    let after = batch.past_rows(links, after)?;
     match (before, after) {
         (None, None) => {
             links.set_back(batch.slots().first().copied());

@@ -9,7 +9,7 @@ use super::word::{Word16, Word32, Word64};
 use crate::sys::mutex::SharedMutex;
 
 pub const MAGIC: u64 = u64::from_le_bytes(*b"FLOTILLA");
-pub const LAYOUT_VERSION: u32 = 8;
+pub const LAYOUT_VERSION: u32 = 9;
 
 pub const PAGE: u64 = 4096;
 pub const BLOCK: u64 = 128;
@@ -39,7 +39,7 @@ pub const AREAS: u32 = 128;
 pub const RINGS: u32 = 256;
 /// Places for readers in an area, the first of which stands for the holders of the lock.
 pub const READERS: usize = 64;
-pub const RING_TOUCHES: u32 = 64;
+pub const RING_TOUCHES: u32 = 128;
 /// Links of a table node.
 pub const FANOUT: usize = 32;
 

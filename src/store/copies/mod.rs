@@ -78,7 +78,7 @@ struct Touched {
     reader: usize,
     entry: u32,
     hash: u32,
-    mark: u32,
+    unmoved: bool,
 }
 
 impl Touched {
@@ -131,11 +131,14 @@ impl Copies<'_> {
     /// order; moving them twice leaves them as moving them once.
     fn carry(&mut self, area: &Area) -> Step<()> {
         let mut touches = Vec::with_capacity(RING_TOUCHES as usize);
+        let mut rings = 0;
         for reader in 1..area.used() {
+            let before = touches.len();
             self.gather(area, reader, &mut touches);
+            rings += u32::from(touches.len() > before);
         }
         // One ring's touches are in order already.
-        if !touches.is_sorted_by(|one, other| Touched::order(one, other).is_le()) {
+        if rings > 1 {
             touches.sort_by(Touched::order);
         }
         let stamp = self.make_recent(area, &touches)?;
@@ -185,12 +188,14 @@ impl Copies<'_> {
         let count = Some(area.until[reader].get().wrapping_sub(tail)).filter(|count| *count <= RING_TOUCHES);
         touches.extend((0..count.unwrap_or(0)).map(|step| {
             let touch = &ring.touches[(tail.wrapping_add(step) % RING_TOUCHES) as usize];
+            let hash = touch.hash.get();
+            let mark = self.segment.mark(mark_at(hash, self.slot));
             Touched {
                 stamp: touch.stamp.get_f64(),
                 reader,
                 entry: touch.entry.get(),
-                hash: touch.hash.get(),
-                mark: touch.mark.get(),
+                hash,
+                unmoved: mark.is_some_and(|mark| mark.get() == touch.mark.get()),
             }
         }));
     }
@@ -264,8 +269,7 @@ impl Copies<'_> {
         if entry.hash.get() != touch.hash || entry.is_flight() {
             return Ok(false);
         }
-        let mark = self.segment.mark(mark_at(touch.hash, self.slot));
-        if mark.is_some_and(|mark| mark.get() == touch.mark) {
+        if touch.unmoved {
             return Ok(true);
         }
         self.is_in_bucket(touch.entry, touch.hash)
