@@ -88,6 +88,20 @@ describe('a full run', () => {
     expect(result.contestants[1]).not.toHaveProperty('median');
   });
 
+  it('keeps the figures that are there where all are left out, and says why', async () => {
+    const missing = { programs: ['a-program-nobody-has'] };
+    const needs = { ours: missing, theirs: missing };
+    const suite = figuresSuite({ figures: { ours: 96, theirs: 100 }, rows, needs });
+    const repository = await makeRepository({
+      'bench/suites/set.mjs': suite,
+      'bench/results/set.json': 'of an earlier run',
+    });
+    const { code, stdout, stderr } = await repository.bench('set');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/nobody to measure.*: the program a-program-nobody-has is not on the PATH\n$/);
+    expect(await repository.read('bench/results/set.json')).toBe('of an earlier run');
+  });
+
   it('writes where --out says', async () => {
     const suite = figuresSuite({ figures: { ours: 1 } });
     const repository = await makeRepository({ 'bench/suites/set.mjs': suite });

@@ -38,6 +38,10 @@ export class Interrupted extends Error {}
 export async function measure(suite, { root, quick, contestants, progress, interrupted }) {
   const { rounds, milliseconds, warmUps } = quick ? QUICK : { ...FULL, ...suite };
   const measured = contestants.map((contestant) => ({ contestant, ...requirements(contestant, root) }));
+  if (measured.every(({ leftOut }) => leftOut !== undefined)) {
+    const reasons = new Set(measured.map(({ leftOut }) => leftOut));
+    throw new Error(`there is nobody to measure, and earlier figures stay: ${[...reasons].join('; ')}`);
+  }
   /** @type {Runner[]} */
   const runners = [];
   const goOn = () => {
