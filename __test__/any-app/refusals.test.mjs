@@ -77,7 +77,7 @@ describe('a port that is taken', () => {
 describe('new code', () => {
   it('that cannot take the place of the old does not, and nobody notices', async () => {
     const file = program(listening(0));
-    const app = await serving(file, { readyTimeout: 4000, env: { KEPT: 'yes' } });
+    const app = await serving(file, { readyTimeout: 10_000, env: { KEPT: 'yes' } });
     const before = await whole(app);
     const clients = load(app.url());
     const refused = async (text, code, message) => {

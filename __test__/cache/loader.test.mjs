@@ -211,14 +211,21 @@ describe.each(ways)('loading on %s', (way) => {
       export async function primary() {
         const cache = cacheOf('timeouts', {});
         const seen = [];
-        const slow = (value) => new Promise((done) => setTimeout(done, 150, value));
+        const brings = {};
+        const slow = (key) => new Promise((done) => { brings[key] = done; });
         await cache.fetch('soft', () => 'stale', { ttl: 10, staleIfError: 60_000 });
         await later(30);
-        seen.push(await cache.fetch('soft', () => slow('fresh'), { softTimeout: 20 }));
-        seen.push(await codeOf(cache.fetch('hard', () => slow('came'), { hardTimeout: 20 })));
-        seen.push(await codeOf(cache.fetch('none', () => slow('slow'), { softTimeout: 20 })));
-        await later(200);
-        seen.push(await cache.get('soft'), await cache.get('hard'));
+        seen.push(await cache.fetch('soft', slow, { softTimeout: 20 }));
+        seen.push(await codeOf(cache.fetch('hard', slow, { hardTimeout: 20 })));
+        const none = codeOf(cache.fetch('none', slow, { softTimeout: 20 }));
+        while (brings.none === undefined) await later(1);
+        await later(40);
+        for (const [key, value] of Object.entries({ soft: 'fresh', hard: 'came', none: 'slow' })) brings[key](value);
+        seen.push(await none);
+        for (const key of ['soft', 'hard']) {
+          while (await cache.get(key) === undefined) await later(1);
+          seen.push(await cache.get(key));
+        }
         return seen;
       }`);
       expect(seen).toEqual(['stale', 'FLOTILLA_ERR_FETCH_TIMEOUT', { value: 'slow' }, 'fresh', 'came']);

@@ -1,6 +1,6 @@
 // The recipes of docs/lifecycle.md, run as they stand there.
 
-import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -103,10 +103,12 @@ describe('the recipe', () => {
       const env = { ...process.env, ...environment };
       const { child, prints, ended } = start(process.execPath, [program, JSON.stringify(options)], { env });
       const [, port] = await prints(/port (\d+)/);
-      const ask = (of) => request(`http://127.0.0.1:${port}${of}`, { agent: false });
+      const ask = (of, headers = {}) => request(`http://127.0.0.1:${port}${of}`, { agent: false, headers });
       const [ready, live] = [probe('readiness'), probe('liveness')];
       expect([(await ask(ready)).status, (await ask(probe('startup'))).status]).toEqual([200, 200]);
-      const slower = ask('/slower');
+      const underWay = path.join(emptyFolder(), 'under way');
+      writeFileSync(underWay, '');
+      const slower = ask('/slower', { 'x-while': underWay });
       await prints(/slower/);
       process.kill(child.pid, 'SIGTERM');
       await prints(/draining/);
@@ -115,6 +117,7 @@ describe('the recipe', () => {
       while ((await ask('/')).status !== 503);
       // Every worker refuses until the last has answered.
       for (let turn = 0; turn < 10; turn++) expect((await ask('/')).text).toBe('Server is draining');
+      rmSync(underWay);
       expect((await slower).status).toBe(200);
       expect((await ended).code).toBe(0);
     },

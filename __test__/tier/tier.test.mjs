@@ -80,7 +80,11 @@ describe.each(kinds)('a fleet with %s', (kind) => {
       await cache.set('touched', 1, { ttl: 500 });
       await cache.touch('touched', { ttl: 6000 });`);
     for (const [key, lives] of Object.entries({ lives: 9000, counted: 8000, fetched: 7000, touched: 6000 })) {
-      const left = await second.run(read(key));
+      // What Redis tells of the write may come while it is read, and then nothing is kept of that read.
+      const left = await until(
+        () => second.run(read(key)),
+        (time) => time > 0,
+      );
       expect([left > lives - 3000, left <= lives], `${key}: ${left}`).toEqual([true, true]);
     }
   });
