@@ -112,6 +112,40 @@ describe('a full run', () => {
   });
 });
 
+describe('a suite whose rounds are in parts', () => {
+  const suite = `
+    import { readFileSync } from 'node:fs';
+    const counts = { third: 0, fourth: 0 };
+    const rounds = {
+      first: () => readFileSync('/proc/thread-self/status', 'utf8').match(/Cpus_allowed_list:\\s*(.*)/)[1].split(/[,-]/).length,
+      second: (milliseconds) => milliseconds,
+      third: () => counts.third++ % 10,
+      fourth: () => Math.abs(++counts.fourth - counts.third) / 10,
+    };
+    const contestant = ([id, round]) => ({
+      id, label: id, kind: 'round', prepare: ({ milliseconds, parts }) => ({ round: () => round(milliseconds / parts) }),
+    });
+    export default {
+      title: 'In parts', measures: 'what parts are', unit: 'ns', direction: 'lower is better', rounds: 5,
+      milliseconds: 100, parts: 10, contestants: Object.entries(rounds).map(contestant),
+      rows: [{ subject: 'second', reference: 'third', bar: 'at most 3' }],
+    };`;
+
+  it.runIf(process.platform === 'linux')(
+    'has all take them in turns, on one core, and compares rounds',
+    async () => {
+      const repository = await makeRepository({ 'bench/suites/set.mjs': suite });
+      const { code, stdout } = await repository.bench('set');
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/median of ratios.*\n *second : third +2\.22 /);
+      const { parts, contestants } = JSON.parse(await repository.read('bench/results/set.json'));
+      const [cores, length, mean, apart] = contestants.map((/** @type {any} */ { median }) => median);
+      expect({ parts, cores, length, mean }).toEqual({ parts: 10, cores: 1, length: 10, mean: 4.5 });
+      expect(apart).toBeLessThanOrEqual(0.1);
+    },
+  );
+});
+
 describe('a suite whose rounds give the figures of another, too', () => {
   const suite = (/** @type {string} */ second) => `
     const shared = { measures: 'Two things', rounds: 5, contestants: [{

@@ -41,18 +41,21 @@ async function prepareOurs() {
  *
  * @param {string} contestant
  * @param {number} milliseconds
+ * @param {number} [parts] of a round
  */
-export async function measuringWorker(contestant, milliseconds) {
+export async function measuringWorker(contestant, milliseconds, parts = 1) {
   if (contestant === 'peer') untyped('lru-cache-for-clusters-as-promised');
   else await prepareOurs();
   cluster.setupPrimary({ exec, execArgv: [], args: [], silent: false });
   const worker = cluster.fork(contestant === 'messages' ? { FLOTILLA_TRANSPORT: 'ipc' } : {});
   await answer(worker);
-  worker.send({ bench: contestant, milliseconds });
+  worker.send({ bench: contestant, milliseconds, parts });
   await answer(worker);
   return {
-    async round() {
-      worker.send({ bench: 'round' });
+    // Who asks the primary has a core of its own.
+    pid: ['messages', 'peer'].includes(contestant) ? undefined : worker.process.pid,
+    async round(isFirst = true) {
+      worker.send({ bench: 'round', isFirst });
       return answer(worker);
     },
     /** The same with this thread busy from the start of the round to its end. */

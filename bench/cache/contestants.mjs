@@ -14,7 +14,7 @@ import { startRedis } from './redis.mjs';
  * @returns {import('../harness/types.d.ts').RoundContestant['prepare']}
  */
 function inWorker(contestant) {
-  return ({ milliseconds }) => measuringWorker(contestant, milliseconds);
+  return ({ milliseconds, parts }) => measuringWorker(contestant, milliseconds, parts);
 }
 
 async function lruCache() {

@@ -5,6 +5,7 @@ import { timedCall } from '../harness/call.mjs';
 import { fill, keyOf, object, text, untyped } from './data.mjs';
 
 /** @typedef {{ call: (turn: number) => unknown, awaited: boolean }} Work */
+/** @typedef {{ bench?: string, milliseconds: number, parts?: number, isFirst?: boolean }} Request */
 
 async function ours() {
   const { LRUCacheClustered } = await import('flotilla');
@@ -64,20 +65,17 @@ const contestants = {
 /** @type {Awaited<ReturnType<typeof timedCall>> | undefined} */
 let timed;
 
-process.on(
-  'message',
-  async (/** @type {{ bench?: string, milliseconds: number }} */ { bench, milliseconds }) => {
-    // The peer's messages come here, too.
-    if (bench === undefined) return;
-    if (bench !== 'round') {
-      const { call, awaited } = await /** @type {() => Promise<Work>} */ (contestants[bench])();
-      timed = await timedCall(call, { awaited, milliseconds });
-      process.send?.({ bench: 0 });
-    } else {
-      process.send?.({ bench: await timed?.round() });
-    }
-  },
-);
+process.on('message', async (/** @type {Request} */ { bench, milliseconds, parts, isFirst }) => {
+  // The peer's messages come here, too.
+  if (bench === undefined) return;
+  if (bench !== 'round') {
+    const { call, awaited } = await /** @type {() => Promise<Work>} */ (contestants[bench])();
+    timed = await timedCall(call, { awaited, milliseconds, parts });
+    process.send?.({ bench: 0 });
+  } else {
+    process.send?.({ bench: await timed?.round(isFirst) });
+  }
+});
 
 // What is sent before this module has loaded would find no one to take it.
 process.send?.({ bench: 0 });

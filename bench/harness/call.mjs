@@ -42,11 +42,11 @@ export async function calibrate(run, target) {
  * Calibrates the function to rounds of the given length.
  *
  * @param {(turn: number) => unknown} call gets the number of the turn, so that its work can depend on it
- * @param {{ awaited: boolean, milliseconds: number }} options
- * @returns {Promise<{ calls: number, round: () => Promise<number> }>} the calls of a round, and what runs one and gives
- *   the nanoseconds of one call
+ * @param {{ awaited: boolean, milliseconds: number, parts?: number }} options
+ * @returns {Promise<{ calls: number, round: (isFirst?: boolean) => Promise<number> }>} the calls of a round or a part of one,
+ *   and what runs that, the first of a round or another, and gives the nanoseconds of one call
  */
-export async function timedCall(call, { awaited, milliseconds }) {
+export async function timedCall(call, { awaited, milliseconds, parts = 1 }) {
   const first = call(0);
   if (!awaited && first instanceof Promise) {
     first.catch(() => {});
@@ -57,11 +57,12 @@ export async function timedCall(call, { awaited, milliseconds }) {
   const address = new URL(`./loop.mjs?loop=${loopsMade}`, import.meta.url).href;
   const module = /** @type {typeof import('./loop.mjs')} */ (await import(address));
   const timeLoop = awaited ? module.awaitedLoop : module.loop;
-  const calls = await calibrate((count) => timeLoop(call, count), milliseconds * 1e6);
+  const whole = await calibrate((count) => timeLoop(call, count), milliseconds * 1e6);
+  const calls = Math.ceil(whole / parts);
   return {
     calls,
-    async round() {
-      collectGarbage();
+    async round(isFirst = true) {
+      if (isFirst) collectGarbage();
       return (await timeLoop(call, calls)) / calls;
     },
   };

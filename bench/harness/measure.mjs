@@ -1,13 +1,14 @@
 // A measurement: every contestant prepared, warmed up, run in turns with the others, and closed again.
 //
 // All contestants are prepared before the first round and stay so until the last, for their rounds alternate; those that are
-// sliced share a round. What was prepared is closed whatever happens; an interrupt ends the run after the round under way, or
-// after its slice.
+// sliced share a round, and so do all of a suite whose rounds are in parts. What was prepared is closed whatever happens; an
+// interrupt ends the run after the round under way, or after its slice or part.
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isOnPath } from '../../scripts/programs.mjs';
 import { timedCall } from './call.mjs';
+import { keepOnOneCore } from './core.mjs';
 import { slicedRound } from './slices.mjs';
 import { figureOf, TIME_UNITS, withAlso } from './suite.mjs';
 import { turns } from './turns.mjs';
@@ -17,10 +18,10 @@ import { turns } from './turns.mjs';
 /** @typedef {import('./types.d.ts').Suite} Suite */
 
 export const SEED = 1;
-const FULL = { rounds: 15, milliseconds: 100, warmUps: 2 };
-const QUICK = { rounds: 1, milliseconds: 10, warmUps: 1 };
+const FULL = { rounds: 15, milliseconds: 100, warmUps: 2, parts: 1 };
+const QUICK = { rounds: 1, milliseconds: 10, warmUps: 1, parts: 1 };
 
-/** @typedef {{ entry: Measured, round: () => any, sliced?: import('./types.d.ts').Sliced, close?: () => unknown }} Runner */
+/** @typedef {{ entry: Measured, round: (isFirst?: boolean) => any, sliced?: import('./types.d.ts').Sliced, pid?: number, close?: () => unknown }} Runner */
 
 /** The user asked to stop: nothing is reported, for half a run is no measurement. */
 export class Interrupted extends Error {}
@@ -36,12 +37,9 @@ export class Interrupted extends Error {}
  * @returns {Promise<Measured[]>} in the order of the suite
  */
 export async function measure(suite, { root, quick, contestants, progress, interrupted }) {
-  const { rounds, milliseconds, warmUps } = quick ? QUICK : { ...FULL, ...suite };
+  const { rounds, milliseconds, warmUps, parts } = quick ? QUICK : { ...FULL, ...suite };
   const measured = contestants.map((contestant) => ({ contestant, ...requirements(contestant, root) }));
-  if (measured.every(({ leftOut }) => leftOut !== undefined)) {
-    const reasons = new Set(measured.map(({ leftOut }) => leftOut));
-    throw new Error(`there is nobody to measure, and earlier figures stay: ${[...reasons].join('; ')}`);
-  }
+  refuseNobody(measured);
   /** @type {Runner[]} */
   const runners = [];
   const goOn = () => {
@@ -51,19 +49,21 @@ export async function measure(suite, { root, quick, contestants, progress, inter
     for (const entry of measured.filter(({ leftOut }) => leftOut === undefined)) {
       progress(`preparing ${entry.contestant.label}`);
       await named(entry, async () => {
-        const prepared = await entry.contestant.prepare({ root, quick, milliseconds });
-        const runner = /** @type {Runner} */ ({ entry, close: prepared.close });
+        const prepared = await entry.contestant.prepare({ root, quick, milliseconds, parts });
+        const { close, pid } = /** @type {{ close?: () => unknown, pid?: number }} */ (prepared);
+        const runner = /** @type {Runner} */ ({ entry, close, pid });
         runners.push(runner);
         if (entry.contestant.kind === 'sliced') runner.sliced = slicedOf(entry, prepared, suite);
-        else runner.round = await roundOf(entry, prepared, suite, milliseconds);
+        else runner.round = await roundOf(entry, prepared, suite, { milliseconds, parts });
       });
     }
-    for (const [index, order] of turns(together(runners), warmUps + rounds, SEED).entries()) {
+    if (parts > 1) keepTogether(runners);
+    for (const [index, order] of turns(together(runners, parts), warmUps + rounds, SEED).entries()) {
       const where = index < warmUps ? 'warming up' : `round ${index - warmUps + 1} of ${rounds}`;
       for (const members of order) {
         goOn();
         progress(`${where}: ${labelOf(members)}`);
-        const figures = await roundTogether(members, { milliseconds, seed: SEED + index, goOn });
+        const figures = await roundTogether(members, { milliseconds, parts, seed: SEED + index, goOn });
         if (index < warmUps) continue;
         for (const [place, { entry }] of members.entries()) entry.rounds.push(figures[place]);
       }
@@ -74,17 +74,32 @@ export async function measure(suite, { root, quick, contestants, progress, inter
   return measured;
 }
 
+/** @param {Measured[]} measured who was to take part */
+function refuseNobody(measured) {
+  const reasons = new Set(measured.map(({ leftOut }) => leftOut));
+  if (reasons.has(undefined)) return;
+  throw new Error(`there is nobody to measure, and earlier figures stay: ${[...reasons].join('; ')}`);
+}
+
+/** @param {Runner[]} runners in this process, or in one of their own */
+function keepTogether(runners) {
+  keepOnOneCore(process.pid);
+  for (const { pid } of runners) if (pid !== undefined) keepOnOneCore(pid);
+}
+
 /**
- * Those that are sliced together, and each of the others alone.
+ * Those that are sliced together, and each of the others alone, or all of them where rounds are in parts.
  *
  * @param {Runner[]} runners
+ * @param {number} parts
  */
-function together(runners) {
+function together(runners, parts) {
   /** @type {Map<unknown, Runner[]>} */
   const turns = new Map();
   for (const runner of runners) {
     const { contestant } = runner.entry;
-    const key = contestant.kind === 'sliced' ? contestant.together : runner;
+    const alone = parts > 1 ? parts : runner;
+    const key = contestant.kind === 'sliced' ? contestant.together : alone;
     turns.set(key, [...(turns.get(key) ?? []), runner]);
   }
   return [...turns.values()];
@@ -98,13 +113,33 @@ function labelOf(members) {
 
 /**
  * @param {Runner[]} members
- * @param {Parameters<typeof slicedRound>[1]} options
+ * @param {Parameters<typeof slicedRound>[1] & { parts: number }} options
  * @returns {Promise<any[]>}
  */
 async function roundTogether(members, options) {
   const sliced = members.flatMap((member) => member.sliced ?? []);
   if (sliced.length > 0) return slicedRound(sliced, options);
+  if (options.parts > 1) return dividedRound(members, options);
   return Promise.all(members.map(({ entry, round }) => named(entry, async () => round())));
+}
+
+/**
+ * A round in parts, which all take in turns.
+ *
+ * @param {Runner[]} members
+ * @param {{ parts: number, seed: number, goOn: () => void }} options
+ * @returns {Promise<number[]>} the mean of the parts, of each
+ */
+async function dividedRound(members, { parts, seed, goOn }) {
+  const sums = new Map(members.map((member) => [member, 0]));
+  for (const [part, order] of turns(members, parts, seed).entries()) {
+    for (const member of order) {
+      goOn();
+      const figure = await named(member.entry, async () => member.round(part === 0));
+      sums.set(member, (sums.get(member) ?? 0) + figure);
+    }
+  }
+  return members.map((member) => (sums.get(member) ?? Number.NaN) / parts);
 }
 
 /**
@@ -130,14 +165,15 @@ function slicedOf(entry, { begin, go, halt, end }, suite) {
  * @param {Measured} entry
  * @param {any} prepared
  * @param {Suite} suite
- * @param {number} milliseconds
+ * @param {{ milliseconds: number, parts: number }} length
+ * @returns {Promise<(isFirst?: boolean) => Promise<any>>}
  */
-async function roundOf(entry, { round, call }, suite, milliseconds) {
+async function roundOf(entry, { round, call }, suite, length) {
   const { kind } = entry.contestant;
-  if (kind === 'round') return async () => checkedRound(suite, await round());
-  const timed = await timedCall(call, { awaited: kind === 'awaited', milliseconds });
+  if (kind === 'round') return async (isFirst) => checkedRound(suite, await round(isFirst));
+  const timed = await timedCall(call, { awaited: kind === 'awaited', ...length });
   entry.calls = timed.calls;
-  return async () => (await timed.round()) / (TIME_UNITS[suite.unit] ?? Number.NaN);
+  return async (isFirst) => (await timed.round(isFirst)) / (TIME_UNITS[suite.unit] ?? Number.NaN);
 }
 
 /**

@@ -50,6 +50,7 @@ export function circumstances(root) {
  */
 export function buildResult(name, suite, measured, { quick, only, ...origin }) {
   const { title, measures, unit, direction } = suite;
+  const parts = quick ? 1 : (suite.parts ?? 1);
   const contestants = measured.map((each) => contestantResult(each, suite));
   return {
     format: FORMAT,
@@ -63,8 +64,9 @@ export function buildResult(name, suite, measured, { quick, only, ...origin }) {
     ...origin,
     seed: SEED,
     rounds: Math.max(0, ...measured.map(({ rounds }) => rounds.length)),
+    ...(parts > 1 ? { parts } : {}),
     contestants,
-    rows: rowsNamed(suite, only).map((row) => rowResult(row, direction, contestants, quick)),
+    rows: rowsNamed(suite, only).map((row) => rowResult(row, { direction, contestants, quick, parts })),
   };
 }
 
@@ -84,12 +86,10 @@ function contestantResult({ contestant, packages, leftOut, calls, ...measured },
 
 /**
  * @param {Row} row
- * @param {Suite['direction']} direction
- * @param {ContestantResult[]} contestants
- * @param {boolean} quick
+ * @param {{ direction: Suite['direction'], contestants: ContestantResult[], quick: boolean, parts: number }} run
  * @returns {RowResult}
  */
-function rowResult(row, direction, contestants, quick) {
+function rowResult(row, { direction, contestants, quick, parts }) {
   const subject = contestants.find(({ id }) => id === row.subject);
   const reference = contestants.find(({ id }) => id === row.reference);
   const bar = row.bar === undefined ? undefined : parseBar(row.bar, direction);
@@ -97,23 +97,32 @@ function rowResult(row, direction, contestants, quick) {
   const compare = (ours = Number.NaN, theirs = Number.NaN) =>
     row.reference === undefined ? ours : ratioOf(ours, theirs, direction, bar);
   const values = subject?.rounds?.map((figure, round) => compare(figure, reference?.rounds?.[round])) ?? [];
-  const shareRounds = subject?.kind === 'sliced' && reference?.kind === 'sliced';
-  const value = shareRounds ? median(values) : compare(subject?.median, reference?.median);
+  const isShared = values.length > 0 && (parts > 1 || areSliced(subject, reference));
+  const value = isShared ? median(values) : compare(subject?.median, reference?.median);
   const shown = Number.isFinite(value) ? value : null;
-  const ratio = bar?.ofSpeed ? 'ratio of speeds' : 'ratio';
   return {
     pair: pairOf(row),
     label: row.label ?? [subject, reference].flatMap((side) => side?.label ?? []).join(' : '),
     subject: row.subject,
     reference: row.reference ?? null,
     direction,
-    shows: row.reference === undefined ? 'figure' : ratio,
+    shows: shownAs(row, bar),
     value: shown,
     quartiles: values.length > 0 && values.every(Number.isFinite) ? quartiles(values) : null,
     bar: row.bar ?? null,
     verdict: bar === undefined ? null : quick ? 'not judged' : judge(shown, bar),
   };
 }
+
+/**
+ * @param {Row} row
+ * @param {{ ofSpeed: boolean }} [bar]
+ */
+const shownAs = ({ reference }, bar) =>
+  reference === undefined ? 'figure' : bar?.ofSpeed ? 'ratio of speeds' : 'ratio';
+
+/** @param {(ContestantResult | undefined)[]} sides */
+const areSliced = (...sides) => sides.every((side) => side?.kind === 'sliced');
 
 /**
  * The bars that keep a full run from passing: missed ones, and those that could not be judged because a

@@ -34,10 +34,10 @@ const figureCells = ({ unit, direction, contestants }) => [
  * @param {Result} result
  * @param {Result[]} others
  */
-const rowCells = ({ unit, quick, rows, contestants }, others) => [
+const rowCells = ({ unit, quick, rows, parts, contestants }, others) => [
   [
     'compared',
-    contestants.some(({ kind }) => kind === 'sliced') ? 'median of ratios' : 'ratio of medians',
+    parts || contestants.some(({ kind }) => kind === 'sliced') ? 'median of ratios' : 'ratio of medians',
     'middle half of the rounds',
     'bar',
     ...others.map(({ machine }) => `Node ${majorOf(machine.node)}`),

@@ -10,6 +10,8 @@ export interface Context {
   quick: boolean;
   /** How long one round should last. */
   milliseconds: number;
+  /** In how many parts. */
+  parts: number;
 }
 
 interface Base {
@@ -38,7 +40,11 @@ export type CallContestant = Base & {
   prepare: Prepare<{ call: (turn: number) => unknown }>;
 };
 /** Measures itself: `round` gives the figure in the suite’s unit, or promises it. */
-export type RoundContestant = Base & { kind: 'round'; prepare: Prepare<{ round: () => any }> };
+export type RoundContestant = Base & {
+  kind: 'round';
+  /** `pid` is the process that a round runs in, if it may share a core with the others. */
+  prepare: Prepare<{ round: (isFirst?: boolean) => any; pid?: number }>;
+};
 /** Takes turns of a slice with those of the same `together`, and is halted while they run: for processes with a load. */
 export type SlicedContestant = Base & { kind: 'sliced'; together: string; prepare: Prepare<Sliced> };
 export type Contestant = CallContestant | RoundContestant | SlicedContestant;
@@ -77,6 +83,8 @@ export interface Suite {
   warmUps?: number;
   /** The length of a round; 100 by default. */
   milliseconds?: number;
+  /** In how many parts all take their rounds, in turns, on one core; 1 by default. A round gives a number then. */
+  parts?: number;
   /** The suite’s figure of what a round gave; that itself by default. */
   figure?: (round: any) => number;
   /** Suites, by name, that take another figure of the same rounds. */
@@ -139,7 +147,7 @@ export interface RowResult {
   reference: string | null;
   direction: Direction;
   shows: 'ratio' | 'ratio of speeds' | 'figure';
-  /** Of the medians, or the median of the rounds’ ratios where both sides are sliced; null when a side was left out or the reference is 0. */
+  /** Of the medians, or the median of the rounds’ ratios where both sides share their rounds; null when a side was left out or the reference is 0. */
   value: number | null;
   /** Of the values of the single rounds. */
   quartiles: [number, number] | null;
@@ -159,6 +167,8 @@ export interface Result extends Circumstances {
   /** Of the order of turns. */
   seed: number;
   rounds: number;
+  /** In how many parts all took each round, in turns; absent where each took its own at once. */
+  parts?: number;
   contestants: ContestantResult[];
   rows: RowResult[];
 }

@@ -10,6 +10,7 @@ export default {
     'Time of one call in a hot loop: reads and writes of a 28-byte string and of a five-field object, under 1,024 keys in turn',
   unit: 'ns',
   direction: 'lower is better',
+  parts: 10,
   contestants: cacheContestants,
   rows: [
     { subject: 'worker-awaited-get', reference: 'lru-awaited-get', bar: 'at most 3.0' },
