@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::layout::{
-    Area, Directory, FIXED_COMMIT, Geometry, Header, LAYOUT_VERSION, MAGIC, NEAR_AT, NEAR_LEN, NIL,
+    Area, Directory, FIXED_COMMIT, Geometry, Header, LAYOUT_VERSION, MAGIC, MARKS, NEAR_AT, NEAR_LEN, NIL,
     Namespace, NamespaceRecord, PAGE, PoolHeader, ProcessSlot, Ring,
 };
 use super::lock;
@@ -28,6 +28,8 @@ pub struct Segment {
     header: &'static Header,
     directory: &'static Directory,
     pool: &'static PoolHeader,
+    marks: Parts<{ size_of::<Word32>() }>,
+    owners: Parts<{ size_of::<Word16>() }>,
     blocks: Parts<{ super::layout::BLOCK as usize }>,
     /// How long this process waits for a lock of the segment, in milliseconds.
     patience: AtomicU32,
@@ -102,6 +104,8 @@ impl Segment {
             header: region.at(geometry.header())?,
             directory: region.at(geometry.directory())?,
             pool: region.at(geometry.pool())?,
+            marks: region.parts(geometry.mark(0), MARKS)?,
+            owners: region.parts(geometry.owner(0)?, geometry.block_capacity)?,
             blocks: region.parts(geometry.blocks(), geometry.block_capacity)?,
             memory,
             patience: AtomicU32::new(PATIENCE_MS),
@@ -165,7 +169,7 @@ impl Segment {
     /// The word that counts the changes of the keys that share it.
     #[inline(always)]
     pub fn mark(&self, index: u32) -> Option<&'static Word32> {
-        self.region.at(self.geometry.mark(index))
+        self.marks.at(index % MARKS)
     }
 
     #[inline(always)]
@@ -183,8 +187,9 @@ impl Segment {
         Some((self.region.start_of(Offset(NEAR_AT), len)?, len))
     }
 
+    #[inline(always)]
     pub fn owner(&self, block: u32) -> Option<&'static Word16> {
-        self.region.at(self.geometry.owner(block)?)
+        self.owners.at(block)
     }
 
     /// A block, seen as whatever its user put there.
