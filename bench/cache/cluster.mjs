@@ -52,8 +52,7 @@ export async function measuringWorker(contestant, milliseconds, parts = 1) {
   worker.send({ bench: contestant, milliseconds, parts });
   await answer(worker);
   return {
-    // Who asks the primary has a core of its own.
-    pid: ['messages', 'peer'].includes(contestant) ? undefined : worker.process.pid,
+    pid: worker.process.pid,
     async round(isFirst = true) {
       worker.send({ bench: 'round', isFirst });
       return answer(worker);

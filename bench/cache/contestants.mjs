@@ -39,9 +39,9 @@ async function lmdb() {
 }
 
 async function redis() {
-  const { client, close } = await startRedis();
+  const { client, pid, close } = await startRedis();
   await fill((key, value) => client.set(key, value));
-  return { call: (/** @type {number} */ turn) => client.get(keyOf(turn)), close };
+  return { call: (/** @type {number} */ turn) => client.get(keyOf(turn)), pid, close };
 }
 
 /** @type {Contestant[]} */

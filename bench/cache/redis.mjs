@@ -39,6 +39,7 @@ export async function startRedis({ byTcp = false } = {}) {
   client.on('error', () => {});
   return {
     client,
+    pid: server.pid,
     port,
     socket,
     /** @param {NodeJS.Signals} signal */

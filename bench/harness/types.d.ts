@@ -37,7 +37,8 @@ type Prepare<P> = (
 /** Timed in a loop, which awaits each call of an `awaited` one. */
 export type CallContestant = Base & {
   kind: 'call' | 'awaited';
-  prepare: Prepare<{ call: (turn: number) => unknown }>;
+  /** `pid` is a process that answers, if it may share a core with the others. */
+  prepare: Prepare<{ call: (turn: number) => unknown; pid?: number }>;
 };
 /** Measures itself: `round` gives the figure in the suite’s unit, or promises it. */
 export type RoundContestant = Base & {
