@@ -114,16 +114,23 @@ describe('a full run', () => {
 
 describe('a suite whose rounds are in parts', () => {
   const suite = `
+    import { spawn } from 'node:child_process';
     import { readFileSync } from 'node:fs';
+    const cores = (process) =>
+      readFileSync('/proc/' + process + '/status', 'utf8').match(/Cpus_allowed_list:\\s*(.*)/)[1].split(/[,-]/).length;
+    const helper = spawn('sleep', ['60']);
     const counts = { third: 0, fourth: 0 };
     const rounds = {
-      first: () => readFileSync('/proc/thread-self/status', 'utf8').match(/Cpus_allowed_list:\\s*(.*)/)[1].split(/[,-]/).length,
+      first: () => cores('thread-self') + cores(helper.pid),
       second: (milliseconds) => milliseconds,
       third: () => counts.third++ % 10,
       fourth: () => Math.abs(++counts.fourth - counts.third) / 10,
+      fifth: (_, isFirst) => Number(isFirst),
     };
     const contestant = ([id, round]) => ({
-      id, label: id, kind: 'round', prepare: ({ milliseconds, parts }) => ({ round: () => round(milliseconds / parts) }),
+      id, label: id, kind: 'round', prepare: ({ milliseconds, parts }) => ({
+        round: (isFirst) => round(milliseconds / parts, isFirst), pid: helper.pid, close: () => helper.kill(),
+      }),
     });
     export default {
       title: 'In parts', measures: 'what parts are', unit: 'ns', direction: 'lower is better', rounds: 5,
@@ -132,15 +139,16 @@ describe('a suite whose rounds are in parts', () => {
     };`;
 
   it.runIf(process.platform === 'linux')(
-    'has all take them in turns, on one core, and compares rounds',
+    'has all take them in turns, with their processes on one core, and compares rounds',
     async () => {
       const repository = await makeRepository({ 'bench/suites/set.mjs': suite });
       const { code, stdout } = await repository.bench('set');
       expect(code).toBe(0);
       expect(stdout).toMatch(/median of ratios.*\n *second : third +2\.22 /);
       const { parts, contestants } = JSON.parse(await repository.read('bench/results/set.json'));
-      const [cores, length, mean, apart] = contestants.map((/** @type {any} */ { median }) => median);
-      expect({ parts, cores, length, mean }).toEqual({ parts: 10, cores: 1, length: 10, mean: 4.5 });
+      const [cores, length, mean, apart, first] = contestants.map((/** @type {any} */ { median }) => median);
+      expect({ parts, cores, length, mean }).toEqual({ parts: 10, cores: 2, length: 10, mean: 4.5 });
+      expect(first).toBe(0.1);
       expect(apart).toBeLessThanOrEqual(0.1);
     },
   );

@@ -10,7 +10,7 @@ import { isOnPath } from '../../scripts/programs.mjs';
 import { timedCall } from './call.mjs';
 import { keepOnOneCore } from './core.mjs';
 import { slicedRound } from './slices.mjs';
-import { figureOf, TIME_UNITS, withAlso } from './suite.mjs';
+import { figureOf, partsOf, TIME_UNITS, withAlso } from './suite.mjs';
 import { turns } from './turns.mjs';
 
 /** @typedef {import('./types.d.ts').Contestant} Contestant */
@@ -18,8 +18,8 @@ import { turns } from './turns.mjs';
 /** @typedef {import('./types.d.ts').Suite} Suite */
 
 export const SEED = 1;
-const FULL = { rounds: 15, milliseconds: 100, warmUps: 2, parts: 1 };
-const QUICK = { rounds: 1, milliseconds: 10, warmUps: 1, parts: 1 };
+const FULL = { rounds: 15, milliseconds: 100, warmUps: 2 };
+const QUICK = { rounds: 1, milliseconds: 10, warmUps: 1 };
 
 /** @typedef {{ entry: Measured, round: (isFirst?: boolean) => any, sliced?: import('./types.d.ts').Sliced, pid?: number, close?: () => unknown }} Runner */
 
@@ -37,7 +37,8 @@ export class Interrupted extends Error {}
  * @returns {Promise<Measured[]>} in the order of the suite
  */
 export async function measure(suite, { root, quick, contestants, progress, interrupted }) {
-  const { rounds, milliseconds, warmUps, parts } = quick ? QUICK : { ...FULL, ...suite };
+  const { rounds, milliseconds, warmUps } = quick ? QUICK : { ...FULL, ...suite };
+  const parts = partsOf(suite, quick);
   const measured = contestants.map((contestant) => ({ contestant, ...requirements(contestant, root) }));
   refuseNobody(measured);
   /** @type {Runner[]} */

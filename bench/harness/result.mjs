@@ -7,7 +7,7 @@ import { output } from '../../scripts/run.mjs';
 import { judge, parseBar, ratioOf } from './bars.mjs';
 import { SEED } from './measure.mjs';
 import { median, quartiles } from './statistics.mjs';
-import { figureOf, pairOf, rowsNamed } from './suite.mjs';
+import { figureOf, pairOf, partsOf, rowsNamed } from './suite.mjs';
 
 /** @typedef {import('./types.d.ts').Circumstances} Circumstances */
 /** @typedef {import('./types.d.ts').ContestantResult} ContestantResult */
@@ -50,7 +50,7 @@ export function circumstances(root) {
  */
 export function buildResult(name, suite, measured, { quick, only, ...origin }) {
   const { title, measures, unit, direction } = suite;
-  const parts = quick ? 1 : (suite.parts ?? 1);
+  const parts = partsOf(suite, quick);
   const contestants = measured.map((each) => contestantResult(each, suite));
   return {
     format: FORMAT,

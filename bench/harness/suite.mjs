@@ -24,6 +24,9 @@ export const withAlso = (name, suite) => [[name, suite], ...Object.entries(suite
 /** The suite's figure of what a round gave. @type {(suite: Suite, round: any) => number} */
 export const figureOf = ({ figure }, round) => (figure === undefined ? round : figure(round));
 
+/** In how many parts a round is taken: a quick one is too short for any. @type {(suite: Suite, quick: boolean) => number} */
+export const partsOf = ({ parts = 1 }, quick) => (quick ? 1 : parts);
+
 /**
  * The rows that `--only` asks for: the one of that name, or else those whose names have it in them.
  *

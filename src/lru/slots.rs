@@ -209,6 +209,19 @@ mod tests {
         batch.clear();
     }
 
+    #[test]
+    fn a_list_that_was_damaged_into_a_circle_has_an_end_for_a_batch() {
+        let mut list = SlotLinks::new();
+        (1..=3).for_each(|number| push_front(&mut list, slot(number)).unwrap());
+        list.set_after(slot(1), Some(slot(3))).unwrap();
+        let mut batch = Batch::default();
+        for number in 1..=3 {
+            assert!(batch.add(&list, slot(number)).unwrap());
+        }
+        move_all_to_front(&mut list, &batch).unwrap();
+        assert_eq!(list.front(), Some(slot(3)));
+    }
+
     proptest! {
         #[test]
         fn moving_several_at_once_is_moving_each_in_turn(
